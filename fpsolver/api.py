@@ -1,0 +1,348 @@
+"""Running a configuration: everything is prepared and checked first, then stepped, then evaluated."""
+
+from __future__ import annotations
+
+import math
+import time
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import numba
+import numpy as np
+import psutil
+
+from fpsolver import autogrid
+from fpsolver.config import build
+from fpsolver.config.reader import Config
+from fpsolver.errors import ConfigError, FpsolverError, FpsolverWarning, GridError, ResourceError
+from fpsolver.generator import Generator, Scheme
+from fpsolver.grid import Grid
+from fpsolver.io import hdf5, provenance
+from fpsolver.physics import exact as exact_module
+from fpsolver.physics.exact import Gaussian
+from fpsolver.physics.linear import is_stable
+from fpsolver.physics.potentials import FloatArray
+from fpsolver.physics.states import GaussianState, UniformState
+from fpsolver.physics.system import System
+from fpsolver.physics.timescales import DecayRate, slowest_rate
+from fpsolver.recorder import reasons
+from fpsolver.progress import Bar
+from fpsolver.result import Final, Result, Snapshots
+from fpsolver.simulation import Plan, Progress, Trajectory, simulate
+from fpsolver.stepping.explicit import RungeKutta4, choose_step
+from fpsolver.thermo import detailed_balance, entropy
+from fpsolver.thermo.state import State
+
+ARRAYS_IN_MEMORY = 40  # of the grid's size, at the peak: stepper 5, thermodynamics and densities the rest
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """A configuration turned into everything a run needs, before anything large is allocated."""
+
+    config: Config
+    system: System
+    state: GaussianState | UniformState | None
+    grid: Grid
+    resolution: autogrid.Resolution
+    generator: Generator
+    plan: Plan
+    warnings: tuple[str, ...]
+
+    @property
+    def exact(self) -> Gaussian | None:
+        """The exact solution: a Gaussian start of a quadratic system on the line."""
+        on_line = not any(axis.periodic for axis in self.grid.axes)
+        if on_line and self.system.is_quadratic and isinstance(self.state, GaussianState):
+            return Gaussian(self.system, self.state.mean, self.state.covariance)
+        return None
+
+    @property
+    def memory(self) -> int:
+        """Estimated peak memory of the arrays, bytes."""
+        snapshots = self.plan.snapshots
+        kept = 2 * snapshots if isinstance(snapshots, int) else len(snapshots)
+        return 8 * self.grid.size * (ARRAYS_IN_MEMORY + kept)
+
+
+def build_system(config: Config) -> System:
+    """System of a configuration; ConfigError names the key at fault."""
+    try:
+        return build.build_system(config)
+    except ConfigError as error:
+        raise config.located(error) from None
+
+
+def prepare(config: Config) -> Problem:
+    """Check a configuration against physics, grid, memory and stability; allocates nothing large."""
+    try:
+        return _prepare(config)
+    except ConfigError as error:
+        raise config.located(error) from None
+
+
+def _prepare(config: Config) -> Problem:
+    system = build.build_system(config)
+    _require_complete_positivity(config, system)
+    state = build.build_initial(config)
+    requests = build.axis_requests(config, system)
+    length = build.ring_length(config)
+    until = build.until_time(config)
+    decay = slowest_rate(system, length) if math.isinf(until) else None
+    grid, found = _choose_grid(config, system, state, requests, until, length)
+    scheme = Scheme(config.scheme.flux, config.scheme.order)
+    _refuse_large(grid, config)
+    generator = Generator(system, grid, scheme)
+    plan = make_plan(config, decay, until, generator)
+    notes = _warnings(config, system, state, found, grid)
+    return Problem(config, system, state, grid, found, generator, plan, notes)
+
+
+def _require_complete_positivity(config: Config, system: System) -> None:
+    if config.checks.require_complete_positivity and not system.is_completely_positive():
+        raise FpsolverError(
+            f"the model is not completely positive (margin {system.cp_margin():.6g}), and "
+            "checks.require_complete_positivity asks for it; give a larger d_qq, or another bath model"
+        )
+
+
+def _choose_grid(
+    config: Config,
+    system: System,
+    state: GaussianState | UniformState | None,
+    requests: tuple[autogrid.AxisRequest, autogrid.AxisRequest],
+    until: float,
+    length: float | None,
+) -> tuple[Grid, autogrid.Resolution]:
+    if state is None:
+        grid = _file_grid(config, requests)
+        return grid, autogrid.Resolution(math.inf, 0.0)
+    minimum = None
+    if length is None and system.is_quadratic and isinstance(state, GaussianState):
+        path = autogrid.gaussian_path(system, state, until)
+    else:
+        path = autogrid.well_path(system, state, length)
+        minimum = autogrid.well_widths(system)
+    grid = autogrid.choose_grid(path, requests, minimum=minimum)
+    found = autogrid.resolution(path, grid, minimum)
+    if not (config.grid.q.allow_coarse or config.grid.p.allow_coarse):
+        autogrid.refuse_coarse(found, grid)
+    autogrid.refuse_cut(path, grid)
+    return grid, found
+
+
+def _file_grid(config: Config, requests: tuple[autogrid.AxisRequest, ...]) -> Grid:
+    """Grid of the result that holds the initial state; what the configuration says must agree with it."""
+    path = getattr(config.initial, "path", "")
+    grid, _ = hdf5.read_state(path)
+    for request, axis in zip(requests, grid.axes, strict=True):
+        same_cells = request.cells in (None, axis.cells)
+        same_extent = request.extent is None or np.allclose(request.extent, (axis.low, axis.high), rtol=1e-12)
+        if not (same_cells and same_extent and request.periodic == axis.periodic):
+            text = (
+                f"axis {axis.name} of {path} has {axis.cells} cells on [{axis.low:g}, {axis.high:g}], which the "
+                f"configuration contradicts; give the same grid, or leave it `auto`"
+            )
+            raise GridError(text)
+    return grid
+
+
+def _refuse_large(grid: Grid, config: Config) -> None:
+    kept = 2 * config.output.snapshots if isinstance(config.output.snapshots, int) else len(config.output.snapshots)
+    needed, available = 8 * grid.size * (ARRAYS_IN_MEMORY + kept), psutil.virtual_memory().available
+    if needed > available:
+        cells = " x ".join(str(n) for n in grid.shape)
+        raise ResourceError(
+            f"a grid of {cells} cells needs about {needed / 2**30:.3g} GiB, and {available / 2**30:.3g} GiB are "
+            "available; give fewer cells or fewer snapshots"
+        )
+
+
+def make_plan(config: Config, decay: DecayRate | None, until: float, generator: Generator) -> Plan:
+    """Stops and steps of a run; ``auto`` values from the slowest decay rate."""
+    section = config.time
+    dt = choose_step(generator, None if section.dt == "auto" else float(section.dt))
+    max_time = math.inf
+    if decay is not None:
+        max_time = 40 / decay.value if section.max_time == "auto" else float(section.max_time)
+        expected = min(max_time, math.log(1 / section.tolerance) / decay.value)
+    else:
+        expected = until
+    every = round_number(expected / 200) if config.output.every == "auto" else float(config.output.every)
+    snapshots = config.output.snapshots
+    kept = snapshots if isinstance(snapshots, int) else tuple(float(t) for t in snapshots)
+    return Plan(until, max_time, section.tolerance, decay, every, kept, min(dt, every))
+
+
+def round_number(value: float) -> float:
+    """The nearest 1, 2 or 5 times a power of ten."""
+    power = 10.0 ** math.floor(math.log10(value))
+    digit = min((1.0, 2.0, 5.0, 10.0), key=lambda d: abs(math.log(d * power / value)))
+    return float(f"{digit * power:.1g}")
+
+
+def _warnings(
+    config: Config,
+    system: System,
+    state: GaussianState | UniformState | None,
+    found: autogrid.Resolution,
+    grid: Grid,
+) -> tuple[str, ...]:
+    notes = [build.uncertainty_warning(state, system.hbar)]
+    if system.hbar > 0 and not system.is_completely_positive():
+        notes.append(
+            f"the model is not completely positive (margin {system.cp_margin():.6g}): some quantum states would become "
+            "unphysical under it"
+        )
+    if found.cells < autogrid.WARN_BELOW:
+        notes.append(
+            f"at time {found.time:.4g} the narrowest standard deviation of the state spans {found.cells:.2g} cells; "
+            f"below {autogrid.WARN_BELOW:g} Pi has fewer than eight digits; give {autogrid.cells_needed(found, grid)} cells"
+        )
+    if isinstance(config.output.snapshots, list) and math.isfinite(build.until_time(config)):
+        late = [t for t in config.output.snapshots if t > build.until_time(config)]
+        if late:
+            notes.append(f"snapshots after the end of the run are not taken: {late}")
+    return tuple(note for note in notes if note)
+
+
+def initial_values(problem: Problem) -> FloatArray:
+    """W at the start, on the grid."""
+    grid, state = problem.grid, problem.state
+    if state is None:
+        return hdf5.read_state(getattr(problem.config.initial, "path", ""))[1]
+    q_axis = grid.axes[0]
+    if isinstance(state, UniformState):
+        return state.values(grid.coordinates, q_axis.length)
+    if not q_axis.periodic:
+        return state.values(grid.coordinates)
+    q, p = grid.coordinates
+    return np.asarray(sum(state.values((q + turn * q_axis.length, p)) for turn in range(-3, 4)))
+
+
+def run(config: Config, *, progress: bool | Progress = False) -> Result:
+    """Run a configuration to its end and return the result (in memory: ``result.save(path)`` writes it).
+
+    ``progress=True`` shows a bar. Raises FpsolverError for what cannot be run; what the run itself had to say
+    is in ``result.status``, ``result.message`` and ``result.warnings`` (also issued as FpsolverWarning).
+    """
+    result = run_problem(prepare(config), Bar().update if progress is True else (progress or None))
+    for text in result.warnings:
+        warnings.warn(text, FpsolverWarning, stacklevel=2)
+    return result
+
+
+def run_problem(problem: Problem, progress: Progress | None = None) -> Result:
+    """Run a prepared problem."""
+    clock = time.perf_counter
+    started = clock()
+    RungeKutta4(problem.generator).compile()
+    compiled = clock()
+    W = initial_values(problem)
+    problem.generator.apply(W)
+    trajectory = simulate(problem.generator, W, problem.plan, progress)
+    solved = clock()
+    result = evaluate(problem, trajectory)
+    result.provenance |= {
+        "wall_compile": compiled - started,
+        "wall_solve": solved - compiled,
+        "wall_evaluate": clock() - solved,
+        "steps": trajectory.steps,
+        "dt": problem.plan.dt,
+    }
+    return result
+
+
+def evaluate(problem: Problem, trajectory: Trajectory) -> Result:
+    """Currents, densities, diagnostics and the comparison with the exact solution."""
+    generator = problem.generator
+    state = State(trajectory.W, problem.system, problem.grid, generator.scheme.order)
+    series = trajectory.series()
+    exact, error = _compare(problem, trajectory)
+    found = reasons(trajectory.W, generator)
+    return Result(
+        config=problem.config,
+        grid=problem.grid,
+        series=series,
+        final=_final(state, trajectory.times[-1]),
+        snapshots=Snapshots(
+            np.array(trajectory.snapshot_times), np.array(trajectory.snapshots).reshape(-1, *problem.grid.shape)
+        ),
+        exact=exact,
+        exact_error=error,
+        diagnostics=diagnostics(problem, state, series),
+        status=trajectory.status,
+        message=trajectory.message,
+        reasons=found,
+        warnings=[*problem.warnings, *trajectory.warnings.values()],
+        provenance=provenance.collect(numba.get_num_threads()),
+    )
+
+
+def _final(state: State, time: float) -> Final:
+    reversible, irreversible = state.reversible_current, state.irreversible_current
+    production = entropy.production_channels(state).sum(axis=0)
+    drift, cross = entropy.flux_densities(state)
+    flux = drift + cross
+    if entropy.why_not_finite(state):
+        production, flux = np.full_like(production, np.inf), np.full_like(flux, np.inf)
+    elif entropy.why_undefined(state):
+        production = np.full_like(production, np.nan)
+    return Final(time, state.W, reversible + irreversible, reversible, irreversible, production, flux)
+
+
+def _compare(problem: Problem, trajectory: Trajectory) -> tuple[dict[str, FloatArray] | None, float]:
+    exact = problem.exact
+    if exact is None:
+        return None, math.nan
+    times = np.array(trajectory.times)
+    mean, covariance = exact.moments(times)
+    rates = [exact_module.gaussian_rates(problem.system, m, V) for m, V in zip(mean, covariance, strict=True)]
+    values = GaussianState(mean[-1], covariance[-1]).values(problem.grid.coordinates)
+    return {
+        "time": times,
+        "mean": mean,
+        "covariance": covariance,
+        "entropy_production": np.array([rate.entropy_production for rate in rates]),
+        "entropy_flux": np.array([rate.entropy_flux for rate in rates]),
+    }, problem.grid.integrate(np.abs(trajectory.W - values))
+
+
+def diagnostics(problem: Problem, state: State, series: dict[str, FloatArray]) -> dict[str, Any]:
+    """Verdicts and residuals of the model and of the last state."""
+    system = problem.system
+    margin = system.cp_margin()
+    residual = detailed_balance.first_line_residual(state)
+    parity = detailed_balance.parity_residual(system)
+    covariance = series["covariance"][-1]
+    steady = None
+    on_line = not any(axis.periodic for axis in problem.grid.axes)
+    if system.is_quadratic and on_line and is_stable(system.drift_matrix):
+        steady = exact_module.steady(system)
+        covariance = steady.covariance
+    if steady is not None:
+        satisfied = detailed_balance.gaussian_detailed_balance(steady)
+    else:
+        satisfied = parity == 0 and residual <= 1e-6 * largest_rate(problem)
+    decay = problem.plan.decay
+    return {
+        "cp_margin": margin,
+        "is_completely_positive": system.is_completely_positive(),
+        "cp_on_boundary": bool(abs(margin) <= system.cp_tolerance),
+        "detailed_balance_residual": residual,
+        "diffusion_parity_residual": parity,
+        "kms_residual": detailed_balance.kms_residual(system, covariance),
+        "satisfies_detailed_balance": bool(satisfied),
+        "steady_residual": float(series["residual"][-1]),
+        "slowest_rate": decay.value if decay is not None else math.nan,
+        "resolution": problem.grid.cells_per_deviation(series["covariance"][-1]),
+    }
+
+
+def largest_rate(problem: Problem) -> float:
+    """Fastest rate of the linearised motion in the deepest well (or at q = 0), 1/time."""
+    wells = problem.system.particles[0].potential.minima()
+    position = wells[:1] if len(wells) else np.zeros(1)
+    return float(np.abs(np.linalg.eigvals(problem.system.linearised_drift(position))).max())
+

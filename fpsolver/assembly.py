@@ -1,0 +1,87 @@
+r"""The generator as a sparse matrix, from Kronecker products of one-dimensional matrices.
+
+Written from the formulas and not from the kernels, so that each checks the other. For matrices D (wrapped
+first derivative), T (zero ghosts, no flux through walls) and diagonal velocities,
+
+    L = -D_q x diag(g) - diag(F) x D_p + T_q x 1 + 1 x T_p + 2 D_qp D_q x D_p.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy import sparse
+
+from fpsolver.grid import Axis
+from fpsolver.kernels import stencils
+
+if TYPE_CHECKING:
+    from fpsolver.generator import Generator
+
+
+def assemble(generator: Generator) -> sparse.csr_array:
+    """Sparse matrix of the generator on W.ravel()."""
+    system, order = generator.system, generator.scheme.order
+    q_axis, p_axis = generator.grid.axes
+    A, B = system.dissipative_drift, system.diffusion_matrix
+    particle = system.particles[0]
+    speed = (1 / particle.mass + A[0, 1]) * p_axis.centres
+    force = -particle.potential.derivative(q_axis.centres) + A[1, 0] * q_axis.centres
+    D_q, D_p = (first_matrix(axis, order, wrap=True) for axis in (q_axis, p_axis))
+    T_q = friction_matrix(q_axis, order, A[0, 0], B[0, 0] / 2)
+    T_p = friction_matrix(p_axis, order, A[1, 1], B[1, 1] / 2)
+    one_q, one_p = sparse.eye_array(q_axis.cells), sparse.eye_array(p_axis.cells)
+    matrix = (
+        -sparse.kron(D_q, sparse.diags_array(speed))
+        - sparse.kron(sparse.diags_array(force), D_p)
+        + sparse.kron(T_q, one_p)
+        + sparse.kron(one_q, T_p)
+        + B[0, 1] * sparse.kron(D_q, D_p)
+    )
+    result = sparse.csr_array(matrix)
+    result.eliminate_zeros()
+    return result
+
+
+def first_matrix(axis: Axis, order: int, *, wrap: bool) -> sparse.csr_array:
+    """Central first derivative along one axis."""
+    weights = {}
+    for m, c in enumerate(stencils.first_derivative(order), start=1):
+        weights[m], weights[-m] = c / axis.spacing, -c / axis.spacing
+    return _banded(axis.cells, weights, wrap=wrap)
+
+
+def second_matrix(axis: Axis, order: int, *, wrap: bool) -> sparse.csr_array:
+    """Central second derivative along one axis."""
+    weights = {0: 0.0}
+    for m, e in enumerate(stencils.second_derivative(order), start=1):
+        weights[m] = weights[-m] = e / axis.spacing**2
+        weights[0] -= 2 * e / axis.spacing**2
+    return _banded(axis.cells, weights, wrap=wrap)
+
+
+def friction_matrix(axis: Axis, order: int, rate: float, diffusion: float) -> sparse.csr_array:
+    """D W'' - (rate x W)' with the closure of the axis; a closed wall returns what would leave."""
+    wrap = axis.periodic
+    friction = first_matrix(axis, order, wrap=wrap) @ sparse.diags_array(rate * axis.centres)
+    matrix = sparse.lil_array(diffusion * second_matrix(axis, order, wrap=wrap) - friction)
+    if not wrap:
+        missing = -np.asarray(matrix.sum(axis=0)).ravel()
+        half, k = axis.cells // 2, order // 2
+        matrix[0, :k] = matrix[0, :k].toarray() + missing[:half][:k]
+        matrix[-1, -k:] = matrix[-1, -k:].toarray() + missing[half:][-k:]
+    return sparse.csr_array(matrix)
+
+
+def _banded(n: int, weights: dict[int, float], *, wrap: bool) -> sparse.csr_array:
+    rows, columns, values = [], [], []
+    cells = np.arange(n)
+    for offset, weight in weights.items():
+        target = cells + offset
+        inside = np.ones(n, dtype=bool) if wrap else (target >= 0) & (target < n)
+        rows.append(cells[inside])
+        columns.append(target[inside] % n)
+        values.append(np.full(inside.sum(), weight))
+    entries = np.concatenate(values), (np.concatenate(rows), np.concatenate(columns))
+    return sparse.csr_array(sparse.coo_array(entries, shape=(n, n)))

@@ -1,0 +1,226 @@
+r"""Which box and how many cells: extents and resolution from what the state will do.
+
+Quadratic systems: the exact Gaussian path tells where the state goes and how narrow it becomes. Anharmonic
+wells: the region below 36 T_eff. The half-width of a box in standard deviations and the cells for each of them
+are measured rules (docs/conventions.md): order 8 gives Pi to 1e-9 at 4 cells for the narrowest deviation, to
+1e-8 at 3, to 1e-5 at 2, and nothing at 1.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from fpsolver.errors import GridError
+from fpsolver.grid import Axis, Grid
+from fpsolver.physics import linear
+from fpsolver.physics.exact import Gaussian
+from fpsolver.physics.potentials import FloatArray
+from fpsolver.physics.states import GaussianState, UniformState
+from fpsolver.physics.system import System
+from fpsolver.physics.timescales import effective_temperature
+
+CELL_CHOICES = range(96, 513, 16)
+CELLS_PER_DEVIATION = 4.0
+WARN_BELOW, REFUSE_BELOW = 3.0, 1.5
+WIDEST_BOX = 8.5  # standard deviations: exp(-8.5^2/2) = 2e-16
+CONFINING_TEMPERATURES = 36.0  # exp(-36) = 2e-16
+
+
+@dataclass(frozen=True, slots=True)
+class AxisRequest:
+    """What the user said of an axis: ``None`` stands for auto."""
+
+    name: str
+    cells: int | None = None
+    extent: tuple[float, float] | None = None
+    periodic: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Path:
+    """Where the state is (centres and deviations, (T, 2N)) and how its covariance looks ((T, 2N, 2N))."""
+
+    times: FloatArray
+    centres: FloatArray
+    covariances: FloatArray
+
+    @property
+    def deviations(self) -> FloatArray:
+        """Standard deviations of the coordinates, (T, 2N)."""
+        return np.sqrt(np.diagonal(self.covariances, axis1=1, axis2=2))
+
+
+@dataclass(frozen=True, slots=True)
+class Resolution:
+    """Smallest standard deviation of the path in cells, and when."""
+
+    cells: float
+    time: float
+
+
+def gaussian_path(system: System, state: GaussianState, end: float) -> Path:
+    """Exact path of a Gaussian from 0 to ``end`` (inf: to the steady state), finely sampled where it moves."""
+    A = system.drift_matrix
+    fastest = np.abs(np.linalg.eigvals(A)).max()
+    slowest = linear.rates(A)[0]
+    horizon = end if math.isfinite(end) else 40 / slowest
+    # three turns in steps of a fiftieth, then geometrically: later turns repeat the first ones, damped
+    turns = min(horizon, 6 * math.pi / fastest) if fastest > 0 else horizon
+    times = np.concatenate([np.linspace(0, turns, 160), np.geomspace(max(turns, 1e-300), horizon, 80)])
+    means, covariances = Gaussian(system, state.mean, state.covariance).moments(np.unique(times))
+    return Path(np.unique(times), means, covariances)
+
+
+def well_path(system: System, state: GaussianState | UniformState, periodic_length: float | None) -> Path:
+    """Stand-in for the path in an anharmonic potential: the initial state, and thermal states of its wells.
+
+    Half-widths are stored as deviations: the region below 36 T_eff is taken as 8.5 deviations wide.
+    """
+    particle = system.particles[0]
+    temperature = effective_temperature(system)
+    p_deviation = math.sqrt(particle.mass * temperature)
+    boxes = []
+    if isinstance(state, UniformState):
+        length = periodic_length or 1.0
+        boxes.append((np.zeros(2), np.diag([length**2 / 12, state.momentum_variance])))
+    else:
+        boxes.append((state.mean, state.covariance))
+    if particle.potential.is_confining:
+        energy = CONFINING_TEMPERATURES * temperature
+        if isinstance(state, GaussianState):
+            energy += _energy_above_minimum(system, state)
+        low, high = particle.potential.range_below(energy)
+        q_width = (high - low) / (2 * WIDEST_BOX)
+        p_width = math.sqrt(2 * particle.mass * energy) / WIDEST_BOX
+        boxes.append((np.array([(low + high) / 2, 0.0]), np.diag([q_width**2, p_width**2])))
+    else:
+        drift = _drift_velocity(system)
+        boxes.append((np.array([0.0, drift]), np.diag([(periodic_length or 1.0) ** 2 / 12, p_deviation**2])))
+    centres, covariances = zip(*boxes, strict=True)
+    return Path(np.zeros(len(boxes)), np.array(centres), np.array(covariances))
+
+
+def _energy_above_minimum(system: System, state: GaussianState) -> float:
+    """Energy a Gaussian reaches 6 deviations from its mean, above the minimum of the potential."""
+    particle = system.particles[0]
+    q, p = state.mean
+    s_q, s_p = np.sqrt(np.diag(state.covariance))
+    floor = float(particle.potential.energy(particle.potential.minima()[0]))
+    highest = float(np.max(particle.potential.energy(np.array([q - 6 * s_q, q + 6 * s_q]))))
+    return max(highest - floor, 0.0) + (abs(p) + 6 * s_p) ** 2 / (2 * particle.mass)
+
+
+def _drift_velocity(system: System) -> float:
+    """Momentum at which friction balances the mean force of a tilted ring."""
+    particle = system.particles[0]
+    friction = -system.dissipative_drift[1, 1]
+    tilt = float(getattr(particle.potential, "tilt", 0.0))
+    return tilt / friction if friction > 0 else 0.0
+
+
+def choose_grid(path: Path, requests: tuple[AxisRequest, ...], *, minimum: FloatArray | None = None) -> Grid:
+    """Grid of the requested axes; ``auto`` cells give the narrowest deviation of the path at least 4 of them."""
+    if all(request.cells is not None for request in requests):
+        return _grid(path, requests, [int(request.cells or 0) for request in requests])
+    grid = None
+    for cells in CELL_CHOICES:
+        grid = _grid(path, requests, [request.cells or cells for request in requests])
+        if resolution(path, grid, minimum).cells >= CELLS_PER_DEVIATION:
+            return grid
+    assert grid is not None
+    return grid
+
+
+def _grid(path: Path, requests: tuple[AxisRequest, ...], cells: list[int]) -> Grid:
+    axes = []
+    for k, (request, n) in enumerate(zip(requests, cells, strict=True)):
+        low, high = request.extent or _extent(path, k, n)
+        axes.append(Axis(request.name, low, high, n, request.periodic))
+    return Grid(tuple(axes))
+
+
+def _extent(path: Path, k: int, cells: int) -> tuple[float, float]:
+    """Box of one coordinate around the whole path; few cells get a smaller box."""
+    reach = min(WIDEST_BOX, 1.1 * math.sqrt(cells)) * path.deviations[:, k]
+    low, high = float((path.centres[:, k] - reach).min()), float((path.centres[:, k] + reach).max())
+    return _rounded(low, down=True), _rounded(high, down=False)
+
+
+def _rounded(value: float, *, down: bool) -> float:
+    """Outward to four digits, so that printed extents repeat the run."""
+    if value == 0 or not math.isfinite(value):
+        return value
+    unit = 10.0 ** (math.floor(math.log10(abs(value))) - 3)
+    steps = math.floor(value / unit) if down else math.ceil(value / unit)
+    return float(f"{steps * unit:.4g}")
+
+
+def resolution(path: Path, grid: Grid, minimum: FloatArray | None = None) -> Resolution:
+    """Smallest deviation of the path in any direction, in cells, and its time.
+
+    ``minimum`` (2N) are further lengths to resolve, such as the width of a well.
+    """
+    spacings = grid.spacings
+    scaled = path.covariances / np.outer(spacings, spacings)
+    for k, axis in enumerate(grid.axes):
+        if axis.periodic:  # the width of a state around a ring says nothing of its structure
+            scaled[:, k, :] = scaled[:, :, k] = 0.0
+            scaled[:, k, k] = np.inf
+    finite = np.where(np.isinf(scaled), 1e300, scaled)
+    smallest = np.sqrt(np.linalg.eigvalsh(finite)[:, 0].clip(min=0))
+    worst = int(np.argmin(smallest))
+    cells = float(smallest[worst])
+    if minimum is not None:
+        cells = min(cells, float((minimum / spacings).min()))
+    return Resolution(cells, float(path.times[worst]))
+
+
+def well_widths(system: System) -> FloatArray | None:
+    """Thermal widths (q, p) of the stiffest place the state visits, for the resolution of anharmonic wells."""
+    particle = system.particles[0]
+    temperature = effective_temperature(system)
+    if temperature <= 0:
+        return None
+    stiffness = [float(particle.potential.derivative(q, 2)) for q in particle.potential.minima()]
+    steepest = max([s for s in stiffness if s > 0], default=0.0)
+    q_width = math.sqrt(temperature / steepest) if steepest > 0 else math.inf
+    period = particle.potential.period
+    if period:
+        q_width = min(q_width, period / (2 * math.pi))
+    return np.array([q_width, math.sqrt(particle.mass * temperature)])
+
+
+def cells_needed(found: Resolution, grid: Grid) -> int:
+    """Cells along each axis that would give 4 for the narrowest deviation, rounded up to a multiple of 16."""
+    needed = max(grid.shape) * CELLS_PER_DEVIATION / max(found.cells, 1e-12)
+    return 16 * math.ceil(needed / 16)
+
+
+def refuse_coarse(found: Resolution, grid: Grid) -> None:
+    """GridError if a deviation spans less than 1.5 cells: the numbers would be wrong without a sign of trouble."""
+    if found.cells < REFUSE_BELOW:
+        raise GridError(
+            f"the grid is too coarse: at time {found.time:.4g} the narrowest standard deviation of the state spans "
+            f"{found.cells:.2g} cells, and at least {REFUSE_BELOW:g} are needed; give {cells_needed(found, grid)} "
+            "cells, a smaller extent, or allow_coarse: true"
+        )
+
+
+def refuse_cut(path: Path, grid: Grid) -> None:
+    """GridError if the box cuts the state: a wall nearer than 4 deviations to the centre of the state."""
+    for k, axis in enumerate(grid.axes):
+        if axis.periodic:
+            continue
+        distance = np.minimum(path.centres[:, k] - axis.low, axis.high - path.centres[:, k]) / path.deviations[:, k]
+        worst = int(np.argmin(distance))
+        if distance[worst] < 4:
+            reach = WIDEST_BOX * path.deviations[:, k]
+            low, high = (path.centres[:, k] - reach).min(), (path.centres[:, k] + reach).max()
+            raise GridError(
+                f"the box cuts the state: the extent of {axis.name} is [{axis.low:g}, {axis.high:g}], and at time "
+                f"{path.times[worst]:.4g} a wall is only {max(float(distance[worst]), 0):.2g} standard deviations away "
+                f"from the centre of the state; give `extent: auto` or at least [{low:.3g}, {high:.3g}]"
+            )

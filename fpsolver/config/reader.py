@@ -1,0 +1,329 @@
+"""YAML text to a validated :class:`Config`, with every fault reported at once: file, line, key, value, rule, cure."""
+
+from __future__ import annotations
+
+import difflib
+import io
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+from pydantic import BaseModel, PrivateAttr, ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from fpsolver.config import schema
+from fpsolver.errors import ConfigError, Fault, UsageError
+
+MAXIMUM_BYTES = 1_000_000
+MAXIMUM_NODES = 10_000
+MAXIMUM_DEPTH = 20
+Lines = dict[tuple[str | int, ...], int]
+
+
+class Config(schema.ConfigData):
+    """A validated configuration; build it from keywords, or with :func:`load_config` from a YAML file."""
+
+    _source: str = PrivateAttr("")
+    _lines: Lines = PrivateAttr(default_factory=dict)
+
+    def __init__(self, **data: Any) -> None:
+        plain = _from_python(data)
+        try:
+            super().__init__(**plain)
+        except ValidationError as error:
+            raise ConfigError(*faults_of(error, plain), heading="the configuration cannot be used:") from None
+
+    def to_yaml(self) -> str:
+        """The configuration with every default written out, as YAML that repeats the run."""
+        data = schema.to_plain(self.model_dump(exclude_none=True))
+        yaml = YAML(typ="safe", pure=True)
+        yaml.default_flow_style = None
+        yaml.sort_base_mapping_type_on_output = False
+        yaml.width = 110
+        stream = io.StringIO()
+        yaml.dump(data, stream)
+        return stream.getvalue()
+
+    def replaced(self, **sections: dict[str, Any]) -> Config:
+        """A copy with some keys of some sections changed, validated again."""
+        data = schema.to_plain(self.model_dump(exclude_none=True))
+        for name, changes in sections.items():
+            data[name] = {**data.get(name, {}), **changes}
+        copy = Config(**data)
+        copy._source, copy._lines = self._source, self._lines
+        return copy
+
+    def located(self, error: ConfigError) -> ConfigError:
+        """The same error with file and lines in front of its keys, if the configuration came from a file."""
+        if error.heading or not self._source:
+            return error
+        faults = [Fault(_place(self._lines, fault.key), fault.text) for fault in error.faults]
+        return ConfigError(*faults, heading=f"{self._source} cannot be used:")
+
+    def __str__(self) -> str:
+        return self.to_yaml()
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{self.to_yaml()}</pre>"
+
+
+def load_config(path: str | Path, overrides: tuple[str, ...] | list[str] = ()) -> Config:
+    """Read a YAML file; ``overrides`` are ``key=value`` with dotted keys. ConfigError lists all faults."""
+    path = Path(path)
+    data, lines = parse_yaml(read_text(path), str(path))
+    for override in overrides:
+        apply_override(data, override)
+    try:
+        config = Config(**data)
+    except ConfigError as error:
+        faults = [Fault(_place(lines, fault.key), fault.text) for fault in error.faults]
+        raise ConfigError(*faults, heading=f"{path} cannot be used:") from None
+    config._source, config._lines = str(path), lines
+    if config.output.path is None:
+        config = config.replaced(output={"path": f"{path.stem}.h5"})
+    return config
+
+
+def read_text(path: Path) -> str:
+    """Text of a small UTF-8 file, or a sentence about why there is none."""
+    try:
+        if path.is_dir():
+            raise ConfigError(Fault(str(path), "is a directory, not a YAML file"))
+        if path.stat().st_size > MAXIMUM_BYTES:
+            raise ConfigError(Fault(str(path), f"is larger than {MAXIMUM_BYTES} bytes; a configuration is a page of text"))
+        text = path.read_bytes().decode("utf-8")
+    except OSError as error:
+        raise ConfigError(Fault(str(path), f"cannot be read: {(error.strerror or str(error)).lower()}")) from None
+    except UnicodeDecodeError:
+        raise ConfigError(Fault(str(path), "is not UTF-8 text, so it is no YAML configuration")) from None
+    if not text.strip():
+        raise ConfigError(Fault(str(path), "is empty; `system` and `initial` are required"))
+    return text
+
+
+def parse_yaml(text: str, name: str) -> tuple[dict[str, Any], Lines]:
+    """Plain data and the line of every key; ConfigError with line and column if it cannot be parsed."""
+    try:
+        tree = YAML(typ="rt", pure=True).load(text)
+    except YAMLError as error:
+        raise ConfigError(Fault(_marked(name, error), _problem(error))) from None
+    except (RecursionError, ValueError) as error:
+        what = "nested too deeply" if isinstance(error, RecursionError) else str(error)
+        raise ConfigError(Fault(name, f"cannot be parsed: {what}")) from None
+    lines: Lines = {}
+    budget = [MAXIMUM_NODES]
+    data = _plain(tree, (), lines, budget, name)
+    if not isinstance(data, dict):
+        raise ConfigError(Fault(name, f"must hold sections such as `system:` and `initial:`, but holds {schema.shown(data)}"))
+    return data, lines
+
+
+def _plain(node: Any, place: tuple[str | int, ...], lines: Lines, budget: list[int], name: str) -> Any:
+    """Ordinary dicts, lists and scalars; aliases count each time, so that bombs run out of budget."""
+    budget[0] -= 1
+    if budget[0] < 0 or len(place) > MAXIMUM_DEPTH:
+        raise ConfigError(Fault(name, f"expands to more than {MAXIMUM_NODES} values or {MAXIMUM_DEPTH} levels; use fewer aliases"))
+    if isinstance(node, dict):
+        for key in node:
+            lines[(*place, key)] = node.lc.key(key)[0] + 1
+        return {_key(k): _plain(v, (*place, k), lines, budget, name) for k, v in node.items()}
+    if isinstance(node, list):
+        for i in range(len(node)):
+            lines[(*place, i)] = node.lc.item(i)[0] + 1
+        return [_plain(v, (*place, i), lines, budget, name) for i, v in enumerate(node)]
+    for kind in (bool, int, float, str):
+        if isinstance(node, kind):
+            return kind(node)
+    return node
+
+
+def _key(key: Any) -> str:
+    return key if isinstance(key, str) else str(key)
+
+
+def _marked(name: str, error: YAMLError) -> str:
+    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+    return f"{name}, line {mark.line + 1}, column {mark.column + 1}" if mark else name
+
+
+def _problem(error: YAMLError) -> str:
+    problem = getattr(error, "problem", None) or str(error).splitlines()[0]
+    if "duplicate key" in problem:
+        key = problem.split('"')[1] if '"' in problem else "?"
+        return f"the key `{key}` is given twice; keep one of them"
+    return f"is not valid YAML: {problem}"
+
+
+def apply_override(data: dict[str, Any], override: str) -> None:
+    """Set one dotted key, ``a.b.0.c=value``; the value is read as YAML."""
+    key, equals, text = override.partition("=")
+    steps = [part.strip() for part in key.split(".")]
+    if not equals or not all(steps):
+        raise UsageError(f"--set must be key=value with a dotted key, but is {override!r}; example: --set system.bath.eta=1")
+    try:
+        value = _plain(YAML(typ="rt", pure=True).load(text), (), {}, [MAXIMUM_NODES], f"--set {key}")
+    except YAMLError:
+        raise UsageError(f"--set {key}: {text!r} is not a YAML value") from None
+    target: Any = data
+    for step in steps[:-1]:
+        target = _descend(target, step, key)
+    last = steps[-1]
+    if isinstance(target, list):
+        target[_index(target, last, key)] = value
+    else:
+        target[last] = value
+
+
+def _descend(target: Any, step: str, key: str) -> Any:
+    child = target[_index(target, step, key)] if isinstance(target, list) else target.setdefault(step, {})
+    if not isinstance(child, dict | list):
+        raise UsageError(f"--set {key}: `{step}` is {schema.shown(child)}, which has no keys")
+    return child
+
+
+def _index(target: list[Any], step: str, key: str) -> int:
+    if not step.isdigit() or int(step) >= len(target):
+        raise UsageError(f"--set {key}: `{step}` must be an index from 0 to {len(target) - 1}")
+    return int(step)
+
+
+def _from_python(value: Any) -> Any:
+    """Tuples, arrays and NumPy scalars as lists and numbers, so that Python callers may use them."""
+    if isinstance(value, dict):
+        return {key: _from_python(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_from_python(item) for item in value]
+    if isinstance(value, np.ndarray | np.generic):
+        return value.tolist()
+    if isinstance(value, Path):
+        return str(value)
+    return value
+
+
+def _place(lines: Lines, key: str) -> str:
+    """``line 7, system.mass``: the line of the key, or of the nearest section above it."""
+    steps: tuple[str | int, ...] = tuple(int(s) if s.isdigit() else s for s in key.split(".")) if key else ()
+    while steps and steps not in lines:
+        steps = steps[:-1]
+    line = f"line {lines[steps]}, " if steps else ""
+    return f"{line}{key}" if key else line.rstrip(", ")
+
+
+def faults_of(error: ValidationError, data: dict[str, Any]) -> list[Fault]:
+    """Pydantic's findings as sentences, with the dotted keys of the file."""
+    return [_fault(dict(item), data) for item in error.errors(include_url=False)]
+
+
+def _fault(item: dict[str, Any], data: dict[str, Any]) -> Fault:
+    steps, model = _resolve(item["loc"], data)
+    key = ".".join(str(step) for step in steps)
+    kind, given, limits = item["type"], schema.shown(item["input"]), item.get("ctx", {})
+    if kind == "fpsolver":
+        return Fault(key, limits["text"])
+    if kind == "missing":
+        return Fault(key, "required, but missing")
+    if kind == "extra_forbidden":
+        return Fault(key, _unknown(str(steps[-1]), model))
+    if kind == "union_tag_not_found":
+        name = limits["discriminator"].strip("'")
+        return Fault(f"{key}.{name}", f"required, but missing; choose one of {_listed(_tags(model, item))}")
+    if kind == "union_tag_invalid":
+        name = limits["discriminator"].strip("'")
+        return Fault(f"{key}.{name}", _bad_tag(limits["tag"], limits["expected_tags"]))
+    rule = _RULES.get(kind, item["msg"][0].lower() + item["msg"][1:])
+    bound = next((limits[name] for name in ("gt", "ge", "lt", "le", "min_length", "max_length") if name in limits), "")
+    return Fault(key, f"{rule.format(bound=bound)}, but is {given}")
+
+
+_RULES = {
+    "float_type": "must be a number",
+    "int_type": "must be an integer",
+    "bool_type": "must be true or false",
+    "string_type": "must be a text",
+    "list_type": "must be a list",
+    "model_type": "must be a section with keys",
+    "model_attributes_type": "must be a section with keys",
+    "dict_type": "must be a section with keys",
+    "finite_number": "must be a finite number",
+    "greater_than": "must be greater than {bound}",
+    "greater_than_equal": "must be at least {bound}",
+    "less_than": "must be less than {bound}",
+    "less_than_equal": "must be at most {bound}",
+    "too_short": "must have at least {bound} entries",
+    "too_long": "must have at most {bound} entries",
+    "string_too_short": "must not be empty",
+}
+
+
+def _resolve(loc: tuple[str | int, ...], data: Any) -> tuple[list[str | int], type[BaseModel] | None]:
+    """Keys of the file for a pydantic location (which has the tags of unions between), and the section's model."""
+    steps: list[str | int] = []
+    model: type[BaseModel] | None = schema.ConfigData
+    node = data
+    for position, step in enumerate(loc):
+        tagged = isinstance(node, dict) and step not in node and step in (node.get("kind"), node.get("model"))
+        if tagged and position < len(loc):
+            model = next((m for m in _members(model) if step in _tag_values(m)), model)
+            continue
+        steps.append(step)
+        annotation = model.model_fields[str(step)].annotation if model and str(step) in model.model_fields else None
+        last = position == len(loc) - 1
+        if not last or _models_in(annotation):
+            model = _union(annotation) if annotation is not None else model
+        if isinstance(node, dict):
+            node = node.get(step)
+        elif isinstance(node, list) and isinstance(step, int) and step < len(node):
+            node = node[step]
+    return steps, model
+
+
+class _Union(BaseModel):
+    """Marker that carries the members of a union while a location is resolved."""
+
+
+def _models_in(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [model for part in get_args(annotation) for model in _models_in(part)]
+
+
+def _union(annotation: Any) -> type[BaseModel] | None:
+    models = _models_in(annotation)
+    if len(models) == 1:
+        return models[0]
+    return type("Choice", (_Union,), {"__members__": tuple(models)}) if models else None
+
+
+def _members(model: type[BaseModel] | None) -> tuple[type[BaseModel], ...]:
+    return tuple(getattr(model, "__members__", ()))
+
+
+def _tag_values(model: type[BaseModel]) -> tuple[str, ...]:
+    for name in ("kind", "model"):
+        if name in model.model_fields:
+            return get_args(model.model_fields[name].annotation)
+    return ()
+
+
+def _tags(model: type[BaseModel] | None, item: dict[str, Any]) -> list[str]:
+    del item
+    return [tag for member in _members(model) for tag in _tag_values(member)]
+
+
+def _unknown(key: str, model: type[BaseModel] | None) -> str:
+    known = sorted(model.model_fields) if model else []
+    near = difflib.get_close_matches(key, known, n=1)
+    hint = f"; did you mean `{near[0]}`?" if near else ""
+    return f"unknown key{hint} (allowed: {', '.join(known)})"
+
+
+def _bad_tag(tag: Any, expected: str) -> str:
+    known = [word.strip("' ") for word in expected.split(",")]
+    near = difflib.get_close_matches(str(tag), known, n=1)
+    hint = f"; did you mean `{near[0]}`?" if near else ""
+    return f"must be one of {_listed(known)}, but is {schema.shown(tag)}{hint}"
+
+
+def _listed(words: list[str]) -> str:
+    return ", ".join(f"`{word}`" for word in words)

@@ -1,0 +1,80 @@
+"""Every error fpsolver raises on purpose: a sentence for people, and the exit status the command line gives it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+class FpsolverError(Exception):
+    """Base of all errors of fpsolver; ``exit_status`` 3 means that a computation failed."""
+
+    exit_status = 3
+
+
+class FpsolverWarning(UserWarning):
+    """Something about a run that its user should know, with the cure."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing wrong with a configuration: where (dotted key), what, and how to mend it."""
+
+    key: str
+    text: str
+
+
+class ConfigError(FpsolverError):
+    """A configuration that cannot be used; ``faults`` lists everything wrong with it."""
+
+    exit_status = 2
+
+    def __init__(self, *faults: Fault, heading: str = "") -> None:
+        self.faults = faults
+        self.heading = heading
+        super().__init__(heading, *faults)
+
+    def __str__(self) -> str:
+        lines = [f"{fault.key}: {fault.text}" if fault.key else fault.text for fault in self.faults]
+        if not self.heading:
+            return "\n".join(lines)
+        return "\n".join([self.heading, *(f"  {line}" for line in lines)])
+
+
+class UsageError(FpsolverError):
+    """An argument of a command or function that cannot be used."""
+
+    exit_status = 2
+
+
+class GridError(FpsolverError):
+    """A grid that cannot hold the state: too coarse, too small, or of the wrong shape."""
+
+    exit_status = 2
+
+
+class StabilityError(FpsolverError):
+    """A time step beyond the stability limit of the explicit stepper."""
+
+    exit_status = 2
+
+
+class ResourceError(FpsolverError):
+    """A run that does not fit into the memory of this machine."""
+
+
+class NoSteadyStateError(FpsolverError):
+    """A system that never becomes stationary was asked for its steady state."""
+
+    exit_status = 2
+
+
+class FileFormatError(FpsolverError):
+    """A file that is not what its reader expects."""
+
+    exit_status = 2
+
+
+class OutputError(FpsolverError):
+    """An output that cannot be written, or must not be overwritten."""
+
+    exit_status = 2

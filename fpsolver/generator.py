@@ -1,0 +1,142 @@
+r"""The generator: a System on a Grid with a Scheme; the only thing a stepper may ask is ``apply``.
+
+It turns physics into the numbers of :mod:`fpsolver.kernels.phase_space`: velocities on the axes, stencil
+weights and wall corrections.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fpsolver.errors import GridError
+from fpsolver.grid import Axis, Grid
+from fpsolver.kernels import phase_space, stencils
+from fpsolver.kernels.phase_space import PAD, Coefficients
+from fpsolver.physics.potentials import FloatArray
+from fpsolver.physics.system import System
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
+
+# Below this a thread's share of a pass (about 10 us) is eaten by starting it; measured by benchmarks/kernels.py.
+PARALLEL_FROM_CELLS = 160 * 160
+
+
+@dataclass(frozen=True, slots=True)
+class Scheme:
+    """Discretisation: ``central`` fluxes of order 2, 4, 6 or 8."""
+
+    flux: str = "central"
+    order: int = 8
+
+    def __post_init__(self) -> None:
+        if self.flux != "central" or self.order not in stencils.ORDERS:
+            raise GridError(
+                f"the scheme must be flux 'central' of order 2, 4, 6 or 8, but is '{self.flux}' of order {self.order}"
+            )
+
+    @property
+    def layers(self) -> int:
+        """Half-width of the stencil in cells."""
+        return self.order // 2
+
+
+class Generator:
+    """dW/dt = L W for one particle on a (q, p) grid."""
+
+    def __init__(self, system: System, grid: Grid, scheme: Scheme | None = None) -> None:
+        if system.size != 1 or len(grid.axes) != 2:
+            raise GridError(f"the grid solver takes one particle on two axes, not {system.size} on {len(grid.axes)}")
+        self.system = system
+        self.grid = grid
+        self.scheme = scheme or Scheme()
+        self.is_parallel = grid.size >= PARALLEL_FROM_CELLS
+
+    def apply(self, W: FloatArray, out: FloatArray | None = None, time: float = 0.0) -> FloatArray:
+        """dW/dt at ``time``, shape of the grid."""
+        if W.shape != self.grid.shape:
+            raise GridError(f"W must have the shape {self.grid.shape} of the grid, but has {W.shape}")
+        out = np.empty(self.grid.shape) if out is None else out
+        kernel = phase_space.rate_parallel if self.is_parallel else phase_space.rate
+        kernel(self.pad(W, self._padded), *self.coefficients(time), self._rate)
+        out[...] = self._rate[: len(out)]
+        return out
+
+    def to_sparse(self) -> csr_array:
+        """The same operator as a sparse matrix on W.ravel(), assembled from one-dimensional matrices."""
+        from fpsolver import assembly  # scipy.sparse takes 0.2 s to import and no run needs it
+
+        return assembly.assemble(self)
+
+    def pad(self, W: FloatArray, padded: FloatArray) -> FloatArray:
+        """Copy W into an array with halos, as the kernels want it."""
+        (phase_space.pad_parallel if self.is_parallel else phase_space.pad)(np.ascontiguousarray(W), padded)
+        return padded
+
+    def empty_padded(self) -> FloatArray:
+        """Uninitialised array with halos."""
+        n_q, n_p = self.grid.shape
+        return np.empty((n_q, n_p + 2 * PAD))
+
+    @cached_property
+    def _padded(self) -> FloatArray:
+        return self.empty_padded()
+
+    @cached_property
+    def _rate(self) -> FloatArray:
+        n_q, n_p = self.grid.shape
+        return np.empty((n_q + 1, n_p))
+
+    def coefficients(self, time: float = 0.0) -> Coefficients:
+        """Numbers for the kernels at ``time``; the systems of this version do not depend on it."""
+        del time
+        return self._coefficients
+
+    @cached_property
+    def _coefficients(self) -> Coefficients:
+        system, (q_axis, p_axis) = self.system, self.grid.axes
+        q, p = q_axis.centres, p_axis.centres
+        particle, A, B = system.particles[0], system.dissipative_drift, system.diffusion_matrix
+        second_q, centre_q = self._symmetric(q_axis, A[0, 0], B[0, 0] / 2)
+        second_p, centre_p = self._symmetric(p_axis, A[1, 1], B[1, 1] / 2)
+        walls = np.stack([self._walls(q_axis, A[0, 0], second_q), self._walls(p_axis, A[1, 1], second_p)])
+        first = stencils.first_derivative(self.scheme.order)
+        per_q, per_p = first[0] / q_axis.spacing, first[0] / p_axis.spacing
+        force = A[1, 0] * q - particle.potential.derivative(q)
+        return Coefficients(
+            along_q=np.stack([A[0, 0] * q * per_q, force * per_p])[None],
+            along_p=np.stack([(1 / particle.mass + A[0, 1]) * p * per_q, A[1, 1] * p * per_p])[None],
+            walls=walls[None],
+            constants=np.array([[centre_q + centre_p, B[0, 1] * per_q * per_p, float(walls[0].any())]]),
+            first=tuple(c / first[0] for c in first),
+            second_q=second_q,
+            second_p=second_p,
+        )
+
+    def _symmetric(self, axis: Axis, rate: float, diffusion: float) -> tuple[tuple[float, ...], float]:
+        """Weights of W_{i+m} + W_{i-m} and of W_i for D W'' - (rate x W)'."""
+        order, h = self.scheme.order, axis.spacing
+        first, second = stencils.first_derivative(order), stencils.second_derivative(order)
+        spread = [diffusion * e / h**2 for e in second]
+        pairs = zip(spread, first, strict=True)
+        weights = tuple(float(s - rate * c * m) for m, (s, c) in enumerate(pairs, start=1))
+        return weights, -2 * float(sum(spread))
+
+    def _walls(self, axis: Axis, rate: float, second: tuple[float, ...]) -> FloatArray:
+        """Weights of cells that wrap around, and of what leaves, for friction rate * x and diffusion."""
+        k, h = self.scheme.layers, axis.spacing
+        walls = np.zeros((2, k, k + 1))
+        if axis.periodic:
+            return walls
+        first = stencils.first_derivative(self.scheme.order)
+        for side, (x, outward) in enumerate([(axis.centres, -1), (axis.centres[::-1], 1)]):
+            for d in range(k):
+                for m in range(d, k):
+                    beyond = x[d] + outward * (m + 1) * h
+                    walls[side, d, m] = second[m] - outward * rate * x[d] * first[m] / h
+                    walls[side, d, k] += second[m] + outward * rate * beyond * first[m] / h
+        return walls

@@ -1,0 +1,124 @@
+r"""Uniform phase-space grids: cell centres, faces, volumes and boundaries.
+
+        low                                            high
+         |  o  |  o  |  o  |   ...   |  o  |  o  |  o  |          o  centre: W is a point value here
+        face 0 cell 0 ...                              face n     |  face: fluxes live here, spacing h apart
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from fpsolver.errors import GridError
+from fpsolver.physics.potentials import FloatArray
+
+MINIMUM_CELLS = 16
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One coordinate from ``low`` to ``high``: a closed box, or periodic."""
+
+    name: str
+    low: float
+    high: float
+    cells: int
+    periodic: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.low < self.high:
+            raise GridError(
+                f"the extent of {self.name} must be [low, high] with low < high, but is [{self.low:g}, {self.high:g}]"
+            )
+        if self.cells < MINIMUM_CELLS:
+            raise GridError(f"axis {self.name} needs at least {MINIMUM_CELLS} cells, but has {self.cells}")
+
+    @property
+    def length(self) -> float:
+        """Extent high - low."""
+        return self.high - self.low
+
+    @property
+    def spacing(self) -> float:
+        """Cell size h."""
+        return self.length / self.cells
+
+    @cached_property
+    def centres(self) -> FloatArray:
+        """Cell centres, shape (cells,)."""
+        return self.low + self.spacing * (np.arange(self.cells) + 0.5)
+
+    @cached_property
+    def faces(self) -> FloatArray:
+        """Cell faces, shape (cells + 1,)."""
+        return self.low + self.spacing * np.arange(self.cells + 1)
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Product of axes in the order q (q1..qN), p (p1..pN)."""
+
+    axes: Sequence[Axis]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Number of cells along each axis."""
+        return tuple(axis.cells for axis in self.axes)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the axes."""
+        return tuple(axis.name for axis in self.axes)
+
+    @property
+    def spacings(self) -> FloatArray:
+        """Cell sizes, shape (2N,)."""
+        return np.array([axis.spacing for axis in self.axes])
+
+    @property
+    def volume(self) -> float:
+        """Volume of a cell."""
+        return float(np.prod(self.spacings))
+
+    @property
+    def size(self) -> int:
+        """Number of cells in all."""
+        return int(np.prod(self.shape))
+
+    @cached_property
+    def coordinates(self) -> tuple[FloatArray, ...]:
+        """Cell centres as an open mesh: broadcastable arrays, one for each axis."""
+        return tuple(np.meshgrid(*(axis.centres for axis in self.axes), indexing="ij", sparse=True))
+
+    def integrate(self, values: FloatArray) -> float:
+        """Midpoint sum of an array of the grid's shape."""
+        return float(np.sum(values)) * self.volume
+
+    def edge_mass(self, W: FloatArray, layers: int) -> dict[str, float]:
+        """Integral of abs(W) over the outermost ``layers`` cells at both ends of each closed axis."""
+        masses = {}
+        for k, axis in enumerate(self.axes):
+            if not axis.periodic:
+                lines = np.abs(W).sum(axis=tuple(i for i in range(W.ndim) if i != k))
+                masses[axis.name] = float(lines[:layers].sum() + lines[-layers:].sum()) * self.volume
+        return masses
+
+    def cells_per_deviation(self, covariance: FloatArray) -> float:
+        """Smallest standard deviation of a state in any direction, measured in cells; NaN rows are left out."""
+        spacings = self.spacings
+        known = np.isfinite(np.diag(covariance))
+        scaled = (covariance / np.outer(spacings, spacings))[np.ix_(known, known)]
+        return float(np.sqrt(max(np.linalg.eigvalsh(scaled)[0], 0.0))) if known.any() else float("nan")
+
+    def __str__(self) -> str:
+        rows = [f"{'axis':<6}{'cells':>7}{'low':>12}{'high':>12}{'spacing':>12}  boundary"]
+        for axis in self.axes:
+            kind = "periodic" if axis.periodic else "closed box"
+            rows.append(
+                f"{axis.name:<6}{axis.cells:>7}{axis.low:>12.5g}{axis.high:>12.5g}{axis.spacing:>12.4g}  {kind}"
+            )
+        return "\n".join(rows)

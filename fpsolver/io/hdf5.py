@@ -1,0 +1,290 @@
+"""Results as HDF5 files: written beside the path and renamed when complete, read back into a Result.
+
+Every group carries its own dimension scales, so that ``xarray.open_dataset(path, group=G, engine="h5netcdf")``
+opens ``series``, ``final``, ``snapshots`` and ``exact``. The layout is described in docs/files.md.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import h5py
+import numpy as np
+
+import fpsolver
+from fpsolver.config.reader import Config, parse_yaml
+from fpsolver.errors import FileFormatError, FpsolverError, OutputError
+from fpsolver.grid import Axis, Grid
+from fpsolver.io.provenance import now
+from fpsolver.physics.potentials import FloatArray
+from fpsolver.recorder import SERIES
+
+if TYPE_CHECKING:
+    from fpsolver.result import Result
+
+FORMAT = "fpsolver-result"
+FORMAT_VERSION = 1
+_FINAL = {
+    "W": ("1/action", "Wigner function"),
+    "J": ("1/(action time)", "probability current, times the unit of its component"),
+    "J_reversible": ("1/(action time)", "reversible current"),
+    "J_irreversible": ("1/(action time)", "irreversible current"),
+    "entropy_production_density": ("1/(action time)", "density of Pi"),
+    "entropy_flux_density": ("1/(action time)", "density of Phi"),
+}
+_UNITS = {"q": "length", "p": "momentum", "time": "time"}
+_EXACT = {
+    "mean": "exact mean of x",
+    "covariance": "exact covariance of x",
+    "entropy_production": "exact Pi",
+    "entropy_flux": "exact Phi",
+}
+
+
+def write(result: Result, path: Path, *, force: bool = False) -> Path:
+    """Write a result; OutputError if the file exists and not ``force``, or cannot be written."""
+    check_output(path, force=force)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+        os.close(handle)
+        temporary = Path(name)
+        try:
+            with h5py.File(temporary, "w", track_order=True) as file:
+                _write_all(file, result)
+            temporary.chmod(0o666 & ~_umask())
+            _sync(temporary)
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except OSError as error:
+        raise OutputError(f"the output {path} cannot be written: {error.strerror or error}") from None
+    return path
+
+
+def check_output(path: Path, *, force: bool) -> None:
+    """OutputError if ``path`` must not, or cannot, be written; writes nothing."""
+    if path.is_dir():
+        raise OutputError(f"the output {path} is a directory; give the name of a file")
+    if path.exists() and not force:
+        raise OutputError(f"the output {path} exists already")
+    parent = path.parent
+    while not parent.exists():
+        parent = parent.parent
+    if not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK):
+        raise OutputError(f"the output {path} cannot be written: no permission in {parent}")
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _sync(path: Path) -> None:
+    """Flush the file to the disk before it gets its name."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _write_all(file: h5py.File, result: Result) -> None:
+    file.attrs.update(
+        {
+            "format": FORMAT,
+            "format_version": FORMAT_VERSION,
+            "fpsolver_version": fpsolver.__version__,
+            "status": result.status,
+            "message": result.message,
+            "created": now(),
+            "warnings": "\n".join(result.warnings),
+        }
+    )
+    file["config"] = result.config.to_yaml()
+    file.create_group("provenance").attrs.update(result.provenance)
+    file.create_group("diagnostics").attrs.update(result.diagnostics)
+    _write_grid(file.create_group("grid"), result.grid)
+    _write_series(file.create_group("series"), result)
+    _write_final(file.create_group("final"), result)
+    _write_snapshots(file.create_group("snapshots"), result)
+    if result.exact is not None:
+        _write_exact(file.create_group("exact"), result)
+
+
+class _Group:
+    """Adds arrays with dimension scales to one group."""
+
+    def __init__(self, group: h5py.Group, compression: str = "none") -> None:
+        self.group = group
+        self.options: dict[str, Any] = {}
+        if compression != "none":
+            self.options = {"compression": "gzip", "compression_opts": int(compression.split()[1]), "shuffle": True}
+
+    def scale(self, name: str, values: Any, units: str, long_name: str) -> None:
+        """A dimension scale."""
+        dataset = self.group.create_dataset(name, data=values)
+        dataset.make_scale(name)
+        dataset.attrs.update({"units": units, "long_name": long_name})
+
+    def array(self, name: str, values: FloatArray, dims: tuple[str, ...], units: str, long_name: str) -> h5py.Dataset:
+        """An array whose axes are named by scales of this group; large ones are compressed."""
+        options = self.options if values.size > 1000 else {}
+        dataset = self.group.create_dataset(name, data=values, **options)
+        for axis, dim in enumerate(dims):
+            dataset.dims[axis].attach_scale(self.group[dim])
+        dataset.attrs.update({"units": units, "long_name": long_name})
+        return dataset
+
+    def coordinates(self, grid: Grid) -> None:
+        """Cell centres of all axes."""
+        for axis in grid.axes:
+            self.scale(axis.name, axis.centres, _UNITS[axis.name[0]], f"{axis.name} at the cell centres")
+
+    def components(self, grid: Grid, *names: str) -> None:
+        """Labels q, p of vector and matrix components."""
+        for name in names:
+            labels = np.array(grid.names, dtype=h5py.string_dtype())
+            self.scale(name, labels, "1", "component of x = (q, p)")
+
+
+def _write_grid(group: h5py.Group, grid: Grid) -> None:
+    for axis in grid.axes:
+        units = _UNITS[axis.name[0]]
+        for name, values in ((axis.name, axis.centres), (f"{axis.name}_faces", axis.faces)):
+            dataset = group.create_dataset(name, data=values)
+            dataset.attrs.update({"units": units, "long_name": name})
+        group[axis.name].attrs.update({"low": axis.low, "high": axis.high, "periodic": axis.periodic})
+
+
+def _write_series(group: h5py.Group, result: Result) -> None:
+    writer = _Group(group)
+    writer.scale("time", result.series["time"], "time", "time")
+    writer.components(result.grid, "component", "row", "column")
+    writer.scale("particle", np.arange(len(result.grid.axes) // 2), "1", "index of the particle")
+    shapes = {"mean": ("component",), "covariance": ("row", "column"), "heat_current": ("particle",)}
+    for quantity in SERIES:
+        dims = ("time", *shapes.get(quantity.name, ()))
+        values = result.series[quantity.name]
+        dataset = writer.array(quantity.name, values, dims, quantity.units, quantity.long_name)
+        if quantity.name in result.reasons:
+            dataset.attrs["reason"] = result.reasons[quantity.name]
+
+
+def _write_final(group: h5py.Group, result: Result) -> None:
+    writer = _Group(group, result.config.output.compression)
+    group.attrs["time"] = result.final.time
+    writer.coordinates(result.grid)
+    writer.components(result.grid, "component")
+    for name, (units, long_name) in _FINAL.items():
+        dims = ("component", *result.grid.names) if name.startswith("J") else result.grid.names
+        dataset = writer.array(name, getattr(result.final, name), dims, units, long_name)
+        source = name.removesuffix("_density")
+        if source in result.reasons:
+            dataset.attrs["reason"] = result.reasons[source]
+
+
+def _write_snapshots(group: h5py.Group, result: Result) -> None:
+    writer = _Group(group, result.config.output.compression)
+    writer.scale("time", result.snapshots.time, "time", "time")
+    writer.coordinates(result.grid)
+    dims = ("time", *result.grid.names)
+    options = dict(writer.options)
+    if len(result.snapshots.time):
+        options["chunks"] = (1, *result.grid.shape)
+    dataset = group.create_dataset("W", data=result.snapshots.W, **options)
+    for axis, dim in enumerate(dims):
+        dataset.dims[axis].attach_scale(group[dim])
+    dataset.attrs.update({"units": "1/action", "long_name": "Wigner function"})
+
+
+def _write_exact(group: h5py.Group, result: Result) -> None:
+    assert result.exact is not None
+    writer = _Group(group)
+    writer.scale("time", result.exact["time"], "time", "time")
+    writer.components(result.grid, "component", "row", "column")
+    shapes = {"mean": ("component",), "covariance": ("row", "column")}
+    for name, long_name in _EXACT.items():
+        units = "1/time" if name.startswith("entropy") else "mixed"
+        dataset = writer.array(name, result.exact[name], ("time", *shapes.get(name, ())), units, long_name)
+        if name in result.reasons:
+            dataset.attrs["reason"] = result.reasons[name]
+    group.attrs["W_l1_error"] = result.exact_error
+
+
+def read(path: str | Path) -> dict[str, Any]:
+    """Fields of a :class:`fpsolver.result.Result`; FileFormatError with a sentence for anything else."""
+    return _opened(path, _read_all)
+
+
+def read_state(path: str | Path) -> tuple[Grid, FloatArray]:
+    """Grid and final W of a result, to start another run from."""
+    grid, W = _opened(path, lambda file: (read_grid(file["grid"]), file["final/W"][()]))
+    if W.shape != grid.shape or not np.isfinite(W).all():
+        raise FileFormatError(f"{path} holds a final W that is not finite or not of the grid's shape {grid.shape}")
+    return grid, W
+
+
+def _opened(path: str | Path, reader: Callable[[h5py.File], Any]) -> Any:
+    path = Path(path)
+    if not path.is_file():
+        raise FileFormatError(f"{path} is a directory" if path.is_dir() else f"{path} does not exist")
+    try:
+        with h5py.File(path, "r") as file:
+            _check_format(path, file)
+            return reader(file)
+    except FpsolverError:
+        raise
+    except (OSError, KeyError, ValueError, TypeError, AttributeError, IndexError) as error:
+        text = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise FileFormatError(f"{path} is not a readable fpsolver result: {text}") from None
+
+
+def _check_format(path: Path, file: h5py.File) -> None:
+    if file.attrs.get("format") != FORMAT:
+        raise FileFormatError(f"{path} is an HDF5 file, but no fpsolver result")
+    version = int(file.attrs["format_version"])
+    if version > FORMAT_VERSION:
+        raise FileFormatError(
+            f"{path} has the format version {version}, and this fpsolver reads up to {FORMAT_VERSION}; update fpsolver"
+        )
+
+
+def _read_all(file: h5py.File) -> dict[str, Any]:
+    data, _ = parse_yaml(file["config"].asstr()[()], "the configuration in the result")
+    series, final, snapshots = file["series"], file["final"], file["snapshots"]
+    exact = file.get("exact")
+    return {
+        "config": Config(**data),
+        "grid": read_grid(file["grid"]),
+        "series": {"time": series["time"][()], **{q.name: series[q.name][()] for q in SERIES}},
+        "final": {"time": float(final.attrs["time"]), **{name: final[name][()] for name in _FINAL}},
+        "snapshots": {"time": snapshots["time"][()], "W": snapshots["W"][()]},
+        "exact": None if exact is None else {name: exact[name][()] for name in ("time", *_EXACT)},
+        "exact_error": float("nan") if exact is None else float(exact.attrs["W_l1_error"]),
+        "diagnostics": _attributes(file["diagnostics"]),
+        "status": str(file.attrs["status"]),
+        "message": str(file.attrs["message"]),
+        "reasons": {name: str(series[name].attrs["reason"]) for name in series if "reason" in series[name].attrs},
+        "warnings": str(file.attrs["warnings"]).splitlines(),
+        "provenance": _attributes(file["provenance"]),
+    }
+
+
+def _attributes(group: h5py.Group) -> dict[str, Any]:
+    return {name: value.item() if isinstance(value, np.generic) else value for name, value in group.attrs.items()}
+
+
+def read_grid(group: h5py.Group) -> Grid:
+    """Grid of a result."""
+    names = [name for name in group if not name.endswith("_faces")]
+    axes = []
+    for name in sorted(names, key=lambda name: (name[0] == "p", name)):
+        attrs = group[name].attrs
+        axes.append(Axis(name, float(attrs["low"]), float(attrs["high"]), len(group[name]), bool(attrs["periodic"])))
+    return Grid(tuple(axes))

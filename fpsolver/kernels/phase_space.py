@@ -1,0 +1,276 @@
+r"""Right-hand side and Runge-Kutta steps on a (q, p) grid, conservative central fluxes of any even order.
+
+    dW/dt = -d_q[(g(p) + u(q)) W] - d_p[(F(q) + r(p)) W] + D_qq d_q^2 W + D_pp d_p^2 W + 2 D_qp d_q d_p W
+
+g, F: reversible velocities (they do not depend on their own coordinate); u, r: frictions, linear in their own
+coordinate. A linear friction turns -d_q(u W) into -u d_q W plus a symmetric sum, which joins the diffusion, so
+that a row needs one antisymmetric and one symmetric sum for each axis:
+
+    out_ij = sum_m s_m (W_{i+m} + W_{i-m}) - (g_j + u_i) sum_m c_m (W_{i+m} - W_{i-m}) + the same along p.
+
+Closure: every sum wraps around, which is skew and conservative and right for the reversible part; on a closed
+axis the friction and diffusion that crossed a wall are put back (zero ghosts outside, no flux through the
+wall). State arrays carry PAD halo cells at both ends of each row, kept periodic by whoever writes a row; inner
+loops start at 0 and have non-negative offsets, or LLVM would not vectorise them.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+from fpsolver.kernels.jit import inlined, serial_and_parallel
+
+PAD = 4  # the widest stencil, order 8
+ROWS = 16  # rows handled by one thread at a time
+
+Array = NDArray[np.float64]
+
+
+class Coefficients(NamedTuple):
+    """What the kernels need to know, for n_q x n_p cells and stencil half-width k; leading axis: instants.
+
+    along_q: u(q_i) c_1/h_q and F(q_i) c_1/h_p, (T, 2, n_q); along_p: g(p_j) c_1/h_q and r(p_j) c_1/h_p,
+    (T, 2, n_p). walls[t, axis, side, d, m]: weight with which the cell at distance d from a wall saw the wrapped
+    cell m + 1 away; walls[t, axis, side, d, k]: weight with which its content left through the wall;
+    (T, 2, 2, k, k + 1). constants: weight of the cell itself, 2 D_qp c_1^2/(h_q h_p), and 1 if the walls of q
+    have anything to correct, (T, 3).
+    first: c_m/c_1 (the velocities carry c_1, which saves a product and a register); second_q, second_p: s_m.
+    Tuples of length k, because the compiler knows their length and unrolls the sums over m.
+    """
+
+    along_q: Array
+    along_p: Array
+    walls: Array
+    constants: Array
+    first: tuple[float, ...]
+    second_q: tuple[float, ...]
+    second_p: tuple[float, ...]
+
+
+# Below, arrays are passed whole, with indices: a view of a row costs two atomic reference counts, and ten of
+# them took as long as the arithmetic of a row of 96 cells.
+
+
+@inlined
+def _wrap(i, n):
+    return i - n if i >= n else i
+
+
+@inlined
+def _make_periodic(W, i):
+    """Fill the halo of row i of a padded array."""
+    n = W.shape[1] - 2 * PAD
+    for t in range(PAD):
+        W[i, t] = W[i, n + t]
+        W[i, n + PAD + t] = W[i, PAD + t]
+
+
+@inlined
+def _sweep_q(W, i, friction_a, friction_b, along_p, now, first, second, rate, a, b):
+    """Derivatives along q of rows i and i + 1, which share the loads of all but two of their neighbours."""
+    n = W.shape[0]
+    k = len(first)
+    for j in range(rate.shape[1]):
+        up = W[_wrap(i + 1, n), j + PAD]
+        down = W[_wrap(i + n - 1, n), j + PAD]
+        odd_a = up - down
+        even_a = second[0] * (up + down)
+        up = W[_wrap(i + 2, n), j + PAD]
+        down = W[i, j + PAD]
+        odd_b = up - down
+        even_b = second[0] * (up + down)
+        for m in range(1, k):
+            up = W[_wrap(i + m + 1, n), j + PAD]
+            down = W[_wrap(i + n - m - 1, n), j + PAD]
+            odd_a += first[m] * (up - down)
+            even_a += second[m] * (up + down)
+            up = W[_wrap(i + m + 2, n), j + PAD]
+            down = W[_wrap(i + n - m, n), j + PAD]
+            odd_b += first[m] * (up - down)
+            even_b += second[m] * (up + down)
+        rate[a, j] = even_a - (along_p[now, 0, j] + friction_a) * odd_a
+        rate[b, j] = even_b - (along_p[now, 0, j] + friction_b) * odd_b
+
+
+@inlined
+def _sweep_p(W, i, force, along_p, now, centre, first, second, rate, a):
+    """Add the derivatives along p of row i."""
+    k = len(first)
+    for j in range(rate.shape[1]):
+        up = W[i, j + PAD + 1]
+        down = W[i, j + PAD - 1]
+        odd = up - down
+        even = rate[a, j] + centre * W[i, j + PAD] + second[0] * (up + down)
+        for m in range(1, k):
+            up = W[i, j + PAD + m + 1]
+            down = W[i, j + PAD - m - 1]
+            odd += first[m] * (up - down)
+            even += second[m] * (up + down)
+        rate[a, j] = even - (force + along_p[now, 1, j]) * odd
+
+
+@inlined
+def _add_cross(W, i, cross, first, slope, rate, a):
+    """Add cross * d_p d_q W of row i; ``slope`` is a padded scratch row."""
+    n = W.shape[0]
+    k = len(first)
+    for j in range(rate.shape[1]):
+        odd = W[_wrap(i + 1, n), j + PAD] - W[_wrap(i + n - 1, n), j + PAD]
+        for m in range(1, k):
+            odd += first[m] * (W[_wrap(i + m + 1, n), j + PAD] - W[_wrap(i + n - m - 1, n), j + PAD])
+        slope[0, j + PAD] = odd
+    _make_periodic(slope, 0)
+    for j in range(rate.shape[1]):
+        odd = slope[0, j + PAD + 1] - slope[0, j + PAD - 1]
+        for m in range(1, k):
+            odd += first[m] * (slope[0, j + PAD + m + 1] - slope[0, j + PAD - m - 1])
+        rate[a, j] += cross * odd
+
+
+@inlined
+def _close_p(W, i, walls, now, first, rate, a):
+    """Undo what wrapped around in p, and put back what left through the two walls."""
+    n = rate.shape[1]
+    k = len(first)
+    escaped_low = 0.0
+    escaped_high = 0.0
+    for d in range(k):
+        low = 0.0
+        high = 0.0
+        for m in range(d, k):
+            low += walls[now, 1, 0, d, m] * W[i, n - 1 - m + d + PAD]
+            high += walls[now, 1, 1, d, m] * W[i, m - d + PAD]
+        rate[a, d] -= low
+        rate[a, n - 1 - d] -= high
+        escaped_low += walls[now, 1, 0, d, k] * W[i, d + PAD]
+        escaped_high += walls[now, 1, 1, d, k] * W[i, n - 1 - d + PAD]
+    rate[a, 0] += escaped_low
+    rate[a, n - 1] += escaped_high
+
+
+@inlined
+def _add_row(weight, W, i, rate, a):
+    for j in range(rate.shape[1]):
+        rate[a, j] += weight * W[i, j + PAD]
+
+
+@inlined
+def _close_q(W, i, walls, now, first, rate, a):
+    """The same for row i along q: only the outermost k rows have anything to correct."""
+    n = W.shape[0]
+    k = len(first)
+    high = n - 1 - i
+    for m in range(i, k):
+        _add_row(-walls[now, 0, 0, i, m], W, n - 1 - m + i, rate, a)
+    for m in range(high, k):
+        _add_row(-walls[now, 0, 1, high, m], W, m - high, rate, a)
+    for d in range(k):
+        if i == 0:
+            _add_row(walls[now, 0, 0, d, k], W, d, rate, a)
+        if high == 0:
+            _add_row(walls[now, 0, 1, d, k], W, n - 1 - d, rate, a)
+
+
+@inlined
+def _finish_row(W, i, along_q, along_p, walls, constants, now, first, second_p, slope, rate, a):
+    """Everything but the derivatives along q, which row a of ``rate`` holds already."""
+    _sweep_p(W, i, along_q[now, 1, i], along_p, now, constants[now, 0], first, second_p, rate, a)
+    _close_p(W, i, walls, now, first, rate, a)
+    if constants[now, 1] != 0.0:
+        _add_cross(W, i, constants[now, 1], first, slope, rate, a)
+    if constants[now, 2] != 0.0:
+        _close_q(W, i, walls, now, first, rate, a)
+
+
+@inlined
+def _rate_rows(W, i, along_q, along_p, walls, constants, now, first, second_q, second_p, slope, rate, a, b):
+    """dW/dt of rows i and i + 1 into rows a and b of ``rate``."""
+    n = W.shape[0]
+    friction_b = along_q[now, 0, _wrap(i + 1, n)]
+    _sweep_q(W, i, along_q[now, 0, i], friction_b, along_p, now, first, second_q, rate, a, b)
+    _finish_row(W, i, along_q, along_p, walls, constants, now, first, second_p, slope, rate, a)
+    if i + 1 < n:
+        _finish_row(W, i + 1, along_q, along_p, walls, constants, now, first, second_p, slope, rate, b)
+
+
+def _pad(W, padded):
+    """Copy W (n_q, n_p) into the padded array (n_q, n_p + 2 PAD)."""
+    for i in numba.prange(W.shape[0]):
+        for j in range(W.shape[1]):
+            padded[i, j + PAD] = W[i, j]
+        _make_periodic(padded, i)
+
+
+def _rate(W, along_q, along_p, walls, constants, first, second_q, second_p, out):
+    """Rows of dW/dt for a padded W; ``out`` has one row more than W, because rows come in pairs."""
+    n = W.shape[0]
+    for block in numba.prange((n + ROWS - 1) // ROWS):
+        slope = np.empty((1, W.shape[1]))
+        for i in range(block * ROWS, min(block * ROWS + ROWS, n), 2):
+            _rate_rows(
+                W, i, along_q, along_p, walls, constants, 0, first, second_q, second_p, slope, out, i, i + 1
+            )
+
+
+@inlined
+def _update_row(stage, W, total, rate, a, dt, target, i):
+    """Row i of a Runge-Kutta stage: next argument into ``target``, weighted sum into ``total``."""
+    ahead = dt if stage == 2 else 0.5 * dt
+    weight = dt / 3.0 if stage == 1 or stage == 2 else dt / 6.0
+    if stage == 0:
+        for j in range(rate.shape[1]):
+            total[i, j] = W[i, j + PAD] + weight * rate[a, j]
+            target[i, j + PAD] = W[i, j + PAD] + ahead * rate[a, j]
+    elif stage == 3:
+        for j in range(rate.shape[1]):
+            target[i, j + PAD] = total[i, j] + weight * rate[a, j]
+    else:
+        for j in range(rate.shape[1]):
+            total[i, j] += weight * rate[a, j]
+            target[i, j + PAD] = W[i, j + PAD] + ahead * rate[a, j]
+    _make_periodic(target, i)
+
+
+def _runge_kutta_4(
+    W, work, total, along_q, along_p, walls, constants, first, begin_q, begin_p, middle_q, middle_p, end_q, end_p, dt, steps
+):  # fmt: skip
+    """Classical fourth-order steps of the padded W in place.
+
+    ``work`` holds two padded arrays for the stage arguments. The coefficients come for the beginning, the
+    middle and the end of the step (three instants, and three times two tuples of second-derivative weights), so
+    that time-dependent systems take the same path.
+    """
+    n, width = total.shape
+    for _ in range(steps):
+        for stage in range(4):
+            source = W if stage == 0 else work[stage % 2]
+            target = W if stage == 3 else work[(stage + 1) % 2]
+            now = (stage + 1) // 2
+            second_q = begin_q if now == 0 else (middle_q if now == 1 else end_q)
+            second_p = begin_p if now == 0 else (middle_p if now == 1 else end_p)
+            for block in numba.prange((n + ROWS - 1) // ROWS):
+                slope = np.empty((1, width + 2 * PAD))
+                rate = np.empty((2, width))
+                for i in range(block * ROWS, min(block * ROWS + ROWS, n), 2):
+                    _rate_rows(
+                        source, i, along_q, along_p, walls, constants, now, first, second_q, second_p, slope, rate, 0, 1
+                    )  # fmt: skip
+                    _update_row(stage, W, total, rate, 0, dt, target, i)
+                    if i + 1 < n:
+                        _update_row(stage, W, total, rate, 1, dt, target, i + 1)
+
+
+pad, pad_parallel = serial_and_parallel(_pad)
+rate, rate_parallel = serial_and_parallel(_rate)
+runge_kutta_4, runge_kutta_4_parallel = serial_and_parallel(_runge_kutta_4)
+
+
+def stacked(begin: Coefficients, middle: Coefficients, end: Coefficients) -> tuple[object, ...]:
+    """Coefficients of a step in the order :func:`runge_kutta_4` takes them."""
+    arrays = [np.concatenate(three) for three in zip(begin[:4], middle[:4], end[:4], strict=True)]
+    weights = [weight for instant in (begin, middle, end) for weight in (instant.second_q, instant.second_p)]
+    return (*arrays, begin.first, *weights)

@@ -1,0 +1,191 @@
+r"""Exact Gaussian solutions of quadratic systems, any number of particles.
+
+mean(t) = e^{At} mean_0 + int e^{As} f ds and V(t) = e^{At} V_0 e^{A^T t} + C(t). With a(x) = A^I x the
+irreversible drift, G the (pseudo-)inverse of B^I, K = A^I + B^I V^-1 / 2 and abar = A^I mean, the balance
+dS/dt = Pi - Phi of S_W = (1/2) ln det(2 pi e V) reads (docs/conventions.md; Eqs. 3-6 of arXiv:2507.23322v2)
+
+    Pi  = 2 Tr[K^T G K V] + 2 abar G abar,
+    Phi = 2 Tr[A^I^T G A^I V] + 2 abar G abar + Tr A^I - Tr[B^R V^-1]/2.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from fpsolver.errors import NoSteadyStateError
+from fpsolver.physics import linear
+from fpsolver.physics.potentials import FloatArray
+from fpsolver.physics.system import System
+
+INFINITE_REASON = (
+    "infinite: the irreversible drift has a component without noise "
+    "(it lies outside the range of the irreversible diffusion matrix)"
+)
+
+
+@dataclass(frozen=True)
+class Rates:
+    """Entropy rates of a Gaussian state, 1/time (k_B = 1); ``reason`` says why Pi and Phi are infinite."""
+
+    entropy_production: float
+    entropy_flux: float
+    entropy_rate: float
+    reason: str = ""
+
+
+def irreversible_drift_outside_noise(system: System) -> bool:
+    """True if A^I leaves the range of B^I, so that Pi and Phi are infinite (physics: noiseless friction)."""
+    _, projector = linear.generalized_inverse(system.irreversible_diffusion)
+    drift = system.irreversible_drift
+    return bool(np.abs(drift - projector @ drift).max() > 1e-10 * np.abs(drift).max(initial=0.0))
+
+
+def gaussian_rates(system: System, mean: FloatArray, covariance: FloatArray) -> Rates:
+    """Pi, Phi and dS/dt of the Gaussian with this mean (2N) and covariance (2N x 2N)."""
+    A, B, V = system.irreversible_drift, system.irreversible_diffusion, covariance
+    precision = np.linalg.inv(V)
+    entropy_rate = float(np.trace(A) + 0.5 * np.trace(system.diffusion_matrix @ precision))
+    if irreversible_drift_outside_noise(system):
+        return Rates(math.inf, math.inf, entropy_rate, INFINITE_REASON)
+    G, _ = linear.generalized_inverse(B)
+    K = A + 0.5 * B @ precision
+    drift = A @ mean
+    ordered = 2 * float(drift @ G @ drift)
+    production = 2 * float(np.trace(K.T @ G @ K @ V)) + ordered
+    cross = -0.5 * float(np.trace(system.reversible_diffusion @ precision))
+    flux = 2 * float(np.trace(A.T @ G @ A @ V)) + ordered + float(np.trace(A)) + cross
+    return Rates(production, flux, entropy_rate)
+
+
+def wigner_entropy(covariance: FloatArray) -> float:
+    """S_W = -int W ln W of a Gaussian, in units of dq dp."""
+    n = len(covariance)
+    return 0.5 * (n * (1 + math.log(2 * math.pi)) + float(np.linalg.slogdet(covariance)[1]))
+
+
+class Gaussian:
+    """Exact evolution of a Gaussian state; every method takes one time or an array of times."""
+
+    def __init__(self, system: System, mean: ArrayLike, covariance: ArrayLike) -> None:
+        self.system = system
+        self.initial_mean = np.asarray(mean, dtype=float)
+        self.initial_covariance = np.asarray(covariance, dtype=float)
+
+    def moments(self, time: ArrayLike) -> tuple[FloatArray, FloatArray]:
+        """Means (.., 2N) and covariances (.., 2N, 2N) at ``time``."""
+        times = np.asarray(time, dtype=float)
+        system = self.system
+        flow = linear.flow(system.drift_matrix, system.force, system.diffusion_matrix, times.ravel())
+        M = flow.propagator
+        mean = np.einsum("tij,j->ti", M, self.initial_mean) + flow.shift
+        covariance = M @ self.initial_covariance @ M.transpose(0, 2, 1) + flow.noise
+        n = len(self.initial_mean)
+        return mean.reshape(*times.shape, n), covariance.reshape(*times.shape, n, n)
+
+    def mean(self, time: ArrayLike) -> FloatArray:
+        """Mean of x, shape (.., 2N)."""
+        return self.moments(time)[0]
+
+    def covariance(self, time: ArrayLike) -> FloatArray:
+        """Covariance matrix, shape (.., 2N, 2N)."""
+        return self.moments(time)[1]
+
+    def rates(self, time: float) -> Rates:
+        """Pi, Phi, dS/dt at one time, with the reason if they are infinite."""
+        mean, covariance = self.moments(time)
+        return gaussian_rates(self.system, mean, covariance)
+
+    def entropy_production(self, time: ArrayLike) -> FloatArray:
+        """Pi, 1/time."""
+        return self._each(time, "entropy_production")
+
+    def entropy_flux(self, time: ArrayLike) -> FloatArray:
+        """Phi, 1/time."""
+        return self._each(time, "entropy_flux")
+
+    def entropy_rate(self, time: ArrayLike) -> FloatArray:
+        """dS_W/dt, 1/time."""
+        return self._each(time, "entropy_rate")
+
+    def entropy_wigner(self, time: ArrayLike) -> FloatArray:
+        """S_W in units of dq dp."""
+        covariance = self.moments(time)[1]
+        flat = [wigner_entropy(V) for V in covariance.reshape(-1, *covariance.shape[-2:])]
+        return np.array(flat).reshape(covariance.shape[:-2])
+
+    def _each(self, time: ArrayLike, name: str) -> FloatArray:
+        mean, covariance = self.moments(time)
+        n = mean.shape[-1]
+        pairs = zip(mean.reshape(-1, n), covariance.reshape(-1, n, n), strict=True)
+        flat = [getattr(gaussian_rates(self.system, m, V), name) for m, V in pairs]
+        return np.array(flat).reshape(mean.shape[:-1])
+
+
+@dataclass(frozen=True, eq=False)
+class SteadyState:
+    """The Gaussian steady state of a quadratic system."""
+
+    system: System
+    mean: FloatArray
+    covariance: FloatArray
+
+    @cached_property
+    def rates(self) -> Rates:
+        """Pi = Phi and dS/dt = 0 (up to round-off), with the reason if they are infinite."""
+        return gaussian_rates(self.system, self.mean, self.covariance)
+
+    @property
+    def Pi(self) -> float:
+        """Entropy production rate, 1/time."""
+        return self.rates.entropy_production
+
+    @property
+    def Phi(self) -> float:
+        """Entropy flux, 1/time; equal to Pi."""
+        return self.rates.entropy_flux
+
+    entropy_production = Pi
+    entropy_flux = Phi
+
+    @property
+    def entropy_wigner(self) -> float:
+        """S_W in units of dq dp."""
+        return wigner_entropy(self.covariance)
+
+    @property
+    def slowest_rate(self) -> float:
+        """Decay rate of the slowest mode, 1/time."""
+        return float(linear.rates(self.system.drift_matrix)[0])
+
+    def spectrum(self, count: int) -> np.ndarray:
+        """The ``count`` slowest eigenvalues of the generator, 0 first (complex, 1/time)."""
+        return linear.spectrum(self.system.drift_matrix, count)
+
+
+def steady(system: System) -> SteadyState:
+    """Steady state of a quadratic system; NoSteadyStateError, with the reason, if it has none."""
+    A = system.drift_matrix
+    if not linear.is_stable(A):
+        raise NoSteadyStateError(why_not_steady(A))
+    mean = -np.linalg.solve(A, system.force)
+    return SteadyState(system, mean, linear.steady_covariance(A, system.diffusion_matrix))
+
+
+def why_not_steady(A: FloatArray) -> str:
+    """Sentence that says which motion of dx/dt = A x does not decay."""
+    values = np.linalg.eigvals(A)
+    worst = values[np.argmax(values.real)]
+    scale = np.abs(A).max(initial=0.0)
+    if np.abs(values).min() <= 1e-12 * scale:
+        text = "nothing holds the position back (a free particle on the line spreads for ever)"
+    elif worst.real > 1e-12 * scale:
+        text = f"a motion grows at the rate {worst.real:.6g}"
+    else:
+        text = "nothing damps the motion"
+    shown = f"{worst.real:.6g}{worst.imag:+.6g}i"
+    return f"the system has no steady state: {text}; the drift matrix has the eigenvalue {shown}"

@@ -1,0 +1,161 @@
+r"""Potentials U(q): energy and derivatives of any order; a particle feels the force -U'(q)."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.polynomial import Polynomial as Series
+from numpy.typing import ArrayLike, NDArray
+
+FloatArray = NDArray[np.float64]
+
+
+class Potential(Protocol):
+    """What a potential can be asked; q is an array of positions, energies are in units of hbar omega."""
+
+    @property
+    def is_quadratic(self) -> bool:
+        """True if the force is linear in q."""
+
+    @property
+    def is_confining(self) -> bool:
+        """True if U grows without bound on both sides."""
+
+    @property
+    def period(self) -> float | None:
+        """Period of the force, None if there is none, 0 if the force is constant."""
+
+    def energy(self, q: ArrayLike) -> FloatArray:
+        """U(q), energy."""
+
+    def derivative(self, q: ArrayLike, order: int = 1) -> FloatArray:
+        """Derivative of U, energy / length**order."""
+
+    def minima(self) -> FloatArray:
+        """Positions of the wells, deepest first; empty if there are none."""
+
+    def range_below(self, energy: float) -> tuple[float, float]:
+        """Outermost positions with U <= min U + energy (confining potentials)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Polynomial:
+    r"""U(q) = sum_n coefficients[n] q**n."""
+
+    coefficients: tuple[float, ...]
+
+    def _series(self, order: int = 0) -> Series:
+        return Series(np.asarray(self.coefficients, dtype=float)).trim().deriv(order)
+
+    @property
+    def degree(self) -> int:
+        """Highest power with a coefficient that is not zero."""
+        return int(self._series().degree())
+
+    @property
+    def is_quadratic(self) -> bool:
+        """True if the force is linear in q."""
+        return self.degree <= 2
+
+    @property
+    def is_confining(self) -> bool:
+        """True if U grows without bound on both sides."""
+        return self.degree > 0 and self.degree % 2 == 0 and self.coefficients[self.degree] > 0
+
+    @property
+    def period(self) -> float | None:
+        """Period of the force: 0 (any) if it is constant."""
+        return 0.0 if self.degree <= 1 else None
+
+    def energy(self, q: ArrayLike) -> FloatArray:
+        """U(q), energy."""
+        return np.asarray(self._series()(np.asarray(q, dtype=float)))
+
+    def derivative(self, q: ArrayLike, order: int = 1) -> FloatArray:
+        """Derivative of U, energy / length**order."""
+        q = np.asarray(q, dtype=float)
+        return np.asarray(self._series(order)(q)) + np.zeros_like(q)
+
+    def minima(self) -> FloatArray:
+        """Positions of the wells, deepest first."""
+        if self.degree < 2:
+            return np.empty(0)
+        roots = self._series(1).roots()
+        real = np.unique(roots[np.abs(roots.imag) <= 1e-7 * (1 + np.abs(roots))].real)
+        wells = real[self.derivative(real, 2) >= -1e-9]
+        return np.asarray(wells[np.argsort(self.energy(wells), kind="stable")])
+
+    def range_below(self, energy: float) -> tuple[float, float]:
+        """Outermost positions with U <= min U + energy."""
+        floor = float(self.energy(self.minima()[0]))
+        roots = (self._series() - (floor + energy)).roots()
+        real = roots[np.abs(roots.imag) <= 1e-7 * (1 + np.abs(roots))].real
+        return float(real.min()), float(real.max())
+
+
+@dataclass(frozen=True, slots=True)
+class Cosine:
+    r"""U(q) = -amplitude cos(wavenumber q) - tilt q; the force is periodic, the tilt drives a current."""
+
+    amplitude: float
+    wavenumber: float
+    tilt: float = 0.0
+
+    is_confining = False
+
+    @property
+    def is_quadratic(self) -> bool:
+        """True only without a corrugation."""
+        return self.amplitude == 0
+
+    @property
+    def period(self) -> float | None:
+        """Period of the force."""
+        return 2 * math.pi / self.wavenumber
+
+    def energy(self, q: ArrayLike) -> FloatArray:
+        """U(q) with the tilt, energy."""
+        q = np.asarray(q, dtype=float)
+        return -self.amplitude * np.cos(self.wavenumber * q) - self.tilt * q
+
+    def derivative(self, q: ArrayLike, order: int = 1) -> FloatArray:
+        """Derivative of U, energy / length**order."""
+        phase = self.wavenumber * np.asarray(q, dtype=float) + order * math.pi / 2
+        slope = -self.amplitude * self.wavenumber**order * np.cos(phase)
+        return slope - self.tilt if order == 1 else slope
+
+    def minima(self) -> FloatArray:
+        """The well nearest to q = 0; none if the tilt has removed it."""
+        steepest = abs(self.amplitude) * self.wavenumber
+        if steepest <= abs(self.tilt):
+            return np.empty(0)
+        offset = 0.0 if self.amplitude > 0 else math.pi
+        shift = math.asin(self.tilt / (self.amplitude * self.wavenumber))
+        return np.array([(offset + shift) / self.wavenumber])
+
+    def range_below(self, energy: float) -> tuple[float, float]:
+        """A periodic potential confines nothing."""
+        raise ValueError("a cosine potential does not confine a particle; give the extent of q")
+
+
+def free() -> Polynomial:
+    """U = 0."""
+    return Polynomial((0.0,))
+
+
+def harmonic(*, mass: float, omega: float) -> Polynomial:
+    r"""U = m omega^2 q^2 / 2."""
+    return Polynomial((0.0, 0.0, 0.5 * mass * omega**2))
+
+
+def quartic(*, mass: float, omega: float, quartic: float) -> Polynomial:
+    r"""U = m omega^2 q^2 / 2 + quartic q^4 / 4."""
+    return Polynomial((0.0, 0.0, 0.5 * mass * omega**2, 0.0, 0.25 * quartic))
+
+
+def double_well(*, quadratic: float, quartic: float) -> Polynomial:
+    r"""U = -quadratic q^2 / 2 + quartic q^4 / 4, wells at q = +-sqrt(quadratic / quartic)."""
+    return Polynomial((0.0, 0.0, -0.5 * quadratic, 0.0, 0.25 * quartic))

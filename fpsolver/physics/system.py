@@ -1,0 +1,156 @@
+r"""Particles, their potentials and baths: drift, diffusion, time reversal and complete positivity.
+
+Coordinates x = (q_1..q_N, p_1..p_N). The equation of motion is
+
+    dW/dt = -div((A x + f) W) + 1/2 div(B grad W),      B = 2 D,
+
+with A x + f the Hamiltonian flow (p/m, -U'(q)) plus the linear drift of the baths.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+
+from fpsolver.physics.baths import Bath
+from fpsolver.physics.potentials import FloatArray, Potential
+
+
+@dataclass(frozen=True, slots=True)
+class Particle:
+    """One degree of freedom: mass, potential U(q) and its own bath."""
+
+    mass: float
+    potential: Potential
+    bath: Bath
+
+
+@dataclass(frozen=True, eq=False)
+class System:
+    """N particles and hbar; ``drift`` and ``diffusion`` (2N x 2N) are added to what the baths do.
+
+    Use ``drift`` for springs between particles, or for a dissipator given by its matrices.
+    """
+
+    particles: Sequence[Particle]
+    hbar: float = 1.0
+    drift: FloatArray | None = field(default=None, repr=False)
+    diffusion: FloatArray | None = field(default=None, repr=False)
+
+    @property
+    def size(self) -> int:
+        """Number of particles N."""
+        return len(self.particles)
+
+    @property
+    def masses(self) -> FloatArray:
+        """Masses, shape (N,)."""
+        return np.array([particle.mass for particle in self.particles])
+
+    @property
+    def parity(self) -> FloatArray:
+        """Signs of x under time reversal: +1 for q, -1 for p."""
+        return np.concatenate([np.ones(self.size), -np.ones(self.size)])
+
+    @property
+    def is_quadratic(self) -> bool:
+        """True if all forces are linear, so that Gaussian states stay Gaussian."""
+        return all(particle.potential.is_quadratic for particle in self.particles)
+
+    @cached_property
+    def dissipative_drift(self) -> FloatArray:
+        """Drift of the baths and of ``drift``: A without the Hamiltonian part, shape (2N, 2N), 1/time."""
+        return self._assemble([particle.bath.drift for particle in self.particles], self.drift)
+
+    @cached_property
+    def diffusion_matrix(self) -> FloatArray:
+        """B = 2 D, shape (2N, 2N)."""
+        return self._assemble([particle.bath.diffusion for particle in self.particles], self.diffusion)
+
+    @cached_property
+    def drift_matrix(self) -> FloatArray:
+        """A of a quadratic system, shape (2N, 2N), 1/time; ValueError for anharmonic potentials."""
+        if not self.is_quadratic:
+            raise ValueError("a system with an anharmonic potential has no constant drift matrix")
+        return self.linearised_drift(np.zeros(self.size))
+
+    @cached_property
+    def force(self) -> FloatArray:
+        """Constant part f of the drift at q = 0, shape (2N,): minus the slopes of the potentials."""
+        slopes = [float(particle.potential.derivative(0.0)) for particle in self.particles]
+        return np.concatenate([np.zeros(self.size), -np.array(slopes)])
+
+    @cached_property
+    def irreversible_drift(self) -> FloatArray:
+        """A^I = (A + E A E)/2; the Hamiltonian part is reversible, so any potential has the same A^I."""
+        return self.irreversible(self.dissipative_drift)
+
+    @cached_property
+    def irreversible_diffusion(self) -> FloatArray:
+        """B^I = (B + E B E)/2."""
+        return self.irreversible(self.diffusion_matrix)
+
+    @cached_property
+    def reversible_diffusion(self) -> FloatArray:
+        """B^R = (B - E B E)/2, the cross-diffusion between q and p."""
+        return self.diffusion_matrix - self.irreversible_diffusion
+
+    def linearised_drift(self, q: FloatArray) -> FloatArray:
+        """Drift matrix of small motions around positions q (shape (N,)), shape (2N, 2N)."""
+        n = self.size
+        stiffness = [float(p.potential.derivative(x, 2)) for p, x in zip(self.particles, q, strict=True)]
+        hamiltonian = np.zeros((2 * n, 2 * n))
+        hamiltonian[:n, n:] = np.diag(1 / self.masses)
+        hamiltonian[n:, :n] = -np.diag(stiffness)
+        return hamiltonian + self.dissipative_drift
+
+    def irreversible(self, matrix: FloatArray) -> FloatArray:
+        """Part of a matrix that is even under time reversal, (M + E M E)/2."""
+        return 0.5 * (matrix + self.parity[:, None] * matrix * self.parity)
+
+    def cp_matrix(self) -> np.ndarray:
+        """B - (i hbar/2)(A Omega + Omega A^T): positive semidefinite iff the dynamics is completely positive.
+
+        Derived from the linear Lindblad form, where it equals hbar^2 Omega Gamma* Omega^T; Hamiltonian
+        parts of A cancel (docs/conventions.md).
+        """
+        n = self.size
+        omega = np.block([[np.zeros((n, n)), np.eye(n)], [-np.eye(n), np.zeros((n, n))]])
+        drift = self.dissipative_drift
+        return self.diffusion_matrix - 0.5j * self.hbar * (drift @ omega + omega @ drift.T)
+
+    def cp_margin(self) -> float:
+        """Smallest eigenvalue of :meth:`cp_matrix`; NaN for a classical system (hbar = 0)."""
+        if self.hbar == 0:
+            return float("nan")
+        return float(np.linalg.eigvalsh(self.cp_matrix())[0])
+
+    @property
+    def cp_tolerance(self) -> float:
+        """Margins within 1e-12 tr B of zero are on the boundary: round-off of the saturating d_qq."""
+        return 1e-12 * float(np.trace(self.diffusion_matrix))
+
+    def is_completely_positive(self) -> bool:
+        """True if the margin is not below -1e-12 tr B; False for a classical system."""
+        return self.hbar > 0 and self.cp_margin() >= -self.cp_tolerance
+
+    def _assemble(self, blocks: list[FloatArray], extra: FloatArray | None) -> FloatArray:
+        n = self.size
+        matrix = np.zeros((2 * n, 2 * n)) if extra is None else np.array(extra, dtype=float)
+        for k, block in enumerate(blocks):
+            matrix[np.ix_([k, n + k], [k, n + k])] += block
+        return matrix
+
+    def __repr__(self) -> str:
+        rows = [f"System of {self.size} particle(s), hbar = {self.hbar:g}"]
+        for particle in self.particles:
+            bath = particle.bath
+            rows.append(f"  mass {particle.mass:g}, {particle.potential}, bath {bath.model}")
+            rows.append(
+                f"    eta {bath.eta:g}, alpha {bath.alpha:g}, xi {bath.xi:g}, "
+                f"d_qq {bath.d_qq:g}, d_pp {bath.d_pp:g}, d_qp {bath.d_qp:g}"
+            )
+        return "\n".join(rows)

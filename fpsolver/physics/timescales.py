@@ -1,0 +1,92 @@
+r"""How hot and how slow a system is: effective temperature, slowest decay rate.
+
+Exact for quadratic systems (eigenvalues of A) and for the free particle on a ring, whose spectrum is
+-n eta - k^2 D_eff with D_eff = D_qq + 2 D_qp/(m eta) + D_pp/(m eta)^2; estimated otherwise.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from fpsolver.errors import NoSteadyStateError
+from fpsolver.physics import linear
+from fpsolver.physics.exact import why_not_steady
+from fpsolver.physics.potentials import Cosine, Polynomial
+from fpsolver.physics.system import System
+
+
+@dataclass(frozen=True, slots=True)
+class DecayRate:
+    """Slowest decay rate, 1/time; ``is_exact`` is False for the estimate of an anharmonic system."""
+
+    value: float
+    is_exact: bool
+
+
+def effective_temperature(system: System) -> float:
+    """The largest of 1/beta, hbar omega/2 in the deepest well, and d_pp/(m damping)."""
+    particle = system.particles[0]
+    wells = particle.potential.minima()
+    damping = -float(np.trace(system.dissipative_drift))
+    candidates = [1 / particle.bath.beta if particle.bath.beta else 0.0]
+    if damping > 0:
+        candidates.append(system.diffusion_matrix[1, 1] / (2 * particle.mass * damping))
+    if len(wells):
+        stiffness = max(float(particle.potential.derivative(wells[0], 2)), 0.0)
+        candidates.append(system.hbar / 2 * math.sqrt(stiffness / particle.mass))
+    return max(candidates)
+
+
+def slowest_rate(system: System, ring_length: float | None) -> DecayRate:
+    """Slowest decay rate of one particle; NoSteadyStateError, with the reason, if something never decays."""
+    potential = system.particles[0].potential
+    if ring_length is None and system.is_quadratic:
+        if not linear.is_stable(system.drift_matrix):
+            raise NoSteadyStateError(why_not_steady(system.drift_matrix))
+        return DecayRate(float(linear.rates(system.drift_matrix)[0]), True)
+    if ring_length is None and not potential.is_confining:
+        raise NoSteadyStateError("the system has no steady state: the potential does not confine the particle")
+    friction = -float(system.dissipative_drift[1, 1])
+    if friction <= 0:
+        raise NoSteadyStateError("the system has no steady state: nothing damps the momentum")
+    if ring_length is not None and system.is_quadratic:
+        return DecayRate(_ring_rate(system, ring_length, friction), True)
+    return DecayRate(_well_rate(system, ring_length, friction), False)
+
+
+def _ring_rate(system: System, length: float, friction: float) -> float:
+    mobility = 1 / (system.particles[0].mass * friction)
+    D = system.diffusion_matrix / 2
+    spreading = D[0, 0] + 2 * D[0, 1] * mobility + D[1, 1] * mobility**2
+    slowest: float = min(friction, (2 * math.pi / length) ** 2 * spreading)
+    return slowest
+
+
+def _well_rate(system: System, ring_length: float | None, friction: float) -> float:
+    """Rate in the deepest well, times exp(-barrier / T)."""
+    potential = system.particles[0].potential
+    wells = potential.minima()
+    if len(wells):
+        rates = linear.rates(system.linearised_drift(np.array([wells[0]])))
+        local = float(rates[rates > 0].min()) if (rates > 0).any() else friction
+    else:
+        local = friction
+    if ring_length is not None:
+        local = min(local, _ring_rate(system, ring_length, friction))
+    temperature = effective_temperature(system)
+    return local * math.exp(-min(_barrier(system) / temperature, 40.0)) if temperature > 0 else local
+
+
+def _barrier(system: System) -> float:
+    """Highest energy between wells, above the shallowest of them."""
+    potential = system.particles[0].potential
+    if isinstance(potential, Cosine):
+        return 2 * abs(potential.amplitude)
+    wells = np.sort(potential.minima())
+    if len(wells) < 2 or not isinstance(potential, Polynomial):
+        return 0.0
+    between = potential.energy(np.linspace(wells[0], wells[-1], 1001))
+    return float(between.max() - potential.energy(wells).max())

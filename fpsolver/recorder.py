@@ -1,0 +1,96 @@
+"""One record of a run: every number of the series, computed from W and the generator's own dW/dt."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from fpsolver.generator import Generator
+from fpsolver.physics.potentials import FloatArray
+from fpsolver.thermo import entropy, observables
+from fpsolver.thermo.state import State
+
+Record = dict[str, float | FloatArray]
+
+
+@dataclass(frozen=True, slots=True)
+class Quantity:
+    """Name, units and meaning of one member of the series."""
+
+    name: str
+    units: str
+    long_name: str
+
+
+SERIES = (
+    Quantity("mass", "1", "integral of W"),
+    Quantity("mean", "mixed", "mean of x = (q, p)"),
+    Quantity("covariance", "mixed", "covariance matrix of x"),
+    Quantity("energy", "energy", "mean of p^2/2m + U"),
+    Quantity("entropy_wigner", "1", "Wigner entropy -int W ln W (k_B = 1, dq dp units)"),
+    Quantity("entropy_rate", "1/time", "dS/dt = -int (dW/dt) ln W"),
+    Quantity("entropy_production", "1/time", "entropy production rate Pi"),
+    Quantity("entropy_production_q", "1/time", "Pi of the position channel"),
+    Quantity("entropy_production_p", "1/time", "Pi of the momentum channel"),
+    Quantity("entropy_flux", "1/time", "entropy flux Phi"),
+    Quantity("entropy_flux_drift", "1/time", "Phi from the irreversible drift"),
+    Quantity("entropy_flux_cross", "1/time", "Phi from the cross-diffusion"),
+    Quantity("purity", "1", "(2 pi hbar)^N int W^2"),
+    Quantity("negativity", "1", "int abs(W) - int W"),
+    Quantity("residual", "1/time", "int abs(dW/dt)"),
+    Quantity("edge_mass", "1", "int abs(W) over the outer order/2 layers of closed axes"),
+    Quantity("heat_current", "energy/time", "energy from each bath into the system"),
+    Quantity("tail_uncertainty", "1/time", "what cells below the floor could add to Pi"),
+)
+
+
+def make_record(W: FloatArray, dWdt: FloatArray, generator: Generator) -> tuple[Record, dict[str, float]]:
+    """All quantities of :data:`SERIES`, and the edge mass of each closed axis."""
+    grid = generator.grid
+    state = State(W, generator.system, grid, generator.scheme.order)
+    mean, covariance = observables.moments(state)
+    production_q, production_p = entropy.production_parts(state)
+    flux_drift, flux_cross = entropy.flux_parts(state)
+    edges = grid.edge_mass(W, generator.scheme.layers)
+    record: Record = {
+        "mass": grid.integrate(W),
+        "mean": mean,
+        "covariance": covariance,
+        "energy": observables.energy(state),
+        "entropy_wigner": entropy.wigner_entropy(state),
+        "entropy_rate": entropy.entropy_rate(state, dWdt),
+        "entropy_production": production_q + production_p,
+        "entropy_production_q": production_q,
+        "entropy_production_p": production_p,
+        "entropy_flux": flux_drift + flux_cross,
+        "entropy_flux_drift": flux_drift,
+        "entropy_flux_cross": flux_cross,
+        "purity": observables.purity(state),
+        "negativity": state.negativity,
+        "residual": grid.integrate(np.abs(dWdt)),
+        "edge_mass": sum(edges.values()),
+        "heat_current": observables.heat_current(state),
+        "tail_uncertainty": entropy.tail_uncertainty(state, mean, covariance),
+    }
+    return record, edges
+
+
+def reasons(W: FloatArray, generator: Generator) -> dict[str, str]:
+    """Why members of the series are NaN or infinite, by name."""
+    state = State(W, generator.system, generator.grid, generator.scheme.order)
+    found: dict[str, str] = {}
+    pi_names = ("entropy_production", "entropy_production_q", "entropy_production_p", "tail_uncertainty")
+    if infinite := entropy.why_not_finite(state):
+        found |= dict.fromkeys((*pi_names, "entropy_flux", "entropy_flux_drift"), infinite)
+    if undefined := entropy.why_undefined(state):
+        found |= dict.fromkeys(("entropy_wigner", "entropy_rate"), undefined)
+        if not infinite:
+            found |= dict.fromkeys(pi_names, undefined)
+        if generator.system.reversible_diffusion.any():
+            found |= dict.fromkeys(("entropy_flux", "entropy_flux_cross"), undefined)
+    if any(axis.periodic for axis in generator.grid.axes):
+        found |= dict.fromkeys(("mean", "covariance", "tail_uncertainty"), observables.RING_REASON)
+    if generator.system.hbar == 0:
+        found["purity"] = "undefined: a classical system has no purity"
+    return found

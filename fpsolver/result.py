@@ -1,0 +1,153 @@
+"""What came out of a run: series, final state, snapshots, diagnostics, and the words that go with them."""
+
+from __future__ import annotations
+
+import html
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fpsolver.config.reader import Config
+from fpsolver.grid import Grid
+from fpsolver.io import hdf5
+from fpsolver.physics.potentials import FloatArray
+
+
+@dataclass(frozen=True, eq=False)
+class Final:
+    """The last state; currents have the component (q1.., p1..) as first index."""
+
+    time: float
+    W: FloatArray
+    J: FloatArray
+    J_reversible: FloatArray
+    J_irreversible: FloatArray
+    entropy_production_density: FloatArray
+    entropy_flux_density: FloatArray
+
+
+@dataclass(frozen=True, eq=False)
+class Snapshots:
+    """W at some times: ``time`` (n,) and ``W`` (n, \\*grid.shape)."""
+
+    time: FloatArray
+    W: FloatArray
+
+
+@dataclass(eq=False)
+class Result:
+    """A finished (or stopped) run; ``status`` is steady, finished, not_converged, failed or interrupted."""
+
+    config: Config
+    grid: Grid
+    series: dict[str, FloatArray]
+    final: Final
+    snapshots: Snapshots
+    exact: dict[str, FloatArray] | None
+    exact_error: float
+    diagnostics: dict[str, Any]
+    status: str
+    message: str
+    reasons: dict[str, str] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+    provenance: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def title(self) -> str:
+        """Title of the configuration, or the name of its bath model."""
+        bath = self.config.system.bath
+        return self.config.title or (bath.model.replace("_", " ") if bath else "given matrices")
+
+    @property
+    def is_complete(self) -> bool:
+        """True if the run ended where it was meant to."""
+        return self.status in ("steady", "finished")
+
+    def last(self, name: str) -> float:
+        """Last value of a scalar of the series."""
+        return float(self.series[name][-1])
+
+    def save(self, path: str | Path, *, force: bool = False) -> Path:
+        """Write the result to an HDF5 file, complete or not at all; OutputError if it exists and not ``force``."""
+        return hdf5.write(self, Path(path), force=force)
+
+    def __str__(self) -> str:
+        return "\n".join(f"  {label:<22} {text}" for label, text in self.summary())
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f"<tr><th style='text-align:left'>{html.escape(label)}</th><td>{html.escape(text)}</td></tr>"
+            for label, text in self.summary()
+        )
+        return f"<table><caption>{html.escape(self.title)}</caption>{rows}</table>"
+
+    def summary(self) -> list[tuple[str, str]]:
+        """Rows of the short table: outcome, rates, verdicts, errors."""
+        Pi, Phi, rate = (self.last(f"entropy_{name}") for name in ("production", "flux", "rate"))
+        rows = [
+            ("outcome", self.message),
+            ("Pi  (production)", self._rate("entropy_production", Pi)),
+            ("Phi (flux)", self._rate("entropy_flux", Phi)),
+            ("dS/dt", self._rate("entropy_rate", rate)),
+        ]
+        if all(map(math.isfinite, (Pi, Phi, rate))):
+            rows.append(("closure", f"dS/dt - (Pi - Phi) = {rate - (Pi - Phi):.1e}"))
+        rows += [
+            ("completely positive", self._cp_words()),
+            ("detailed balance", self._balance_words()),
+        ]
+        if self.exact is not None:
+            rows.append(("exact Gaussian", self._exact_words()))
+        return [*rows, ("grid", self._grid_words())]
+
+    def _rate(self, name: str, value: float) -> str:
+        if math.isfinite(value):
+            return f"{value: .12g}"
+        return f"{value} ({self.reasons.get(name, 'no reason known')})"
+
+    def _cp_words(self) -> str:
+        margin = self.diagnostics["cp_margin"]
+        if math.isnan(margin):
+            return "no meaning for a classical system (hbar = 0)"
+        if not self.diagnostics["is_completely_positive"]:
+            return f"no (margin {margin:.6g})"
+        return "yes, on the boundary (margin 0 to round-off)" if self._on_boundary() else f"yes (margin {margin:.6g})"
+
+    def _on_boundary(self) -> bool:
+        return bool(self.diagnostics["cp_on_boundary"])
+
+    def _balance_words(self) -> str:
+        found = self.diagnostics
+        verdict = "satisfied" if found["satisfies_detailed_balance"] else "violated"
+        if not self.is_complete and self.exact is None:
+            verdict = "not known before the steady state"
+        return (
+            f"{verdict} (line 1: {found['detailed_balance_residual']:.3g}, line 2: "
+            f"{found['diffusion_parity_residual']:.3g}, KMS: {found['kms_residual']:.3g})"
+        )
+
+    def _exact_words(self) -> str:
+        assert self.exact is not None
+        parts = [f"L1 error of W {self.exact_error:.1e}"] if math.isfinite(self.exact_error) else []
+        for name, label in (("entropy_production", "Pi"), ("entropy_flux", "Phi")):
+            value, exact = self.last(name), float(self.exact[name][-1])
+            if math.isfinite(exact) and math.isfinite(value):
+                parts.append(f"{label} {value - exact:+.1e}")
+        mean = np.abs(self.series["mean"][-1] - self.exact["mean"][-1]).max()
+        covariance = np.abs(self.series["covariance"][-1] - self.exact["covariance"][-1]).max()
+        return ", ".join([*parts, f"moments {max(mean, covariance):.1e}"])
+
+    def _grid_words(self) -> str:
+        cells = " x ".join(str(n) for n in self.grid.shape)
+        return f"{cells} cells, order {self.config.scheme.order}, {self.diagnostics['resolution']:.3g} cells for the narrowest deviation"
+
+
+def load_result(path: str | Path) -> Result:
+    """Read a result file; FileFormatError if it is none."""
+    fields = hdf5.read(path)
+    return Result(**{**fields, "final": Final(**fields["final"]), "snapshots": Snapshots(**fields["snapshots"])})

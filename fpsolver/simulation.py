@@ -1,0 +1,242 @@
+r"""The one time loop: step, record, watch, stop, and say why.
+
+Records are at multiples of ``every`` by index, so that times do not drift; the steps between two stops are
+equal and land on the stop exactly. ``steady`` means int abs(dW/dt) <= tolerance x slowest decay rate, which
+bounds the L1 distance to the steady state by about the tolerance, in any units.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from fpsolver.generator import Generator
+from fpsolver.kernels.phase_space import PAD
+from fpsolver.physics.potentials import FloatArray
+from fpsolver.physics.timescales import DecayRate
+from fpsolver.recorder import SERIES, Record, make_record
+from fpsolver.stepping.explicit import RungeKutta4
+
+EDGE_WARNING = 1e-9  # outer layers; Pi is then off by up to ten times that, relative to its scale
+RESOLUTION_WARNING = 3.0  # cells for the narrowest standard deviation
+NEGATIVITY_WARNING = 1e-8
+STATUS_WORDS = {
+    "steady": "reached the steady state",
+    "finished": "reached the requested time",
+    "not_converged": "reached max_time before the steady state",
+    "failed": "stopped: W is not finite any more",
+    "interrupted": "interrupted",
+}
+
+Progress = Callable[[float, float], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """When to stop and what to keep; times in the user's units, ``until`` inf for steady."""
+
+    until: float
+    max_time: float
+    tolerance: float
+    decay: DecayRate | None
+    every: float
+    snapshots: int | tuple[float, ...]
+    dt: float
+
+
+@dataclass(eq=False)
+class Trajectory:
+    """What a run leaves behind."""
+
+    times: list[float] = field(default_factory=list)
+    records: list[Record] = field(default_factory=list)
+    snapshot_times: list[float] = field(default_factory=list)
+    snapshots: list[FloatArray] = field(default_factory=list)
+    warnings: dict[str, str] = field(default_factory=dict)
+    status: str = "running"
+    message: str = ""
+    steps: int = 0
+    W: FloatArray = field(default_factory=lambda: np.empty(0))
+    dWdt: FloatArray = field(default_factory=lambda: np.empty(0))
+
+    def series(self) -> dict[str, FloatArray]:
+        """Arrays with time as first axis."""
+        arrays = {q.name: np.array([record[q.name] for record in self.records]) for q in SERIES}
+        return {"time": np.array(self.times), **arrays}
+
+    def warn(self, kind: str, text: str) -> None:
+        """Keep the first warning of each kind."""
+        self.warnings.setdefault(kind, text)
+
+
+def simulate(generator: Generator, W: FloatArray, plan: Plan, progress: Progress | None = None) -> Trajectory:
+    """Run from W until the plan says stop; the trajectory is complete up to its last record in every case."""
+    trajectory = Trajectory()
+    padded = generator.pad(W, generator.empty_padded())
+    stepper = RungeKutta4(generator)
+    keeper = SnapshotKeeper(plan.snapshots)
+    time = 0.0
+    try:
+        _visit(trajectory, generator, padded, time, plan, keeper)
+        while not trajectory.message:
+            stop = next_stop(time, plan, keeper)
+            steps = max(1, math.ceil((stop - time) / plan.dt * (1 - 1e-12)))
+            stepper.advance(padded, time, (stop - time) / steps, steps)
+            time = stop
+            trajectory.steps += steps
+            _visit(trajectory, generator, padded, time, plan, keeper)
+            if progress is not None:
+                progress(time, _expected_end(trajectory, plan))
+    except KeyboardInterrupt:
+        _finish(trajectory, "interrupted", f"at time {time:.6g}")
+    keeper.store(trajectory)
+    return trajectory
+
+
+def next_stop(time: float, plan: Plan, keeper: SnapshotKeeper) -> float:
+    """The next record or snapshot time, or the end."""
+    end = min(plan.until, plan.max_time)
+    index = math.floor(time / plan.every + 1e-9) + 1
+    return min(index * plan.every, keeper.next_time(time), end)
+
+
+def _visit(
+    trajectory: Trajectory, generator: Generator, padded: FloatArray, time: float, plan: Plan, keeper: SnapshotKeeper
+) -> None:
+    """Record, watch and decide at one stop."""
+    W = np.ascontiguousarray(padded[:, PAD:-PAD])
+    if not np.isfinite(W).all():
+        _finish(trajectory, "failed", f"at time {time:.6g}; give a smaller dt")
+        return
+    on_schedule = _is_record_time(time, plan.every)
+    keeper.offer(time, W, on_schedule=on_schedule)
+    if not on_schedule and time < min(plan.until, plan.max_time):
+        return
+    dWdt = generator.apply(W, time=time)
+    record, edges = make_record(W, dWdt, generator)
+    trajectory.times.append(time)
+    trajectory.records.append(record)
+    trajectory.W, trajectory.dWdt = W, dWdt
+    _watch(trajectory, generator, record, edges, time)
+    _decide(trajectory, plan, time)
+
+
+def _is_record_time(time: float, every: float) -> bool:
+    return abs(time / every - round(time / every)) < 1e-9
+
+
+def _decide(trajectory: Trajectory, plan: Plan, time: float) -> None:
+    if math.isfinite(plan.until):
+        if time >= plan.until:
+            _finish(trajectory, "finished", f"t = {time:.6g}")
+        return
+    residual = float(np.asarray(trajectory.records[-1]["residual"]))
+    rate = decay_rate(trajectory, plan)
+    if rate is not None and residual <= plan.tolerance * rate:
+        _finish(trajectory, "steady", f"at t = {time:.6g}")
+    elif time >= plan.max_time:
+        target = f"{plan.tolerance * rate:.3g}" if rate is not None else "unknown"
+        text = f"t = {time:.6g}: int |dW/dt| is {residual:.3g}, and steady means {target}; give a larger time.max_time"
+        _finish(trajectory, "not_converged", text)
+
+
+def decay_rate(trajectory: Trajectory, plan: Plan) -> float | None:
+    """Slowest decay rate: exact where known, else the slope of ln(residual) over the last ten records."""
+    if plan.decay is not None and plan.decay.is_exact:
+        return plan.decay.value
+    if len(trajectory.records) < 10:
+        return None
+    residuals = np.array([float(np.asarray(record["residual"])) for record in trajectory.records[-10:]])
+    if (residuals <= 0).any():
+        return None
+    slope = -float(np.polyfit(np.array(trajectory.times[-10:]), np.log(residuals), 1)[0])
+    return slope if slope > 0 else None
+
+
+def _finish(trajectory: Trajectory, status: str, detail: str) -> None:
+    trajectory.status = status
+    trajectory.message = f"{STATUS_WORDS[status]} {detail}".strip()
+
+
+def _watch(
+    trajectory: Trajectory, generator: Generator, record: Record, edges: dict[str, float], time: float
+) -> None:
+    """Edge mass and resolution; each axis is warned about once."""
+    for name, mass in edges.items():
+        if mass > EDGE_WARNING:
+            trajectory.warn(
+                f"edge {name}",
+                f"at time {time:.4g} the outer cells of axis {name} hold a mass of {mass:.2g}, so the box cuts the tail "
+                f"of the state; give a wider grid.{name}.extent (or `auto`) and more cells",
+            )
+    cells = generator.grid.cells_per_deviation(np.asarray(record["covariance"]))
+    if cells < RESOLUTION_WARNING:
+        axis = generator.grid.names[int(np.argmin(_cells_by_axis(generator, record)))]
+        needed = 16 * math.ceil(max(generator.grid.shape) * 4 / max(cells, 1e-6) / 16)
+        trajectory.warn(
+            "resolution",
+            f"at time {time:.4g} the narrowest standard deviation of the state (mostly along {axis}) spans {cells:.2g} "
+            f"cells, and 4 give Pi to nine digits; give {needed} cells or a smaller extent",
+        )
+    negativity = float(np.asarray(record["negativity"]))
+    if generator.system.is_quadratic and negativity > NEGATIVITY_WARNING:
+        trajectory.warn(
+            "negativity",
+            f"at time {time:.4g} W is negative (int |W| - int W = {negativity:.2g}) although it started positive and the "
+            "system is quadratic, so the grid is too coarse: Pi and the Wigner entropy are undefined; give more cells",
+        )
+
+
+def _cells_by_axis(generator: Generator, record: Record) -> FloatArray:
+    deviations = np.sqrt(np.diag(np.asarray(record["covariance"])))
+    return np.nan_to_num(deviations / generator.grid.spacings, nan=np.inf)
+
+
+def _expected_end(trajectory: Trajectory, plan: Plan) -> float:
+    """When the run will probably end, for the progress bar."""
+    if math.isfinite(plan.until):
+        return plan.until
+    rate = decay_rate(trajectory, plan)
+    residual = float(np.asarray(trajectory.records[-1]["residual"]))
+    if rate is None or residual <= 0:
+        return plan.max_time
+    left = math.log(max(residual / (plan.tolerance * rate), 1.0)) / rate
+    return min(trajectory.times[-1] + left, plan.max_time)
+
+
+class SnapshotKeeper:
+    """Snapshots at given times, or n to 2n equally spaced ones at record times (the spacing doubles at 2n)."""
+
+    def __init__(self, wanted: int | tuple[float, ...]) -> None:
+        self._times = () if isinstance(wanted, int) else wanted
+        self._count = wanted if isinstance(wanted, int) else 0
+        self._stride = 1
+        self._seen = 0
+        self._kept: list[tuple[float, FloatArray]] = []
+
+    def next_time(self, time: float) -> float:
+        """The next requested snapshot time after ``time``."""
+        return min((t for t in self._times if t > time * (1 + 1e-12)), default=math.inf)
+
+    def offer(self, time: float, W: FloatArray, *, on_schedule: bool) -> None:
+        """Keep W if it is the turn of ``time``; ``on_schedule`` at multiples of the record interval."""
+        if self._count and not on_schedule:
+            return
+        if not self._count:
+            if any(abs(t - time) <= 1e-9 * max(abs(t), 1e-300) for t in self._times):
+                self._kept.append((time, W.copy()))
+            return
+        if self._seen % self._stride == 0:
+            self._kept.append((time, W.copy()))
+            if len(self._kept) > 2 * self._count:
+                self._kept = self._kept[::2]
+                self._stride *= 2
+        self._seen += 1
+
+    def store(self, trajectory: Trajectory) -> None:
+        """Hand over what was kept."""
+        trajectory.snapshot_times = [time for time, _ in self._kept]
+        trajectory.snapshots = [W for _, W in self._kept]

@@ -1,0 +1,102 @@
+r"""Classical fourth-order Runge-Kutta steps, with the step taken from the stencils' own stability limit.
+
+The symbol of the discretised generator at angles (a, b), coefficients frozen at their largest values, is
+
+    lambda = -i [v_q k1(a)/h_q + v_p k1(b)/h_p] - [D_qq k2(a)/h_q^2 + D_pp k2(b)/h_p^2 + 2 D_qp k1(a) k1(b)/(h_q h_p)],
+
+k1 and k2 the symbols of the central first and second derivatives. The step is the largest dt for which all
+dt lambda stay inside the region |1 + z + z^2/2 + z^3/6 + z^4/24| <= 1.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+
+from fpsolver.errors import StabilityError
+from fpsolver.generator import Generator
+from fpsolver.kernels import phase_space, stencils
+from fpsolver.physics.potentials import FloatArray
+
+SAFETY = 0.96  # of the linear limit, which is sharp: wave packets in the corner of the box reach it
+_ANGLES = np.linspace(0.0, np.pi, 65)
+
+
+class RungeKutta4:
+    """Steps of one generator; owns its work arrays."""
+
+    def __init__(self, generator: Generator) -> None:
+        self.generator = generator
+        self._work = np.stack([generator.empty_padded(), generator.empty_padded()])
+        self._total = np.empty(generator.grid.shape)
+
+    def advance(self, W: FloatArray, time: float, dt: float, steps: int) -> None:
+        """Take ``steps`` steps of size ``dt`` from ``time``, changing the padded W in place."""
+        generator = self.generator
+        parallel = generator.is_parallel
+        kernel = phase_space.runge_kutta_4_parallel if parallel else phase_space.runge_kutta_4
+        instants = [generator.coefficients(time + part * dt) for part in (0.0, 0.5, 1.0)]
+        kernel(W, self._work, self._total, *phase_space.stacked(*instants), dt, steps)
+
+    def compile(self) -> None:
+        """Compile the kernels, or load them from the disk cache."""
+        W = self.generator.empty_padded()
+        self.generator.pad(np.zeros(self.generator.grid.shape), W)
+        self.advance(W, 0.0, 0.0, 0)
+
+
+@lru_cache
+def _stability_radius() -> tuple[FloatArray, FloatArray]:
+    """Distance from 0 to the edge of the stability region along rays at angles pi/2..pi."""
+    rays = np.linspace(np.pi / 2, np.pi, 181)
+    radii = np.arange(0.002, 3.4, 0.002)
+    z = np.exp(1j * rays)[:, None] * radii
+    growth = np.abs(1 + z * (1 + z / 2 * (1 + z / 3 * (1 + z / 4))))
+    return rays, radii[np.argmax(growth > 1 + 1e-12, axis=1) - 1]
+
+
+def stable_step(generator: Generator) -> float:
+    """Largest stable step of the explicit stepper, time."""
+    system, order = generator.system, generator.scheme.order
+    q_axis, p_axis = generator.grid.axes
+    q, p = q_axis.centres, p_axis.centres
+    A, D = system.dissipative_drift, system.diffusion_matrix / 2
+    particle = system.particles[0]
+    v_q = np.abs((1 / particle.mass + A[0, 1]) * p).max() + np.abs(A[0, 0] * q).max()
+    v_p = np.abs(particle.potential.derivative(q) - A[1, 0] * q).max() + np.abs(A[1, 1] * p).max()
+    odd, even = _symbols(order)
+    odd_q, odd_p = (odd / q_axis.spacing)[:, None], odd / p_axis.spacing
+    spread = D[0, 0] * (even / q_axis.spacing**2)[:, None] + D[1, 1] * even / p_axis.spacing**2
+    turn = v_q * np.abs(odd_q) + v_p * np.abs(odd_p)
+    decay = spread - 2 * np.abs(D[0, 1] * odd_q * odd_p)
+    worst = 0.0
+    for damping in (decay.clip(min=0), spread + 2 * np.abs(D[0, 1] * odd_q * odd_p)):
+        for part in (0.25, 0.5, 0.75, 1.0):  # slower places of the box see less of the drift
+            worst = max(worst, float((np.hypot(part * turn, damping) / _radius(part * turn, damping)).max()))
+    return 1.0 / worst if worst > 0 else np.inf
+
+
+def _radius(turn: FloatArray, damping: FloatArray) -> FloatArray:
+    rays, radii = _stability_radius()
+    return np.interp(np.arctan2(turn, -damping), rays, radii)
+
+
+def _symbols(order: int) -> tuple[FloatArray, FloatArray]:
+    first, second = stencils.first_derivative(order), stencils.second_derivative(order)
+    odd = sum(2 * c * np.sin(m * _ANGLES) for m, c in enumerate(first, start=1))
+    even = sum(2 * e * (1 - np.cos(m * _ANGLES)) for m, e in enumerate(second, start=1))
+    return np.asarray(odd), np.asarray(even)
+
+
+def choose_step(generator: Generator, dt: float | None) -> float:
+    """The step to use: what the user asked for if it is stable, or 96 % of the limit."""
+    limit = stable_step(generator)
+    if dt is None:
+        return SAFETY * limit
+    if dt > limit:
+        raise StabilityError(
+            f"the time step dt must not exceed {limit:.6g}, the stability limit of rk4 on this grid, but is {dt:g}; "
+            "give a smaller dt, or `auto`"
+        )
+    return dt

@@ -1,0 +1,63 @@
+r"""The two lines of detailed balance and the KMS condition (arXiv:2507.23322v2, Eqs. 2 and 37).
+
+Line 1: 2 a^I(x) W = B grad W;   line 2: E B E = B;   for Gaussian steady states line 1 is B = -2 A^I V.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from fpsolver.physics.exact import SteadyState
+from fpsolver.physics.potentials import FloatArray
+from fpsolver.physics.system import System
+from fpsolver.thermo.observables import moments
+from fpsolver.thermo.state import State
+
+
+def first_line_residual(state: State) -> float:
+    """Largest component of int abs(2 a^I W - B grad W), each divided by the deviation of its coordinate, 1/time.
+
+    A periodic coordinate is divided by length/sqrt(12), the deviation of the uniform distribution.
+    """
+    B = state.system.diffusion_matrix
+    deviations = _deviations(state)
+    worst = 0.0
+    for k, deviation in enumerate(deviations):
+        spread = sum(B[k, j] * state.gradient[j] for j in range(len(B)))
+        defect = 2 * state.irreversible_drift[k] * state.W - spread
+        worst = max(worst, state.grid.integrate(np.abs(defect)) / deviation)
+    return worst
+
+
+def _deviations(state: State) -> list[float]:
+    _, V = moments(state)
+    return [
+        axis.length / math.sqrt(12) if axis.periodic else math.sqrt(abs(V[k, k]))
+        for k, axis in enumerate(state.grid.axes)
+    ]
+
+
+def parity_residual(system: System) -> float:
+    """Line 2: largest absolute entry of E B E - B."""
+    return float(np.abs(2 * system.reversible_diffusion).max())
+
+
+def kms_residual(system: System, covariance: FloatArray) -> float:
+    """Largest entry of abs(B + 2 A^I V)_ij / (sigma_i sigma_j), 1/time; NaN if a deviation does not exist."""
+    if not np.isfinite(covariance).all():
+        return math.nan
+    sigma = np.sqrt(np.diag(covariance))
+    defect = system.diffusion_matrix + 2 * system.irreversible_drift @ covariance
+    return float((np.abs(defect) / np.outer(sigma, sigma)).max())
+
+
+def gaussian_detailed_balance(steady: SteadyState) -> bool:
+    """Both lines for a quadratic system, from A, B and V at relative 1e-10."""
+    system = steady.system
+    largest = float(np.abs(np.linalg.eigvals(system.drift_matrix)).max())
+    sigma = np.sqrt(np.diag(steady.covariance))
+    parity = float((np.abs(2 * system.reversible_diffusion) / np.outer(sigma, sigma)).max())
+    shift = float((np.abs(system.irreversible_drift @ steady.mean) / sigma).max())
+    return max(kms_residual(system, steady.covariance), parity, shift) <= 1e-10 * largest
