@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import time
 import warnings
 from dataclasses import dataclass
@@ -10,7 +11,6 @@ from typing import Any
 
 import numba
 import numpy as np
-import psutil
 
 from fpsolver import autogrid
 from fpsolver.config import build
@@ -26,7 +26,7 @@ from fpsolver.physics.potentials import FloatArray
 from fpsolver.physics.states import GaussianState, UniformState
 from fpsolver.physics.system import System
 from fpsolver.physics.timescales import DecayRate, slowest_rate
-from fpsolver.recorder import reasons
+from fpsolver.recorder import phase_space, reasons
 from fpsolver.progress import Bar
 from fpsolver.result import Final, Result, Snapshots
 from fpsolver.simulation import Plan, Progress, Trajectory, simulate
@@ -150,13 +150,19 @@ def _file_grid(config: Config, requests: tuple[autogrid.AxisRequest, ...]) -> Gr
 
 def _refuse_large(grid: Grid, config: Config) -> None:
     kept = 2 * config.output.snapshots if isinstance(config.output.snapshots, int) else len(config.output.snapshots)
-    needed, available = 8 * grid.size * (ARRAYS_IN_MEMORY + kept), psutil.virtual_memory().available
+    needed, available = 8 * grid.size * (ARRAYS_IN_MEMORY + kept), available_memory()
     if needed > available:
         cells = " x ".join(str(n) for n in grid.shape)
         raise ResourceError(
             f"a grid of {cells} cells needs about {needed / 2**30:.3g} GiB, and {available / 2**30:.3g} GiB are "
             "available; give fewer cells or fewer snapshots"
         )
+
+
+def available_memory() -> int:
+    """Memory that is free now, bytes (all there is, where the system does not tell)."""
+    name = "SC_AVPHYS_PAGES" if "SC_AVPHYS_PAGES" in os.sysconf_names else "SC_PHYS_PAGES"
+    return os.sysconf(name) * os.sysconf("SC_PAGE_SIZE")
 
 
 def make_plan(config: Config, decay: DecayRate | None, until: float, generator: Generator) -> Plan:
@@ -256,11 +262,10 @@ def run_problem(problem: Problem, progress: Progress | None = None) -> Result:
 
 def evaluate(problem: Problem, trajectory: Trajectory) -> Result:
     """Currents, densities, diagnostics and the comparison with the exact solution."""
-    generator = problem.generator
-    state = State(trajectory.W, problem.system, problem.grid, generator.scheme.order)
+    state = State(trajectory.W, phase_space(problem.generator))
     series = trajectory.series()
     exact, error = _compare(problem, trajectory)
-    found = reasons(trajectory.W, generator)
+    found = reasons(state)
     return Result(
         config=problem.config,
         grid=problem.grid,

@@ -74,12 +74,12 @@ class Grid:
         """Names of the axes."""
         return tuple(axis.name for axis in self.axes)
 
-    @property
+    @cached_property
     def spacings(self) -> FloatArray:
         """Cell sizes, shape (2N,)."""
         return np.array([axis.spacing for axis in self.axes])
 
-    @property
+    @cached_property
     def volume(self) -> float:
         """Volume of a cell."""
         return float(np.prod(self.spacings))
@@ -103,8 +103,8 @@ class Grid:
         masses = {}
         for k, axis in enumerate(self.axes):
             if not axis.periodic:
-                lines = np.abs(W).sum(axis=tuple(i for i in range(W.ndim) if i != k))
-                masses[axis.name] = float(lines[:layers].sum() + lines[-layers:].sum()) * self.volume
+                outer = [np.take(W, index, axis=k) for index in (range(layers), range(-layers, 0))]
+                masses[axis.name] = float(sum(np.abs(part).sum() for part in outer)) * self.volume
         return masses
 
     def cells_per_deviation(self, covariance: FloatArray) -> float:

@@ -9,7 +9,7 @@ import numpy as np
 from fpsolver.generator import Generator
 from fpsolver.physics.potentials import FloatArray
 from fpsolver.thermo import entropy, observables
-from fpsolver.thermo.state import State
+from fpsolver.thermo.state import PhaseSpace, State
 
 Record = dict[str, float | FloatArray]
 
@@ -45,16 +45,20 @@ SERIES = (
 )
 
 
-def make_record(W: FloatArray, dWdt: FloatArray, generator: Generator) -> tuple[Record, dict[str, float]]:
+def phase_space(generator: Generator) -> PhaseSpace:
+    """The generator's system and grid, as thermodynamics wants them."""
+    return PhaseSpace(generator.system, generator.grid, generator.scheme.order)
+
+
+def make_record(state: State, dWdt: FloatArray) -> tuple[Record, dict[str, float]]:
     """All quantities of :data:`SERIES`, and the edge mass of each closed axis."""
-    grid = generator.grid
-    state = State(W, generator.system, grid, generator.scheme.order)
+    grid = state.grid
     mean, covariance = observables.moments(state)
     production_q, production_p = entropy.production_parts(state)
     flux_drift, flux_cross = entropy.flux_parts(state)
-    edges = grid.edge_mass(W, generator.scheme.layers)
+    edges = grid.edge_mass(state.W, state.space.order // 2)
     record: Record = {
-        "mass": grid.integrate(W),
+        "mass": grid.integrate(state.W),
         "mean": mean,
         "covariance": covariance,
         "energy": observables.energy(state),
@@ -76,9 +80,8 @@ def make_record(W: FloatArray, dWdt: FloatArray, generator: Generator) -> tuple[
     return record, edges
 
 
-def reasons(W: FloatArray, generator: Generator) -> dict[str, str]:
+def reasons(state: State) -> dict[str, str]:
     """Why members of the series are NaN or infinite, by name."""
-    state = State(W, generator.system, generator.grid, generator.scheme.order)
     found: dict[str, str] = {}
     pi_names = ("entropy_production", "entropy_production_q", "entropy_production_p", "tail_uncertainty")
     if infinite := entropy.why_not_finite(state):
@@ -87,10 +90,10 @@ def reasons(W: FloatArray, generator: Generator) -> dict[str, str]:
         found |= dict.fromkeys(("entropy_wigner", "entropy_rate"), undefined)
         if not infinite:
             found |= dict.fromkeys(pi_names, undefined)
-        if generator.system.reversible_diffusion.any():
+        if state.system.reversible_diffusion.any():
             found |= dict.fromkeys(("entropy_flux", "entropy_flux_cross"), undefined)
-    if any(axis.periodic for axis in generator.grid.axes):
+    if any(axis.periodic for axis in state.grid.axes):
         found |= dict.fromkeys(("mean", "covariance", "tail_uncertainty"), observables.RING_REASON)
-    if generator.system.hbar == 0:
+    if state.system.hbar == 0:
         found["purity"] = "undefined: a classical system has no purity"
     return found

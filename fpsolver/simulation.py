@@ -17,8 +17,9 @@ from fpsolver.generator import Generator
 from fpsolver.kernels.phase_space import PAD
 from fpsolver.physics.potentials import FloatArray
 from fpsolver.physics.timescales import DecayRate
-from fpsolver.recorder import SERIES, Record, make_record
+from fpsolver.recorder import SERIES, Record, make_record, phase_space
 from fpsolver.stepping.explicit import RungeKutta4
+from fpsolver.thermo.state import PhaseSpace, State
 
 EDGE_WARNING = 1e-9  # outer layers; Pi is then off by up to ten times that, relative to its scale
 RESOLUTION_WARNING = 3.0  # cells for the narrowest standard deviation
@@ -78,16 +79,17 @@ def simulate(generator: Generator, W: FloatArray, plan: Plan, progress: Progress
     padded = generator.pad(W, generator.empty_padded())
     stepper = RungeKutta4(generator)
     keeper = SnapshotKeeper(plan.snapshots)
+    space = phase_space(generator)
     time = 0.0
     try:
-        _visit(trajectory, generator, padded, time, plan, keeper)
+        _visit(trajectory, generator, space, padded, time, plan, keeper)
         while not trajectory.message:
             stop = next_stop(time, plan, keeper)
             steps = max(1, math.ceil((stop - time) / plan.dt * (1 - 1e-12)))
             stepper.advance(padded, time, (stop - time) / steps, steps)
             time = stop
             trajectory.steps += steps
-            _visit(trajectory, generator, padded, time, plan, keeper)
+            _visit(trajectory, generator, space, padded, time, plan, keeper)
             if progress is not None:
                 progress(time, _expected_end(trajectory, plan))
     except KeyboardInterrupt:
@@ -104,7 +106,13 @@ def next_stop(time: float, plan: Plan, keeper: SnapshotKeeper) -> float:
 
 
 def _visit(
-    trajectory: Trajectory, generator: Generator, padded: FloatArray, time: float, plan: Plan, keeper: SnapshotKeeper
+    trajectory: Trajectory,
+    generator: Generator,
+    space: PhaseSpace,
+    padded: FloatArray,
+    time: float,
+    plan: Plan,
+    keeper: SnapshotKeeper,
 ) -> None:
     """Record, watch and decide at one stop."""
     W = np.ascontiguousarray(padded[:, PAD:-PAD])
@@ -116,7 +124,7 @@ def _visit(
     if not on_schedule and time < min(plan.until, plan.max_time):
         return
     dWdt = generator.apply(W, time=time)
-    record, edges = make_record(W, dWdt, generator)
+    record, edges = make_record(State(W, space), dWdt)
     trajectory.times.append(time)
     trajectory.records.append(record)
     trajectory.W, trajectory.dWdt = W, dWdt

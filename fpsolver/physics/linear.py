@@ -1,8 +1,4 @@
-r"""Linear stochastic flows dx = (A x + f) dt + noise of diffusion B: propagators, steady covariance, spectrum.
-
-Batched Taylor series instead of scipy.linalg.expm: importing scipy.linalg takes 0.2 s of a 1.3 s run, and 200
-times are needed at once.
-"""
+r"""Linear stochastic flows dx = (A x + f) dt + noise of diffusion B: propagators, steady covariance, spectrum."""
 
 from __future__ import annotations
 
@@ -11,10 +7,9 @@ import itertools
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.linalg import expm
 
 from fpsolver.physics.potentials import FloatArray
-
-_TAYLOR_DEGREE = 32  # norm <= 3 below: 3**33/33! = 6e-22
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,9 +52,7 @@ def _short_flow(
     X[:, :n, n : 2 * n] = B / b_scale
     X[:, :n, -1] = f / f_scale
     X[:, n : 2 * n, n : 2 * n] = -A.T * times[:, None, None]
-    E = np.broadcast_to(np.eye(2 * n + 1), X.shape)
-    for k in range(_TAYLOR_DEGREE, 0, -1):
-        E = np.eye(2 * n + 1) + X @ E / k
+    E = expm(X)
     M = E[:, :n, :n].copy()
     C = E[:, :n, n : 2 * n] @ M.transpose(0, 2, 1) * (b_scale * times[:, None, None])
     return M, E[:, :n, -1] * (f_scale * times[:, None]), 0.5 * (C + C.transpose(0, 2, 1))

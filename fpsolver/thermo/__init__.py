@@ -10,11 +10,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from fpsolver.errors import GridError
 from fpsolver.grid import Grid
 from fpsolver.physics.potentials import FloatArray
 from fpsolver.physics.system import System
 from fpsolver.thermo import detailed_balance, entropy, observables
-from fpsolver.thermo.state import State
+from fpsolver.thermo.state import PhaseSpace, State
 
 
 class Currents(NamedTuple):
@@ -25,33 +26,40 @@ class Currents(NamedTuple):
     irreversible: FloatArray
 
 
+def _state(W: FloatArray, system: System, grid: Grid, order: int = 8) -> State:
+    W = np.asarray(W, dtype=float)
+    if W.shape != grid.shape:
+        raise GridError(f"W must have the shape {grid.shape} of the grid, but has {W.shape}")
+    return State(W, PhaseSpace(system, grid, order))
+
+
 def currents(W: FloatArray, system: System, grid: Grid, *, order: int = 8) -> Currents:
     """J = J^R + J^I with J^I = A^I x W - D^I grad W (arXiv:2507.23322v2, Eqs. 24-26)."""
-    state = State(np.asarray(W), system, grid, order)
+    state = _state(W, system, grid, order)
     irreversible, reversible = state.irreversible_current, state.reversible_current
     return Currents(reversible + irreversible, reversible, irreversible)
 
 
 def entropy_production(W: FloatArray, system: System, grid: Grid, *, order: int = 8) -> float:
     """Pi = int J^I (D^I)^+ J^I / W, 1/time; inf if friction acts without noise, NaN if W is negative."""
-    return sum(entropy.production_parts(State(np.asarray(W), system, grid, order)))
+    return sum(entropy.production_parts(_state(W, system, grid, order)))
 
 
 def entropy_flux(W: FloatArray, system: System, grid: Grid, *, order: int = 8) -> float:
     """Phi = int A^I x (D^I)^+ J^I - int grad W D^R grad W / W, 1/time."""
-    return sum(entropy.flux_parts(State(np.asarray(W), system, grid, order)))
+    return sum(entropy.flux_parts(_state(W, system, grid, order)))
 
 
 def wigner_entropy(W: FloatArray, system: System, grid: Grid) -> float:
     """S_W = -int W ln W in units of dq dp; NaN if W is negative."""
-    return entropy.wigner_entropy(State(np.asarray(W), system, grid))
+    return entropy.wigner_entropy(_state(W, system, grid))
 
 
 def moments(W: FloatArray, system: System, grid: Grid) -> tuple[FloatArray, FloatArray]:
     """Mean (2N,) and covariance (2N, 2N)."""
-    return observables.moments(State(np.asarray(W), system, grid))
+    return observables.moments(_state(W, system, grid))
 
 
 def detailed_balance_residual(W: FloatArray, system: System, grid: Grid, *, order: int = 8) -> float:
     """First line of detailed balance: int abs(2 a^I W - B grad W), relative to the deviations, 1/time."""
-    return detailed_balance.first_line_residual(State(np.asarray(W), system, grid, order))
+    return detailed_balance.first_line_residual(_state(W, system, grid, order))

@@ -26,7 +26,7 @@ def first_line_residual(state: State) -> float:
     worst = 0.0
     for k, deviation in enumerate(deviations):
         spread = sum(B[k, j] * state.gradient[j] for j in range(len(B)))
-        defect = 2 * state.irreversible_drift[k] * state.W - spread
+        defect = 2 * state.space.irreversible_drift[k] * state.W - spread
         worst = max(worst, state.grid.integrate(np.abs(defect)) / deviation)
     return worst
 

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from fpsolver.physics.potentials import Cosine, FloatArray
+from fpsolver.physics.potentials import Cosine, FloatArray, Potential
 from fpsolver.thermo.state import State
 
 RING_REASON = "undefined: q lives on a ring"
@@ -14,48 +14,60 @@ RING_REASON = "undefined: q lives on a ring"
 
 def moments(state: State) -> tuple[FloatArray, FloatArray]:
     """Mean (2N,) and covariance (2N, 2N), by midpoint sums over W / mass; NaN for coordinates on a ring."""
-    grid, W = state.grid, state.W
-    mass = np.sum(W)
-    n = len(grid.axes)
+    axes, W = state.grid.axes, state.W
+    n, mass = len(axes), state.grid.integrate(W)
     mean, V = np.full(n, np.nan), np.full((n, n), np.nan)
-    known = [k for k, axis in enumerate(grid.axes) if not axis.periodic]
+    known = [k for k, axis in enumerate(axes) if not axis.periodic]
     for k in known:
-        mean[k] = np.sum(grid.coordinates[k] * W) / mass
+        mean[k] = state.average_along(k, axes[k].centres) / mass
+        V[k, k] = state.average_along(k, (axes[k].centres - mean[k]) ** 2) / mass
     for k in known:
-        for l in known[: known.index(k) + 1]:
-            product = (grid.coordinates[k] - mean[k]) * (grid.coordinates[l] - mean[l])
-            V[k, l] = V[l, k] = np.sum(product * W) / mass
+        for j in known[: known.index(k)]:
+            others = tuple(i for i in range(n) if i not in (j, k))
+            pair = W.sum(axis=others) * np.outer(axes[j].centres - mean[j], axes[k].centres - mean[k])
+            V[j, k] = V[k, j] = state.grid.integrate(pair) / mass
     return mean, V
 
 
 def energy(state: State) -> float:
     """<p^2/2m + U>; on a ring without the tilt, which is no function of the position there."""
-    system, grid, n = state.system, state.grid, state.system.size
-    total = 0.0
-    for k, particle in enumerate(system.particles):
-        potential = particle.potential
-        if isinstance(potential, Cosine) and grid.axes[k].periodic:
+    n, total = state.system.size, 0.0
+    for k, particle in enumerate(state.system.particles):
+        q_axis, p_axis = state.grid.axes[k], state.grid.axes[n + k]
+        potential: Potential = particle.potential
+        if isinstance(potential, Cosine) and q_axis.periodic:
             potential = Cosine(potential.amplitude, potential.wavenumber)
-        local = grid.coordinates[n + k] ** 2 / (2 * particle.mass) + potential.energy(grid.coordinates[k])
-        total += grid.integrate(local * state.W)
+        total += state.average_along(n + k, p_axis.centres**2 / (2 * particle.mass))
+        total += state.average_along(k, potential.energy(q_axis.centres))
     return total
 
 
 def heat_current(state: State) -> FloatArray:
-    """Energy each particle's bath feeds into the system, shape (N,), energy/time.
+    r"""Energy each particle's bath feeds into the system, shape (N,), energy/time.
 
-    int grad H . J_bath with J_bath = A_bath x W - D grad W; the Hamiltonian flow carries no heat.
+    int grad H . (A_bath x) W + D_pp/m + D_qq <U''>; the Hamiltonian flow carries no heat, and the
+    cross-diffusion drops out.
     """
     system, grid, n = state.system, state.grid, state.system.size
+    A, D = system.dissipative_drift, system.diffusion_matrix / 2
     heat = np.zeros(n)
     for k, particle in enumerate(system.particles):
-        q, p = grid.coordinates[k], grid.coordinates[n + k]
-        slopes = particle.potential.derivative(q), p / particle.mass
-        for slope, row in zip(slopes, (k, n + k), strict=True):
-            drift = sum(system.dissipative_drift[row, j] * grid.coordinates[j] for j in range(2 * n)) * state.W
-            spread = sum(0.5 * system.diffusion_matrix[row, j] * state.gradient[j] for j in range(2 * n))
-            heat[k] += grid.integrate(slope * (drift - spread))
+        q, p = grid.axes[k].centres, grid.axes[n + k].centres
+        slopes = {k: particle.potential.derivative(q), n + k: p / particle.mass}
+        heat[k] = D[n + k, n + k] / particle.mass * grid.integrate(state.W)
+        heat[k] += D[k, k] * state.average_along(k, particle.potential.derivative(q, 2))
+        for row, slope in slopes.items():
+            for j in np.nonzero(A[row])[0]:
+                heat[k] += A[row, j] * _average_product(state, row, slope, int(j))
     return heat
+
+
+def _average_product(state: State, k: int, values: FloatArray, j: int) -> float:
+    """Int values(x_k) x_j W."""
+    if j == k:
+        return state.average_along(k, values * state.grid.axes[k].centres)
+    shape = [-1 if axis == k else 1 for axis in range(state.W.ndim)]
+    return state.grid.integrate(values.reshape(shape) * state.grid.coordinates[j] * state.W)
 
 
 def purity(state: State) -> float:

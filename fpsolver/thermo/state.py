@@ -1,4 +1,4 @@
-r"""One state W on its grid with everything that is derived from it once: gradient, drifts and currents.
+r"""A system on a grid (:class:`PhaseSpace`), and one W on it (:class:`State`) with its gradient and currents.
 
     J = (A x + f) W - D grad W = J^R + J^I,     J^I = A^I x W - D^I grad W,     D = B/2.
 """
@@ -11,6 +11,8 @@ from functools import cached_property
 import numpy as np
 
 from fpsolver.grid import Grid
+from fpsolver.physics import linear
+from fpsolver.physics.exact import irreversible_drift_outside_noise
 from fpsolver.physics.potentials import FloatArray
 from fpsolver.physics.system import System
 from fpsolver.thermo.differences import gradient
@@ -18,19 +20,21 @@ from fpsolver.thermo.differences import gradient
 FLOOR = 1e-12  # of max W: below it quotients by W are round-off; 1e-9 already costs 4e-7 in the balance
 
 
-@dataclass(frozen=True, eq=False)
-class State:
-    """W with its system and grid; ``order`` of the differences is the scheme's."""
+def apply_matrix(matrix: FloatArray, field: FloatArray) -> FloatArray:
+    """Matrix times a field of vectors (first index), skipping zeros."""
+    out = np.zeros((len(matrix), *field[0].shape))
+    for i, j in zip(*np.nonzero(matrix), strict=True):
+        out[i] += matrix[i, j] * field[j]
+    return out
 
-    W: FloatArray
+
+@dataclass(frozen=True, eq=False)
+class PhaseSpace:
+    """A system on a grid: everything thermodynamics needs that does not depend on W, computed once."""
+
     system: System
     grid: Grid
     order: int = 8
-
-    @cached_property
-    def gradient(self) -> FloatArray:
-        """Grad W, shape (2N, \\*grid.shape)."""
-        return gradient(self.W, self.grid, self.order)
 
     @cached_property
     def irreversible_drift(self) -> FloatArray:
@@ -38,14 +42,75 @@ class State:
         return self._on_grid(self.system.irreversible_drift)
 
     @cached_property
+    def reversible_drift(self) -> FloatArray:
+        """Hamiltonian flow and reversible drift of the bath, shape (2N, \\*grid.shape)."""
+        system, n = self.system, self.system.size
+        drift = self._on_grid(system.dissipative_drift - system.irreversible_drift)
+        for k, particle in enumerate(system.particles):
+            drift[k] += self.grid.coordinates[n + k] / particle.mass
+            drift[n + k] -= particle.potential.derivative(self.grid.coordinates[k])
+        return drift
+
+    @cached_property
+    def irreversible_D(self) -> FloatArray:
+        """D^I = B^I / 2, shape (2N, 2N)."""
+        return self.system.irreversible_diffusion / 2
+
+    @cached_property
+    def reversible_D(self) -> FloatArray:
+        """D^R = B^R / 2, shape (2N, 2N)."""
+        return self.system.reversible_diffusion / 2
+
+    @cached_property
+    def inverse_D(self) -> FloatArray:
+        """Generalised inverse of D^I, shape (2N, 2N)."""
+        return 2 * linear.generalized_inverse(self.system.irreversible_diffusion)[0]
+
+    @cached_property
+    def force_weight(self) -> FloatArray:
+        """(D^I)^+ a^I, shape (2N, \\*grid.shape)."""
+        return apply_matrix(self.inverse_D, self.irreversible_drift)
+
+    @cached_property
+    def is_noiseless(self) -> bool:
+        """True if friction acts where there is no noise: Pi and Phi are infinite."""
+        return irreversible_drift_outside_noise(self.system)
+
+    def _on_grid(self, matrix: FloatArray) -> FloatArray:
+        return apply_matrix(matrix, np.stack(np.broadcast_arrays(*self.grid.coordinates)))
+
+
+@dataclass(frozen=True, eq=False)
+class State:
+    """One W on its phase space."""
+
+    W: FloatArray
+    space: PhaseSpace
+
+    @property
+    def grid(self) -> Grid:
+        """Grid of the phase space."""
+        return self.space.grid
+
+    @property
+    def system(self) -> System:
+        """System of the phase space."""
+        return self.space.system
+
+    @cached_property
+    def gradient(self) -> FloatArray:
+        """Grad W, shape (2N, \\*grid.shape)."""
+        return gradient(self.W, self.grid, self.space.order)
+
+    @cached_property
     def irreversible_current(self) -> FloatArray:
         """J^I = A^I x W - D^I grad W."""
-        return self.irreversible_drift * self.W - self._times(self.system.irreversible_diffusion / 2)
+        return self.space.irreversible_drift * self.W - apply_matrix(self.space.irreversible_D, self.gradient)
 
     @cached_property
     def reversible_current(self) -> FloatArray:
         """J^R: Hamiltonian flow, reversible bath drift, and minus D^R grad W."""
-        return self._hamiltonian_drift * self.W - self._times(self.system.reversible_diffusion / 2)
+        return self.space.reversible_drift * self.W - apply_matrix(self.space.reversible_D, self.gradient)
 
     @cached_property
     def above_floor(self) -> np.ndarray:
@@ -53,33 +118,27 @@ class State:
         return np.asarray(self.W > FLOOR * self.W.max())
 
     @cached_property
-    def safe_W(self) -> FloatArray:
-        """W, and 1 in the cells below the floor."""
-        return np.where(self.above_floor, self.W, 1.0)
+    def inverse_W(self) -> FloatArray:
+        """1/W, and 0 in the cells below the floor."""
+        return np.divide(1.0, self.W, out=np.zeros_like(self.W), where=self.above_floor)
+
+    @cached_property
+    def log_W(self) -> FloatArray:
+        """Ln W, and 0 where W is not positive."""
+        return np.log(self.W, out=np.zeros_like(self.W), where=self.W > 0)
 
     @cached_property
     def negativity(self) -> float:
         """Int abs(W) - int W: twice the negative volume."""
-        return self.grid.integrate(np.abs(self.W) - self.W)
+        return -2 * self.grid.integrate(np.minimum(self.W, 0.0))
 
-    @property
-    def _hamiltonian_drift(self) -> FloatArray:
-        system, n = self.system, self.system.size
-        reversible = system.dissipative_drift - system.irreversible_drift
-        drift = self._on_grid(reversible)
-        for k, particle in enumerate(system.particles):
-            drift[k] += self.grid.coordinates[n + k] / particle.mass
-            drift[n + k] -= particle.potential.derivative(self.grid.coordinates[k])
-        return drift
+    @cached_property
+    def lines(self) -> tuple[FloatArray, ...]:
+        """Marginal of each coordinate."""
+        axes = range(self.W.ndim)
+        volume, spacings = self.grid.volume, self.grid.spacings
+        return tuple(self.W.sum(axis=tuple(j for j in axes if j != k)) * (volume / spacings[k]) for k in axes)
 
-    def _on_grid(self, matrix: FloatArray) -> FloatArray:
-        out = np.zeros((len(matrix), *self.grid.shape))
-        for i, j in zip(*np.nonzero(matrix), strict=True):
-            out[i] += matrix[i, j] * self.grid.coordinates[j]
-        return out
-
-    def _times(self, matrix: FloatArray) -> FloatArray:
-        out = np.zeros_like(self.gradient)
-        for i, j in zip(*np.nonzero(matrix), strict=True):
-            out[i] += matrix[i, j] * self.gradient[j]
-        return out
+    def average_along(self, k: int, values: FloatArray) -> float:
+        """Int values(x_k) W for a function of one coordinate, given at its cell centres."""
+        return float(np.sum(values * self.lines[k])) * self.grid.axes[k].spacing

@@ -1,0 +1,5 @@
+"""``python -m fpsolver``."""
+
+from fpsolver.cli import main
+
+main()

@@ -1,0 +1,71 @@
+"""``fpsolver info``: what is in a result, for a person or (``--json``) for a script."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+
+from fpsolver.cli.options import table
+from fpsolver.result import Result, load_result
+
+
+@click.command("info")
+@click.argument("result", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print JSON (NaN and infinity as null and text).")
+def command(result: Path, as_json: bool) -> int:
+    """Say what is in RESULT."""
+    loaded = load_result(result)
+    if as_json:
+        click.echo(json.dumps(clean(as_dict(loaded, result)), indent=2))
+        return 0
+    click.echo(loaded.title)
+    found = loaded.provenance
+    series = f"{len(loaded.series['time'])} records from t = {loaded.series['time'][0]:g} to {loaded.series['time'][-1]:g}"
+    made = f"fpsolver {found['fpsolver']} on {found['host']}, {found['threads']} threads, {found['steps']} steps"
+    rows = [("file", result), ("status", loaded.status), *loaded.summary(), ("series", series)]
+    rows += [("snapshots", f"{len(loaded.snapshots.time)}"), ("made by", made)]
+    click.echo(table(rows))
+    for axis in loaded.grid.axes:
+        click.echo(f"  axis {axis.name}: {axis.cells} cells on [{axis.low:g}, {axis.high:g}]")
+    for text in loaded.warnings:
+        click.echo(f"  warning: {text}")
+    return 0
+
+
+def as_dict(result: Result, path: Path) -> dict[str, Any]:
+    """Everything but the large arrays."""
+    return {
+        "file": str(path),
+        "title": result.title,
+        "status": result.status,
+        "message": result.message,
+        "warnings": result.warnings,
+        "reasons": result.reasons,
+        "final": {name: values[-1] for name, values in result.series.items()},
+        "exact": {name: values[-1] for name, values in result.exact.items()} if result.exact else None,
+        "W_l1_error": result.exact_error,
+        "diagnostics": result.diagnostics,
+        "grid": [
+            {"name": a.name, "cells": a.cells, "low": a.low, "high": a.high, "periodic": a.periodic} for a in result.grid.axes
+        ],
+        "provenance": result.provenance,
+        "config": result.config.model_dump(mode="json", exclude_none=True, exclude={"system": {"bath": {"operators"}}}),
+    }
+
+
+def clean(value: Any) -> Any:
+    """Plain JSON values: arrays as lists, NaN as null, infinity as a text."""
+    if isinstance(value, dict):
+        return {name: clean(item) for name, item in value.items()}
+    if isinstance(value, list | tuple | np.ndarray):
+        return [clean(item) for item in value]
+    if isinstance(value, np.generic):
+        return clean(value.item())
+    if isinstance(value, float) and not math.isfinite(value):
+        return None if math.isnan(value) else str(value)
+    return value

@@ -1,0 +1,92 @@
+"""Entry point: the list of commands, errors turned into one paragraph and an exit status."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+import time
+from typing import Any
+
+import click
+
+from fpsolver._version import __version__
+from fpsolver.errors import FpsolverError
+
+STARTED = time.perf_counter()
+COMMANDS = {
+    "run": "Run a configuration to its end and write the result.",
+    "check": "Say what a configuration will do; run nothing.",
+    "plot": "Draw figures of one or several results.",
+    "info": "Say what is in a result.",
+}
+LATER = ("models", "new", "schema", "spectrum", "convergence", "sweep", "animate", "report")
+
+
+class LazyCommands(click.Group):
+    """Commands that live in ``fpsolver.cli.<name>`` and are imported when used: ``--help`` stays quick."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names in the order of the table."""
+        del ctx
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        """The command of that name."""
+        del ctx
+        if name not in COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(f"fpsolver.cli.{name}").command
+        return command
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+        """As usual, with a sentence for commands of later versions."""
+        if args and args[0] in LATER:
+            raise click.UsageError(f"`{args[0]}` is not available in this version of fpsolver ({__version__})")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The table, without importing anything."""
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=LazyCommands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="fpsolver")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+def cli(debug: bool) -> None:
+    """Fokker-Planck equations of Wigner functions: steady states, currents, entropy production."""
+    del debug
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and exit: 0 success, 2 bad usage or configuration, 3 failed computation."""
+    sys.exit(status_of(list(sys.argv[1:] if arguments is None else arguments)))
+
+
+def status_of(arguments: list[str]) -> int:
+    """Run the command line and return its exit status."""
+    try:
+        status: Any = cli.main(arguments, prog_name="fpsolver", standalone_mode=False)
+        return int(status or 0)
+    except click.exceptions.Exit as error:
+        return error.exit_code
+    except click.ClickException as error:
+        error.show()
+        return 2
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("fpsolver: interrupted; nothing was written", err=True)
+        return 3
+    except FpsolverError as error:
+        if "--debug" in arguments:
+            raise
+        click.echo(f"fpsolver: {error}", err=True)
+        return error.exit_status
+    except MemoryError:
+        click.echo("fpsolver: there is not enough memory for this run; give fewer cells", err=True)
+        return 3
+    except BrokenPipeError:
+        # the reader (head, less) has gone: say nothing more, not even at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
