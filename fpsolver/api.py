@@ -26,8 +26,8 @@ from fpsolver.physics.potentials import FloatArray
 from fpsolver.physics.states import GaussianState, UniformState
 from fpsolver.physics.system import System
 from fpsolver.physics.timescales import DecayRate, slowest_rate
-from fpsolver.recorder import phase_space, reasons
 from fpsolver.progress import Bar
+from fpsolver.recorder import phase_space, reasons
 from fpsolver.result import Final, Result, Snapshots
 from fpsolver.simulation import Plan, Progress, Trajectory, simulate
 from fpsolver.stepping.explicit import RungeKutta4, choose_step
@@ -168,7 +168,8 @@ def available_memory() -> int:
 def make_plan(config: Config, decay: DecayRate | None, until: float, generator: Generator) -> Plan:
     """Stops and steps of a run; ``auto`` values from the slowest decay rate."""
     section = config.time
-    dt = choose_step(generator, None if section.dt == "auto" else float(section.dt))
+    fastest, slowest = linear_rates(generator.system)
+    step = choose_step(generator, None if section.dt == "auto" else float(section.dt), fastest, slowest)
     max_time = math.inf
     if decay is not None:
         max_time = 40 / decay.value if section.max_time == "auto" else float(section.max_time)
@@ -178,7 +179,7 @@ def make_plan(config: Config, decay: DecayRate | None, until: float, generator: 
     every = round_number(expected / 200) if config.output.every == "auto" else float(config.output.every)
     snapshots = config.output.snapshots
     kept = snapshots if isinstance(snapshots, int) else tuple(float(t) for t in snapshots)
-    return Plan(until, max_time, section.tolerance, decay, every, kept, min(dt, every))
+    return Plan(until, max_time, section.tolerance, decay, every, kept, step)
 
 
 def round_number(value: float) -> float:
@@ -204,7 +205,8 @@ def _warnings(
     if found.cells < autogrid.WARN_BELOW:
         notes.append(
             f"at time {found.time:.4g} the narrowest standard deviation of the state spans {found.cells:.2g} cells; "
-            f"below {autogrid.WARN_BELOW:g} Pi has fewer than eight digits; give {autogrid.cells_needed(found, grid)} cells"
+            f"below {autogrid.WARN_BELOW:g} Pi has fewer than eight digits; "
+            f"give {autogrid.cells_needed(found, grid)} cells"
         )
     if isinstance(config.output.snapshots, list) and math.isfinite(build.until_time(config)):
         late = [t for t in config.output.snapshots if t > build.until_time(config)]
@@ -255,7 +257,7 @@ def run_problem(problem: Problem, progress: Progress | None = None) -> Result:
         "wall_solve": solved - compiled,
         "wall_evaluate": clock() - solved,
         "steps": trajectory.steps,
-        "dt": problem.plan.dt,
+        "dt": problem.plan.step.limit,
     }
     return result
 
@@ -272,7 +274,8 @@ def evaluate(problem: Problem, trajectory: Trajectory) -> Result:
         series=series,
         final=_final(state, trajectory.times[-1]),
         snapshots=Snapshots(
-            np.array(trajectory.snapshot_times), np.array(trajectory.snapshots).reshape(-1, *problem.grid.shape)
+            np.array(trajectory.snapshot_times),
+            np.array(trajectory.snapshots).reshape(-1, *problem.grid.shape),
         ),
         exact=exact,
         exact_error=error,
@@ -329,7 +332,7 @@ def diagnostics(problem: Problem, state: State, series: dict[str, FloatArray]) -
     if steady is not None:
         satisfied = detailed_balance.gaussian_detailed_balance(steady)
     else:
-        satisfied = parity == 0 and residual <= 1e-6 * largest_rate(problem)
+        satisfied = parity == 0 and residual <= 1e-6 * linear_rates(problem.system)[0]
     decay = problem.plan.decay
     return {
         "cp_margin": margin,
@@ -345,9 +348,9 @@ def diagnostics(problem: Problem, state: State, series: dict[str, FloatArray]) -
     }
 
 
-def largest_rate(problem: Problem) -> float:
-    """Fastest rate of the linearised motion in the deepest well (or at q = 0), 1/time."""
-    wells = problem.system.particles[0].potential.minima()
-    position = wells[:1] if len(wells) else np.zeros(1)
-    return float(np.abs(np.linalg.eigvals(problem.system.linearised_drift(position))).max())
-
+def linear_rates(system: System) -> tuple[float, float]:
+    """Fastest rate and slowest positive decay rate of small motions in the deepest well (or at q = 0), 1/time."""
+    wells = system.particles[0].potential.minima()
+    values = np.linalg.eigvals(system.linearised_drift(wells[:1] if len(wells) else np.zeros(1)))
+    decays = -values.real[-values.real > 1e-12 * np.abs(values).max()]
+    return float(np.abs(values).max()), float(decays.min()) if len(decays) else 0.0

@@ -82,7 +82,7 @@ def well_path(system: System, state: GaussianState | UniformState, periodic_leng
     particle = system.particles[0]
     temperature = effective_temperature(system)
     p_deviation = math.sqrt(particle.mass * temperature)
-    boxes = []
+    boxes: list[tuple[FloatArray, FloatArray]] = []
     if isinstance(state, UniformState):
         length = periodic_length or 1.0
         boxes.append((np.zeros(2), np.diag([length**2 / 12, state.momentum_variance])))
@@ -110,7 +110,7 @@ def _energy_above_minimum(system: System, state: GaussianState) -> float:
     s_q, s_p = np.sqrt(np.diag(state.covariance))
     floor = float(particle.potential.energy(particle.potential.minima()[0]))
     highest = float(np.max(particle.potential.energy(np.array([q - 6 * s_q, q + 6 * s_q]))))
-    return max(highest - floor, 0.0) + (abs(p) + 6 * s_p) ** 2 / (2 * particle.mass)
+    return max(highest - floor, 0.0) + float(abs(p) + 6 * s_p) ** 2 / (2 * particle.mass)
 
 
 def _drift_velocity(system: System) -> float:
@@ -118,7 +118,7 @@ def _drift_velocity(system: System) -> float:
     particle = system.particles[0]
     friction = -system.dissipative_drift[1, 1]
     tilt = float(getattr(particle.potential, "tilt", 0.0))
-    return tilt / friction if friction > 0 else 0.0
+    return float(tilt / friction) if friction > 0 else 0.0
 
 
 def choose_grid(path: Path, requests: tuple[AxisRequest, ...], *, minimum: FloatArray | None = None) -> Grid:

@@ -1,8 +1,8 @@
 r"""Uniform phase-space grids: cell centres, faces, volumes and boundaries.
 
-        low                                            high
-         |  o  |  o  |  o  |   ...   |  o  |  o  |  o  |          o  centre: W is a point value here
-        face 0 cell 0 ...                              face n     |  face: fluxes live here, spacing h apart
+low                                            high
+ |  o  |  o  |  o  |   ...   |  o  |  o  |  o  |          o  centre: W is a point value here
+face 0 cell 0 ...                              face n     |  face: fluxes live here, spacing h apart
 """
 
 from __future__ import annotations

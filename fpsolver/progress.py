@@ -13,7 +13,12 @@ class Bar:
     def __init__(self) -> None:
         layout = "{desc} {percentage:3.0f}%|{bar}| t = {postfix} [{elapsed}<{remaining}]"
         self._bar = tqdm(
-            total=1.0, desc="running", bar_format=layout, leave=False, disable=not sys.stderr.isatty(), file=sys.stderr
+            total=1.0,
+            desc="running",
+            bar_format=layout,
+            leave=False,
+            disable=not sys.stderr.isatty(),
+            file=sys.stderr,
         )
 
     def update(self, time: float, end: float) -> None:

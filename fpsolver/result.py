@@ -31,7 +31,7 @@ class Final:
 
 @dataclass(frozen=True, eq=False)
 class Snapshots:
-    """W at some times: ``time`` (n,) and ``W`` (n, \\*grid.shape)."""
+    r"""W at some times: ``time`` (n,) and ``W`` (n, \*grid.shape)."""
 
     time: FloatArray
     W: FloatArray
@@ -144,7 +144,8 @@ class Result:
 
     def _grid_words(self) -> str:
         cells = " x ".join(str(n) for n in self.grid.shape)
-        return f"{cells} cells, order {self.config.scheme.order}, {self.diagnostics['resolution']:.3g} cells for the narrowest deviation"
+        resolution = self.diagnostics["resolution"]
+        return f"{cells} cells, order {self.config.scheme.order}, {resolution:.3g} cells for the narrowest deviation"
 
 
 def load_result(path: str | Path) -> Result:

@@ -18,7 +18,7 @@ from fpsolver.kernels.phase_space import PAD
 from fpsolver.physics.potentials import FloatArray
 from fpsolver.physics.timescales import DecayRate
 from fpsolver.recorder import SERIES, Record, make_record, phase_space
-from fpsolver.stepping.explicit import RungeKutta4
+from fpsolver.stepping.explicit import RungeKutta4, StepSize
 from fpsolver.thermo.state import PhaseSpace, State
 
 EDGE_WARNING = 1e-9  # outer layers; Pi is then off by up to ten times that, relative to its scale
@@ -45,7 +45,7 @@ class Plan:
     decay: DecayRate | None
     every: float
     snapshots: int | tuple[float, ...]
-    dt: float
+    step: StepSize
 
 
 @dataclass(eq=False)
@@ -85,7 +85,7 @@ def simulate(generator: Generator, W: FloatArray, plan: Plan, progress: Progress
         _visit(trajectory, generator, space, padded, time, plan, keeper)
         while not trajectory.message:
             stop = next_stop(time, plan, keeper)
-            steps = max(1, math.ceil((stop - time) / plan.dt * (1 - 1e-12)))
+            steps = max(1, math.ceil((stop - time) / plan.step.at(time) * (1 - 1e-12)))
             stepper.advance(padded, time, (stop - time) / steps, steps)
             time = stop
             trajectory.steps += steps
@@ -169,15 +169,13 @@ def _finish(trajectory: Trajectory, status: str, detail: str) -> None:
     trajectory.message = f"{STATUS_WORDS[status]} {detail}".strip()
 
 
-def _watch(
-    trajectory: Trajectory, generator: Generator, record: Record, edges: dict[str, float], time: float
-) -> None:
+def _watch(trajectory: Trajectory, generator: Generator, record: Record, edges: dict[str, float], time: float) -> None:
     """Edge mass and resolution; each axis is warned about once."""
     for name, mass in edges.items():
         if mass > EDGE_WARNING:
             trajectory.warn(
                 f"edge {name}",
-                f"at time {time:.4g} the outer cells of axis {name} hold a mass of {mass:.2g}, so the box cuts the tail "
+                f"at time {time:.4g} the outer cells of axis {name} hold a mass of {mass:.2g}: the box cuts the tail "
                 f"of the state; give a wider grid.{name}.extent (or `auto`) and more cells",
             )
     cells = generator.grid.cells_per_deviation(np.asarray(record["covariance"]))
@@ -193,8 +191,8 @@ def _watch(
     if generator.system.is_quadratic and negativity > NEGATIVITY_WARNING:
         trajectory.warn(
             "negativity",
-            f"at time {time:.4g} W is negative (int |W| - int W = {negativity:.2g}) although it started positive and the "
-            "system is quadratic, so the grid is too coarse: Pi and the Wigner entropy are undefined; give more cells",
+            f"at time {time:.4g} W is negative (int |W| - int W = {negativity:.2g}) although it started positive "
+            "and the system is quadratic, so the grid is too coarse: Pi and the Wigner entropy are undefined; give more cells",
         )
 
 

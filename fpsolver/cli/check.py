@@ -31,10 +31,9 @@ def command(config: Path, overrides: tuple[str, ...]) -> int:
     warn(problem.warnings)
     system = problem.system
     click.echo(problem.config.title or str(config))
-    click.echo(table([("drift A", drift_words(system)), ("diffusion B", matrix(system.diffusion_matrix))]))
-    click.echo(table([("completely positive", positivity(system)), *steady_rows(problem)]))
-    click.echo(table(grid_rows(problem)))
-    click.echo(table(cost_rows(problem)))
+    rows = [("drift A", drift_words(system)), ("diffusion B", matrix(system.diffusion_matrix))]
+    rows += [("completely positive", positivity(system)), *steady_rows(problem)]
+    click.echo(table([*rows, *grid_rows(problem), *cost_rows(problem)]))
     return 0
 
 
@@ -57,7 +56,11 @@ def positivity(system: System) -> str:
     margin = system.cp_margin()
     if not system.is_completely_positive():
         return f"no (margin {margin:.6g})"
-    return "yes, on the boundary (margin 0 to round-off)" if margin <= system.cp_tolerance else f"yes (margin {margin:.6g})"
+    return (
+        "yes, on the boundary (margin 0 to round-off)"
+        if margin <= system.cp_tolerance
+        else f"yes (margin {margin:.6g})"
+    )
 
 
 def steady_rows(problem: api.Problem) -> list[tuple[str, Any]]:
@@ -67,7 +70,10 @@ def steady_rows(problem: api.Problem) -> list[tuple[str, Any]]:
     if not system.is_quadratic or periodic:
         parity = parity_residual(system)
         verdict = "violated" if parity > 0 else "known after the run (line 1 needs the steady state)"
-        return [("detailed balance", f"{verdict} (line 2: {parity:.3g})"), ("exact steady state", "no closed form")]
+        return [
+            ("detailed balance", f"{verdict} (line 2: {parity:.3g})"),
+            ("exact steady state", "no closed form"),
+        ]
     try:
         steady = exact.steady(system)
     except NoSteadyStateError as error:
@@ -77,7 +83,7 @@ def steady_rows(problem: api.Problem) -> list[tuple[str, Any]]:
     reason = f" ({steady.rates.reason})" if steady.rates.reason else ""
     return [
         ("detailed balance", balance),
-        ("steady mean", "[" + ", ".join(f"{x:.6g}" for x in steady.mean) + "]"),
+        ("steady mean", "[" + ", ".join(f"{x + 0.0:.6g}" for x in steady.mean) + "]"),
         ("steady covariance", matrix(steady.covariance)),
         ("steady Pi = Phi", f"{steady.Pi:.12g}{reason}"),
         ("rates of A", eigenvalues),
@@ -89,7 +95,12 @@ def grid_rows(problem: api.Problem) -> list[tuple[str, Any]]:
     rows = []
     for axis in problem.grid.axes:
         kind = "periodic" if axis.periodic else "closed"
-        rows.append((f"axis {axis.name}", f"{axis.cells} cells on [{axis.low:g}, {axis.high:g}], {kind}, h = {axis.spacing:.4g}"))
+        rows.append(
+            (
+                f"axis {axis.name}",
+                f"{axis.cells} cells on [{axis.low:g}, {axis.high:g}], {kind}, h = {axis.spacing:.4g}",
+            )
+        )
     found = problem.resolution
     if math.isfinite(found.cells):
         rows.append(("resolution", f"{found.cells:.3g} cells for the narrowest deviation, at t = {found.time:.4g}"))
@@ -104,11 +115,11 @@ def cost_rows(problem: api.Problem) -> list[tuple[str, Any]]:
     if math.isinf(end) and plan.decay is not None:
         end = min(plan.max_time, math.log(1 / plan.tolerance) / plan.decay.value)
         words = f"steady, expected near t = {end:.3g} (at most {plan.max_time:.3g})"
-    steps = end / plan.dt
+    steps = end / plan.step.limit
     seconds = steps * seconds_per_step(problem)
     return [
         ("until", words),
-        ("time step", f"{plan.dt:.4g} (stability limit {limit:.4g}), about {steps:.0f} steps"),
+        ("time step", f"{plan.step.limit:.4g} (stability limit {limit:.4g}), about {steps:.0f} steps"),
         ("records", f"every {plan.every:g}, about {end / plan.every:.0f}"),
         ("memory", f"about {problem.memory / 2**20:.0f} MiB"),
         ("run time", f"about {seconds:.2g} s of stepping (measured on this machine)"),
@@ -124,6 +135,6 @@ def seconds_per_step(problem: api.Problem) -> float:
     best = math.inf
     for _ in range(3):
         begun = time.perf_counter()
-        stepper.advance(W, 0.0, problem.plan.dt, 5)
+        stepper.advance(W, 0.0, problem.plan.step.limit, 5)
         best = min(best, (time.perf_counter() - begun) / 5)
     return best

@@ -25,7 +25,9 @@ def command(result: Path, as_json: bool) -> int:
         return 0
     click.echo(loaded.title)
     found = loaded.provenance
-    series = f"{len(loaded.series['time'])} records from t = {loaded.series['time'][0]:g} to {loaded.series['time'][-1]:g}"
+    series = (
+        f"{len(loaded.series['time'])} records from t = {loaded.series['time'][0]:g} to {loaded.series['time'][-1]:g}"
+    )
     made = f"fpsolver {found['fpsolver']} on {found['host']}, {found['threads']} threads, {found['steps']} steps"
     rows = [("file", result), ("status", loaded.status), *loaded.summary(), ("series", series)]
     rows += [("snapshots", f"{len(loaded.snapshots.time)}"), ("made by", made)]
@@ -51,7 +53,8 @@ def as_dict(result: Result, path: Path) -> dict[str, Any]:
         "W_l1_error": result.exact_error,
         "diagnostics": result.diagnostics,
         "grid": [
-            {"name": a.name, "cells": a.cells, "low": a.low, "high": a.high, "periodic": a.periodic} for a in result.grid.axes
+            {"name": a.name, "cells": a.cells, "low": a.low, "high": a.high, "periodic": a.periodic}
+            for a in result.grid.axes
         ],
         "provenance": result.provenance,
         "config": result.config.model_dump(mode="json", exclude_none=True, exclude={"system": {"bath": {"operators"}}}),

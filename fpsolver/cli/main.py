@@ -39,7 +39,9 @@ class LazyCommands(click.Group):
         command: click.Command = importlib.import_module(f"fpsolver.cli.{name}").command
         return command
 
-    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
         """As usual, with a sentence for commands of later versions."""
         if args and args[0] in LATER:
             raise click.UsageError(f"`{args[0]}` is not available in this version of fpsolver ({__version__})")

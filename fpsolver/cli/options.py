@@ -9,7 +9,11 @@ import click
 
 config_argument = click.argument("config", type=click.Path(path_type=Path))
 set_option = click.option(
-    "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change one key, e.g. system.bath.eta=1. Repeatable."
+    "--set",
+    "overrides",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Change one key, e.g. system.bath.eta=1. Repeatable.",
 )
 
 

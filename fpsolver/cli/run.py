@@ -13,7 +13,7 @@ import numba
 from fpsolver import api
 from fpsolver.cli.main import STARTED
 from fpsolver.cli.options import config_argument, set_option, table, warn
-from fpsolver.config.reader import Config, load_config
+from fpsolver.config.reader import load_config
 from fpsolver.errors import OutputError, UsageError
 from fpsolver.io.hdf5 import check_output
 from fpsolver.progress import Bar
@@ -29,7 +29,13 @@ from fpsolver.result import Result
 @click.option("--quiet", is_flag=True, help="Print warnings and errors only.")
 @click.option("--resume", is_flag=True, hidden=True)
 def command(
-    config: Path, output: Path | None, overrides: tuple[str, ...], force: bool, threads: int | None, quiet: bool, resume: bool
+    config: Path,
+    output: Path | None,
+    overrides: tuple[str, ...],
+    force: bool,
+    threads: int | None,
+    quiet: bool,
+    resume: bool,
 ) -> int:
     """Run CONFIG to its end and write the result.
 
@@ -71,7 +77,12 @@ def wall_times(result: Result, writing: float) -> str:
     """Wall time of each part of the run."""
     found = result.provenance
     solve = found["wall_solve"] + found["wall_evaluate"]
-    parts = {"start-up": found["wall_start_up"], "compile": found["wall_compile"], "solve": solve, "write": writing}
+    parts = {
+        "start-up": found["wall_start_up"],
+        "compile": found["wall_compile"],
+        "solve": solve,
+        "write": writing,
+    }
     words = ", ".join(f"{name} {seconds:.2f}" for name, seconds in parts.items())
     return f"{sum(parts.values()):.2f} s: {words} ({found['steps']} steps of {found['dt']:.4g})"
 
@@ -80,7 +91,7 @@ def set_threads(threads: int | None) -> None:
     """Number of threads of the parallel kernels."""
     if threads is None:
         return
-    most = numba.config.NUMBA_NUM_THREADS
+    most: int = numba.config.NUMBA_NUM_THREADS  # type: ignore[attr-defined]
     if not 1 <= threads <= most:
         raise UsageError(f"--threads must be from 1 to {most} on this machine, but is {threads}")
     numba.set_num_threads(threads)
@@ -95,8 +106,3 @@ def refuse_existing(path: Path, force: bool) -> None:
             raise
         again = shlex.join(["fpsolver", *sys.argv[1:], "--force"])
         raise OutputError(f"{error}; to overwrite it: {again}") from None
-
-
-def load(config: Path, overrides: tuple[str, ...]) -> Config:
-    """Configuration with overrides."""
-    return load_config(config, overrides)

@@ -66,9 +66,7 @@ def build_bath(section: schema.System, hbar: float) -> Bath:
             return baths.lindblad([(u, v) for u, v in bath.operators], hbar=hbar)
         case schema.QuantumOpticalBath():
             omega = bath.omega or _harmonic_omega(section, "system.bath.omega", "`omega` has to be given")
-            return baths.quantum_optical(
-                mass=mass, hbar=hbar, eta=bath.eta, beta=bath.inverse_temperature, omega=omega
-            )
+            return baths.quantum_optical(mass=mass, hbar=hbar, eta=bath.eta, beta=bath.inverse_temperature, omega=omega)
         case schema.CaldeiraLeggettBath():
             return baths.caldeira_leggett(mass=mass, eta=bath.eta, beta=bath.inverse_temperature)
         case schema.ThermalBath():
@@ -135,7 +133,9 @@ def _matrices(section: schema.Matrices | None) -> tuple[FloatArray | None, Float
 
 def _square(rows: list[list[float]], key: str) -> FloatArray:
     if [len(row) for row in rows] != [2, 2]:
-        raise ConfigError(Fault(key, f"must be 2 x 2 for one particle, but its rows have {[len(r) for r in rows]} entries"))
+        raise ConfigError(
+            Fault(key, f"must be 2 x 2 for one particle, but its rows have {[len(r) for r in rows]} entries")
+        )
     return np.array(rows)
 
 

@@ -34,6 +34,10 @@ class Config(schema.ConfigData):
         except ValidationError as error:
             raise ConfigError(*faults_of(error, plain), heading="the configuration cannot be used:") from None
 
+    def __eq__(self, other: object) -> bool:
+        """Equal contents; where they were read from does not matter."""
+        return isinstance(other, Config) and self.model_dump() == other.model_dump()
+
     def to_yaml(self) -> str:
         """The configuration with every default written out, as YAML that repeats the run."""
         data = schema.to_plain(self.model_dump(exclude_none=True))
@@ -91,7 +95,9 @@ def read_text(path: Path) -> str:
         if path.is_dir():
             raise ConfigError(Fault(str(path), "is a directory, not a YAML file"))
         if path.stat().st_size > MAXIMUM_BYTES:
-            raise ConfigError(Fault(str(path), f"is larger than {MAXIMUM_BYTES} bytes; a configuration is a page of text"))
+            raise ConfigError(
+                Fault(str(path), f"is larger than {MAXIMUM_BYTES} bytes; a configuration is a page of text")
+            )
         text = path.read_bytes().decode("utf-8")
     except OSError as error:
         raise ConfigError(Fault(str(path), f"cannot be read: {(error.strerror or str(error)).lower()}")) from None
@@ -115,7 +121,9 @@ def parse_yaml(text: str, name: str) -> tuple[dict[str, Any], Lines]:
     budget = [MAXIMUM_NODES]
     data = _plain(tree, (), lines, budget, name)
     if not isinstance(data, dict):
-        raise ConfigError(Fault(name, f"must hold sections such as `system:` and `initial:`, but holds {schema.shown(data)}"))
+        raise ConfigError(
+            Fault(name, f"must hold sections such as `system:` and `initial:`, but holds {schema.shown(data)}")
+        )
     return data, lines
 
 
@@ -123,19 +131,30 @@ def _plain(node: Any, place: tuple[str | int, ...], lines: Lines, budget: list[i
     """Ordinary dicts, lists and scalars; aliases count each time, so that bombs run out of budget."""
     budget[0] -= 1
     if budget[0] < 0 or len(place) > MAXIMUM_DEPTH:
-        raise ConfigError(Fault(name, f"expands to more than {MAXIMUM_NODES} values or {MAXIMUM_DEPTH} levels; use fewer aliases"))
+        raise ConfigError(
+            Fault(
+                name,
+                f"expands to more than {MAXIMUM_NODES} values or {MAXIMUM_DEPTH} levels; use fewer aliases",
+            )
+        )
     if isinstance(node, dict):
         for key in node:
-            lines[(*place, key)] = node.lc.key(key)[0] + 1
+            lines[(*place, key)] = _line(node, key)
         return {_key(k): _plain(v, (*place, k), lines, budget, name) for k, v in node.items()}
     if isinstance(node, list):
         for i in range(len(node)):
-            lines[(*place, i)] = node.lc.item(i)[0] + 1
+            lines[(*place, i)] = _line(node, i)
         return [_plain(v, (*place, i), lines, budget, name) for i, v in enumerate(node)]
     for kind in (bool, int, float, str):
         if isinstance(node, kind):
             return kind(node)
     return node
+
+
+def _line(node: Any, step: str | int) -> int:
+    """Line of a key or item, as the round-trip parser recorded it."""
+    place = node.lc.item(step) if isinstance(step, int) else node.lc.key(step)
+    return int(place[0]) + 1
 
 
 def _key(key: Any) -> str:
@@ -160,7 +179,9 @@ def apply_override(data: dict[str, Any], override: str) -> None:
     key, equals, text = override.partition("=")
     steps = [part.strip() for part in key.split(".")]
     if not equals or not all(steps):
-        raise UsageError(f"--set must be key=value with a dotted key, but is {override!r}; example: --set system.bath.eta=1")
+        raise UsageError(
+            f"--set must be key=value with a dotted key, but is {override!r}; example: --set system.bath.eta=1"
+        )
     try:
         value = _plain(YAML(typ="rt", pure=True).load(text), (), {}, [MAXIMUM_NODES], f"--set {key}")
     except YAMLError:

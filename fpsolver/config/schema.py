@@ -6,9 +6,18 @@ Values that later versions will understand are refused with a sentence, never ig
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    WithJsonSchema,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 
@@ -222,7 +231,7 @@ def _complex(value: Any) -> Any:
             number = complex("nan")
         if math.isfinite(abs(number)):
             return number
-    raise _fault(f"must be a complex number such as 0.5, [0.5, 1] or \"0.5+1j\", but is {shown(value)}")
+    raise _fault(f'must be a complex number such as 0.5, [0.5, 1] or "0.5+1j", but is {shown(value)}')
 
 
 Complex = Annotated[Any, BeforeValidator(_complex), WithJsonSchema({"type": ["number", "array", "string"]})]
@@ -417,7 +426,7 @@ def _snapshots(value: Any) -> Any:
     if isinstance(value, int) and not isinstance(value, bool) and value >= 1:
         return value
     times = isinstance(value, list | tuple) and all(is_number(t) and t >= 0 for t in value)
-    if not times or any(b <= a for a, b in zip(value, value[1:], strict=False)):
+    if not times or any(b <= a for a, b in pairwise(value)):
         raise _fault(f"must be an integer of at least 1 or a list of increasing times, but is {shown(value)}")
     return value
 

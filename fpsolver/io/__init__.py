@@ -1,0 +1,1 @@
+"""Files: results in HDF5, and where they came from."""

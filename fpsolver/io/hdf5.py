@@ -124,7 +124,11 @@ class _Group:
         self.group = group
         self.options: dict[str, Any] = {}
         if compression != "none":
-            self.options = {"compression": "gzip", "compression_opts": int(compression.split()[1]), "shuffle": True}
+            self.options = {
+                "compression": "gzip",
+                "compression_opts": int(compression.split()[1]),
+                "shuffle": True,
+            }
 
     def scale(self, name: str, values: Any, units: str, long_name: str) -> None:
         """A dimension scale."""
@@ -219,7 +223,8 @@ def _write_exact(group: h5py.Group, result: Result) -> None:
 
 def read(path: str | Path) -> dict[str, Any]:
     """Fields of a :class:`fpsolver.result.Result`; FileFormatError with a sentence for anything else."""
-    return _opened(path, _read_all)
+    fields: dict[str, Any] = _opened(path, _read_all)
+    return fields
 
 
 def read_state(path: str | Path) -> tuple[Grid, FloatArray]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numba
 
-kernel = partial(
+kernel: Any = partial(
     numba.njit,
     cache=True,  # compiling takes seconds, loading a compiled kernel about 0.05 s
     nogil=True,
@@ -18,7 +18,7 @@ kernel = partial(
 )
 
 # For helpers called once a row: a call hands over about 60 words, as long as 40 cells of arithmetic.
-inlined = partial(kernel, forceinline=True)
+inlined: Any = partial(kernel, forceinline=True)
 
 
 def serial_and_parallel(function: Callable[..., Any]) -> tuple[Any, Any]:

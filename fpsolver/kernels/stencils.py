@@ -19,8 +19,7 @@ def first_derivative(order: int) -> tuple[float, ...]:
     """Weights c_1..c_k for spacing 1."""
     k = order // 2
     return tuple(
-        (-1) ** (m + 1) * factorial(k) ** 2 / (m * factorial(k - m) * factorial(k + m))
-        for m in range(1, k + 1)
+        (-1) ** (m + 1) * factorial(k) ** 2 / (m * factorial(k - m) * factorial(k + m)) for m in range(1, k + 1)
     )
 
 

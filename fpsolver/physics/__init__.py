@@ -1,0 +1,1 @@
+"""Physics without a grid: potentials, baths, systems, states, exact solutions."""

@@ -80,7 +80,7 @@ def steady_covariance(A: FloatArray, B: FloatArray) -> FloatArray:
         C = C + M @ C @ M.T
         M = M @ M
         if np.abs(M).max() < 1e-20:
-            return 0.5 * (C + C.T)
+            return np.asarray(0.5 * (C + C.T))
     raise ValueError("the Lyapunov equation has no solution: the drift matrix is not stable")
 
 
@@ -91,7 +91,8 @@ def spectrum(A: FloatArray, count: int) -> np.ndarray:
     start = (0,) * len(ladder)
     serial = itertools.count()
     heap: list[tuple[float, int, tuple[int, ...]]] = [(0.0, next(serial), start)]
-    seen, found = {start}, []
+    seen = {start}
+    found: list[complex] = []
     while len(found) < count:
         _, _, quanta = heapq.heappop(heap)
         found.append(np.dot(quanta, ladder))

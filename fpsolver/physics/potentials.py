@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.polynomial import Polynomial as Series
 from numpy.typing import ArrayLike, NDArray
 
-FloatArray = NDArray[np.float64]
+FloatArray = NDArray[np.floating[Any]]
 
 
 class Potential(Protocol):
@@ -72,12 +72,12 @@ class Polynomial:
 
     def energy(self, q: ArrayLike) -> FloatArray:
         """U(q), energy."""
-        return np.asarray(self._series()(np.asarray(q, dtype=float)))
+        return np.asarray(self._series()(np.asarray(q, dtype=float)), dtype=float)
 
     def derivative(self, q: ArrayLike, order: int = 1) -> FloatArray:
         """Derivative of U, energy / length**order."""
         q = np.asarray(q, dtype=float)
-        return np.asarray(self._series(order)(q)) + np.zeros_like(q)
+        return np.asarray(self._series(order)(q) + np.zeros_like(q), dtype=float)
 
     def minima(self) -> FloatArray:
         """Positions of the wells, deepest first."""

@@ -25,12 +25,10 @@ class GaussianState:
         precision = np.linalg.inv(self.covariance)
         shifted = [x - x0 for x, x0 in zip(coordinates, self.mean, strict=True)]
         exponent = sum(
-            precision[i, j] * (shifted[i] * shifted[j])
-            for i in range(len(shifted))
-            for j in range(len(shifted))
+            precision[i, j] * (shifted[i] * shifted[j]) for i in range(len(shifted)) for j in range(len(shifted))
         )
         norm = math.sqrt(np.linalg.det(2 * math.pi * self.covariance))
-        return np.exp(-0.5 * np.asarray(exponent)) / norm
+        return np.asarray(np.exp(-0.5 * np.asarray(exponent)) / norm)
 
 
 @dataclass(frozen=True, slots=True)

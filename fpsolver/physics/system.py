@@ -120,7 +120,7 @@ class System:
         n = self.size
         omega = np.block([[np.zeros((n, n)), np.eye(n)], [-np.eye(n), np.zeros((n, n))]])
         drift = self.dissipative_drift
-        return self.diffusion_matrix - 0.5j * self.hbar * (drift @ omega + omega @ drift.T)
+        return np.asarray(self.diffusion_matrix - 0.5j * self.hbar * (drift @ omega + omega @ drift.T))
 
     def cp_margin(self) -> float:
         """Smallest eigenvalue of :meth:`cp_matrix`; NaN for a classical system (hbar = 0)."""

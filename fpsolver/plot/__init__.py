@@ -1,0 +1,23 @@
+"""Figures of results; each function returns a Figure, opens no window and leaves matplotlib's settings alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from matplotlib.figure import Figure
+
+from fpsolver.plot.files import save
+from fpsolver.plot.lines import marginals, series
+from fpsolver.plot.panels import currents, production, wigner
+from fpsolver.plot.summary import overview
+
+KINDS: dict[str, Callable[..., Figure]] = {
+    "overview": overview,
+    "wigner": wigner,
+    "currents": currents,
+    "series": series,
+    "marginals": marginals,
+    "production": production,
+}
+
+__all__ = ["KINDS", "currents", "marginals", "overview", "production", "save", "series", "wigner"]

@@ -19,7 +19,7 @@ from fpsolver.thermo.state import PhaseSpace, State
 
 
 class Currents(NamedTuple):
-    """Total, reversible and irreversible probability current, each of shape (2N, \\*grid.shape)."""
+    r"""Total, reversible and irreversible probability current, each of shape (2N, \*grid.shape)."""
 
     total: FloatArray
     reversible: FloatArray

@@ -13,7 +13,7 @@ from fpsolver.physics.potentials import FloatArray
 
 
 def gradient(W: FloatArray, grid: Grid, order: int) -> FloatArray:
-    """All first derivatives, shape (2N, \\*grid.shape); W is taken as zero beyond a closed axis."""
+    r"""All first derivatives, shape (2N, \*grid.shape); W is taken as zero beyond a closed axis."""
     W = np.ascontiguousarray(W, dtype=float)
     out = np.empty((W.ndim, *W.shape))
     for k, axis in enumerate(grid.axes):

@@ -32,7 +32,7 @@ def why_undefined(state: State) -> str:
 
 
 def production_channels(state: State) -> FloatArray:
-    """Densities J_k (D^+ J)_k / W of each component k, shape (2N, \\*grid.shape); they sum to the density of Pi."""
+    r"""Densities J_k (D^+ J)_k / W of each component k, shape (2N, \*grid.shape); they sum to the density of Pi."""
     current = state.irreversible_current
     return current * apply_matrix(state.space.inverse_D, current) * state.inverse_W
 
@@ -89,7 +89,7 @@ def tail_uncertainty(state: State, mean: FloatArray, covariance: FloatArray) -> 
     cells = np.nonzero(~state.above_floor)
     position = [axis.centres[index] - x0 for axis, index, x0 in zip(state.grid.axes, cells, mean, strict=True)]
     slope = np.abs(apply_matrix(np.linalg.inv(covariance), np.array(position)))
-    drift = np.abs(state.space.irreversible_drift[(slice(None), *cells)])
+    drift = np.abs(np.array([component[cells] for component in state.space.irreversible_drift]))
     size = drift + apply_matrix(state.space.irreversible_D, slope)
     density = (size * apply_matrix(np.abs(state.space.inverse_D), size)).sum(axis=0)
     return state.grid.integrate(density * np.abs(state.W[cells]))

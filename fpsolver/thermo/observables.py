@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from fpsolver.physics.potentials import Cosine, FloatArray, Potential
+from fpsolver.physics.potentials import FloatArray
 from fpsolver.thermo.state import State
 
 RING_REASON = "undefined: q lives on a ring"
@@ -33,12 +33,9 @@ def energy(state: State) -> float:
     """<p^2/2m + U>; on a ring without the tilt, which is no function of the position there."""
     n, total = state.system.size, 0.0
     for k, particle in enumerate(state.system.particles):
-        q_axis, p_axis = state.grid.axes[k], state.grid.axes[n + k]
-        potential: Potential = particle.potential
-        if isinstance(potential, Cosine) and q_axis.periodic:
-            potential = Cosine(potential.amplitude, potential.wavenumber)
-        total += state.average_along(n + k, p_axis.centres**2 / (2 * particle.mass))
-        total += state.average_along(k, potential.energy(q_axis.centres))
+        p = state.grid.axes[n + k].centres
+        total += state.average_along(n + k, p**2 / (2 * particle.mass))
+        total += state.average_along(k, state.space.energies[k])
     return total
 
 
@@ -52,10 +49,9 @@ def heat_current(state: State) -> FloatArray:
     A, D = system.dissipative_drift, system.diffusion_matrix / 2
     heat = np.zeros(n)
     for k, particle in enumerate(system.particles):
-        q, p = grid.axes[k].centres, grid.axes[n + k].centres
-        slopes = {k: particle.potential.derivative(q), n + k: p / particle.mass}
+        slopes = {k: state.space.slopes[k], n + k: grid.axes[n + k].centres / particle.mass}
         heat[k] = D[n + k, n + k] / particle.mass * grid.integrate(state.W)
-        heat[k] += D[k, k] * state.average_along(k, particle.potential.derivative(q, 2))
+        heat[k] += D[k, k] * state.average_along(k, state.space.curvatures[k])
         for row, slope in slopes.items():
             for j in np.nonzero(A[row])[0]:
                 heat[k] += A[row, j] * _average_product(state, row, slope, int(j))

@@ -1,6 +1,6 @@
 r"""A system on a grid (:class:`PhaseSpace`), and one W on it (:class:`State`) with its gradient and currents.
 
-    J = (A x + f) W - D grad W = J^R + J^I,     J^I = A^I x W - D^I grad W,     D = B/2.
+J = (A x + f) W - D grad W = J^R + J^I,     J^I = A^I x W - D^I grad W,     D = B/2.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 from fpsolver.grid import Grid
 from fpsolver.physics import linear
 from fpsolver.physics.exact import irreversible_drift_outside_noise
-from fpsolver.physics.potentials import FloatArray
+from fpsolver.physics.potentials import Cosine, FloatArray, Potential
 from fpsolver.physics.system import System
 from fpsolver.thermo.differences import gradient
 
@@ -38,12 +38,12 @@ class PhaseSpace:
 
     @cached_property
     def irreversible_drift(self) -> FloatArray:
-        """a^I = A^I x at the cell centres, shape (2N, \\*grid.shape)."""
+        r"""a^I = A^I x at the cell centres, shape (2N, \*grid.shape)."""
         return self._on_grid(self.system.irreversible_drift)
 
     @cached_property
     def reversible_drift(self) -> FloatArray:
-        """Hamiltonian flow and reversible drift of the bath, shape (2N, \\*grid.shape)."""
+        r"""Hamiltonian flow and reversible drift of the bath, shape (2N, \*grid.shape)."""
         system, n = self.system, self.system.size
         drift = self._on_grid(system.dissipative_drift - system.irreversible_drift)
         for k, particle in enumerate(system.particles):
@@ -68,13 +68,38 @@ class PhaseSpace:
 
     @cached_property
     def force_weight(self) -> FloatArray:
-        """(D^I)^+ a^I, shape (2N, \\*grid.shape)."""
+        r"""(D^I)^+ a^I, shape (2N, \*grid.shape)."""
         return apply_matrix(self.inverse_D, self.irreversible_drift)
+
+    @cached_property
+    def slopes(self) -> list[FloatArray]:
+        """U'(q) of each particle on its axis."""
+        return self._on_axes(1)
+
+    @cached_property
+    def curvatures(self) -> list[FloatArray]:
+        """U''(q) of each particle on its axis."""
+        return self._on_axes(2)
+
+    @cached_property
+    def energies(self) -> list[FloatArray]:
+        """U(q) of each particle on its axis; without the tilt on a ring, where it is no function of q."""
+        lines = []
+        for particle, axis in zip(self.system.particles, self.grid.axes, strict=False):
+            potential: Potential = particle.potential
+            if isinstance(potential, Cosine) and axis.periodic:
+                potential = Cosine(potential.amplitude, potential.wavenumber)
+            lines.append(potential.energy(axis.centres))
+        return lines
 
     @cached_property
     def is_noiseless(self) -> bool:
         """True if friction acts where there is no noise: Pi and Phi are infinite."""
         return irreversible_drift_outside_noise(self.system)
+
+    def _on_axes(self, order: int) -> list[FloatArray]:
+        pairs = zip(self.system.particles, self.grid.axes, strict=False)
+        return [particle.potential.derivative(axis.centres, order) for particle, axis in pairs]
 
     def _on_grid(self, matrix: FloatArray) -> FloatArray:
         return apply_matrix(matrix, np.stack(np.broadcast_arrays(*self.grid.coordinates)))
@@ -99,7 +124,7 @@ class State:
 
     @cached_property
     def gradient(self) -> FloatArray:
-        """Grad W, shape (2N, \\*grid.shape)."""
+        r"""Grad W, shape (2N, \*grid.shape)."""
         return gradient(self.W, self.grid, self.space.order)
 
     @cached_property
@@ -115,7 +140,8 @@ class State:
     @cached_property
     def above_floor(self) -> np.ndarray:
         """Cells where W can be divided by."""
-        return np.asarray(self.W > FLOOR * self.W.max())
+        lowest = FLOOR * self.W.max()
+        return np.asarray(lowest < self.W)
 
     @cached_property
     def inverse_W(self) -> FloatArray:

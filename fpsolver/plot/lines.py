@@ -1,0 +1,214 @@
+"""Curves: entropy rates and their closure over time, and the marginals of the final W."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from fpsolver.physics.potentials import FloatArray
+from fpsolver.plot import style
+from fpsolver.result import Result
+
+RATES = {"entropy_production": r"$\Pi$", "entropy_flux": r"$\Phi$", "entropy_rate": r"$\dot S$"}
+WORDS = {"entropy_production": "production", "entropy_flux": "flux", "entropy_rate": "change of entropy"}
+SETTLED = 2e-3  # of the range of a rate: less cannot be seen
+SHORT_PART = 0.7  # of the run: beyond it, cutting the time axis gains nothing
+TAIL = 1e-12  # of the largest marginal: lower end of the logarithmic axis
+RATE_COLOURS = {
+    "entropy_production": style.IRREVERSIBLE,
+    "entropy_flux": style.REVERSIBLE,
+    "entropy_rate": style.COLOURS[2],
+}
+EXACT: dict[str, Any] = {"color": "black", "linewidth": 0.7, "dashes": (3, 4), "zorder": 3}
+
+
+@style.styled
+def series(*results: Result) -> Figure:
+    """Pi, Phi and dS/dt over time, exact values as dashes, and below how well dS/dt = Pi - Phi closes."""
+    figure = style.new_figure(5.0, 7.0 + 0.18 * len(results))
+    axes = figure.subplots(4, 1, sharex=True)
+    for ax, (name, symbol) in zip(axes, RATES.items(), strict=False):
+        for index, result in enumerate(results):
+            draw_rate(ax, result, name, style.colour(index))
+        ax.set_ylabel(f"{symbol} (1/time)")
+        style.tag_above(ax, f"{symbol}: {WORDS[name]}")
+        note_missing(ax, results, [name], width=70)
+        mark_zero(ax)
+    draw_closure(axes[3], results, width=70)
+    finish_time(axes[3], results)
+    figure.align_ylabels(axes)
+    _legend(figure, results)
+    return figure
+
+
+@style.styled
+def marginals(*results: Result) -> Figure:
+    """P(q) and P(p) of the final W on linear and logarithmic axes, the exact Gaussian ones as dashes."""
+    figure = style.new_figure(2 * style.COLUMN + 0.2, 4.6 + 0.18 * len(results))
+    axes = figure.subplots(2, 2, sharex="col")
+    for k in range(2):
+        for ax in axes[:, k]:
+            for index, result in enumerate(results):
+                draw_marginal(ax, result, k, style.colour(index))
+            label_marginal(ax, k)
+        to_logarithmic(axes[1, k], results, k)
+        axes[0, k].set_xlabel("")
+    _legend(figure, results)
+    return figure
+
+
+def times(result: Result) -> FloatArray:
+    """Times of the series; a steady state that was solved for directly has time infinity and is drawn at 0."""
+    return style.finite(result.series["time"])
+
+
+def draw_rate(ax: Axes, result: Result, name: str, colour: str, *, label: str = "") -> None:
+    """One rate over time, its exact values as dashes."""
+    _draw(ax, times(result), result.series[name], colour, label)
+    exact = exact_rate(result, name)
+    if exact is not None:
+        ax.plot(times(result), _drawable(exact), **EXACT)
+
+
+def _draw(ax: Axes, t: FloatArray, values: FloatArray, colour: str, label: str = "") -> None:
+    marker = "o" if len(t) == 1 else ""  # a line through one point cannot be seen
+    ax.plot(t, _drawable(values), color=colour, marker=marker, label=label or None)
+
+
+def _drawable(values: FloatArray) -> FloatArray:
+    return np.where(np.isfinite(values), values, np.nan)
+
+
+def exact_rate(result: Result, name: str) -> FloatArray | None:
+    """Exact values of a rate on the times of the series, if there are any."""
+    if result.exact is None:
+        return None
+    if name == "entropy_rate":
+        return _drawable(result.exact["entropy_production"]) - _drawable(result.exact["entropy_flux"])
+    return result.exact[name]
+
+
+def closure(result: Result) -> FloatArray:
+    """Size of dS/dt - (Pi - Phi) over time, NaN where it does not exist or is exactly 0 (no logarithm)."""
+    s = {name: _drawable(result.series[name]) for name in RATES}
+    error = np.abs(s["entropy_rate"] - (s["entropy_production"] - s["entropy_flux"]))
+    return np.where(error > 0, error, np.nan)
+
+
+def mark_zero(ax: Axes) -> None:
+    """Thin line at zero, behind the curves."""
+    ax.axhline(0, color="0.8", linewidth=0.6, zorder=0)
+
+
+def draw_closure(ax: Axes, results: Sequence[Result], *, width: int = 44) -> None:
+    """Closure of the balance on a logarithmic axis; linear and empty if nothing can be drawn on it."""
+    errors = [closure(result) for result in results]
+    for index, (result, error) in enumerate(zip(results, errors, strict=True)):
+        _draw(ax, times(result), error, style.colour(index))
+    known = np.concatenate(errors)
+    if np.isfinite(known).any():
+        ax.set_yscale("log")
+        ax.set_ylim(np.nanmin(known) / 3, np.nanmax(known) * 3)
+    ax.set_ylabel("closure (1/time)")
+    style.tag_above(ax, r"$|\dot S - (\Pi - \Phi)|$")
+    note_missing(ax, results, list(RATES), width=width)
+
+
+def note_missing(ax: Axes, results: Sequence[Result], quantities: Sequence[str], *, width: int = 44) -> None:
+    """Say of which results there is nothing to draw, and why."""
+    sentences = []
+    for result, title in zip(results, style.names(results), strict=True):
+        missing = [name for name in quantities if not exists(result, name)]
+        if missing:
+            symbols = ", ".join(RATES[name] for name in missing)
+            text = f"{symbols} {result.reasons.get(missing[0], 'not finite at any time')}"
+            sentences.append(text if len(results) == 1 else f"{title}: {text}")
+    if sentences:
+        style.note(ax, "\n".join(sentences), width=width)
+    if not any(np.isfinite(line.get_ydata(orig=False)).any() for line in ax.lines):
+        ax.set_yticks([])  # the numbers of an empty axis mean nothing
+
+
+def exists(result: Result, name: str) -> bool:
+    """True if a series is finite at some time."""
+    return bool(np.isfinite(result.series[name]).any())
+
+
+def finish_time(ax: Axes, results: Sequence[Result]) -> None:
+    """Label and limits of the time axis, cut where the rates stopped moving long before the end."""
+    end = max(times(result).max() for result in results)
+    shown = 1.5 * max(settled(result) for result in results)
+    is_cut = 0 < shown < SHORT_PART * end
+    if end > 0:
+        ax.set_xlim(0, shown if is_cut else end)
+    ax.set_xlabel(f"{style.TIME_LABEL} (rates settled; run ends at {end:.4g})" if is_cut else style.TIME_LABEL)
+    if not any(np.isfinite(result.series["time"]).any() for result in results):
+        ax.set_xticks([0], ["steady state"])
+
+
+def settled(result: Result) -> float:
+    """Last time at which a rate differs visibly from its last value."""
+    last = 0.0
+    for name in RATES:
+        values = style.finite(result.series[name])
+        moving = np.abs(values - values[-1]) > SETTLED * np.ptp(values)
+        last = max(last, times(result)[moving].max(initial=0.0))
+    return last
+
+
+def marginal(result: Result, k: int) -> FloatArray:
+    """Integral of the final W over the other coordinate."""
+    return np.asarray(style.finite(result.final.W).sum(axis=1 - k) * result.grid.axes[1 - k].spacing)
+
+
+def exact_marginal(result: Result, k: int) -> FloatArray | None:
+    """Gaussian with the exact mean and variance of the end, if there is one."""
+    if result.exact is None:
+        return None
+    mean, variance = result.exact["mean"][-1][k], result.exact["covariance"][-1][k, k]
+    if not variance > 0:
+        return None
+    x = result.grid.axes[k].centres - mean
+    return np.asarray(np.exp(-(x**2) / (2 * variance)) / np.sqrt(2 * np.pi * variance))
+
+
+def draw_marginal(ax: Axes, result: Result, k: int, colour: str) -> None:
+    """Marginal of one coordinate, the exact one as dashes."""
+    x = result.grid.axes[k].centres
+    ax.plot(x, marginal(result, k), color=colour)
+    exact = exact_marginal(result, k)
+    if exact is not None:
+        ax.plot(x, exact, **EXACT)
+
+
+def label_marginal(ax: Axes, k: int) -> None:
+    """Names and units of the axes."""
+    ax.set_xlabel((style.Q_LABEL, style.P_LABEL)[k])
+    ax.set_ylabel(("$P(q)$ (1/position)", "$P(p)$ (1/momentum)")[k])
+    ax.set_ylim(bottom=0)
+
+
+def to_logarithmic(ax: Axes, results: Sequence[Result], k: int) -> None:
+    """Logarithmic axis down to TAIL, and the coordinate only as far as a curve is above it."""
+    top = max(marginal(result, k).max() for result in results)
+    if not top > 0:
+        return
+    ax.set_yscale("log")
+    ax.set_ylim(TAIL * top, 5 * top)
+    seen = [result.grid.axes[k].centres[marginal(result, k) > TAIL * top] for result in results]
+    ax.set_xlim(min(x.min() for x in seen if len(x)), max(x.max() for x in seen if len(x)))
+
+
+def _legend(figure: Figure, results: Sequence[Result]) -> None:
+    """Names of the results and of the dashes, above all panels."""
+    handles = [Line2D([], [], color=style.colour(index)) for index in range(len(results))]
+    labels = style.names(results)
+    if any(result.exact is not None for result in results):
+        handles.append(Line2D([], [], **EXACT))
+        labels.append("exact Gaussian")
+    figure.legend(handles, labels, loc="outside upper left", ncols=1 if max(map(len, labels)) > 30 else 2)

@@ -1,0 +1,133 @@
+"""Figures over phase space: W, the currents, and the density of the entropy production."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+
+from fpsolver.api import build_system
+from fpsolver.physics.potentials import FloatArray
+from fpsolver.plot import phase_space, style
+from fpsolver.plot.phase_space import IRREVERSIBLE, REVERSIBLE
+from fpsolver.result import Result
+from fpsolver.thermo import entropy
+from fpsolver.thermo.state import PhaseSpace, State
+
+
+@style.styled
+def wigner(*results: Result) -> Figure:
+    """Final W of each result, side by side with common view, colours and contour levels."""
+    columns = len(results) if len(results) <= 3 else math.ceil(len(results) / 2)
+    rows = math.ceil(len(results) / columns)
+    figure = style.new_figure(3.1 * columns + 0.6, 2.9 * rows)
+    axes = figure.subplots(rows, columns, squeeze=False).ravel()
+    mapping, box = phase_space.colours(results), phase_space.view(results)
+    for ax, result, name in zip(axes, results, style.names(results), strict=False):
+        phase_space.draw_density(ax, result, mapping, box)
+        style.heading(ax, f"{name}, {moment(result)}", width=40)
+    for ax in axes[len(results) :]:
+        ax.set_axis_off()
+    figure.colorbar(mapping, ax=list(axes), label=style.W_LABEL, aspect=25 * rows, pad=0.02)
+    return figure
+
+
+@style.styled
+def currents(*results: Result) -> Figure:
+    """Reversible and irreversible current over the final W, one row for each result.
+
+    Arrows of J^R share one scale in all rows, those of J^I another (it is often a hundred times smaller); the
+    arrow in the corner gives it. Where a panel has less than a tenth, its arrows are enlarged and it says so.
+    """
+    figure = style.new_figure(2 * style.COLUMN + 0.6, 2.9 * len(results))
+    axes = figure.subplots(len(results), 2, squeeze=False, sharex=True, sharey=True)
+    mapping, box = phase_space.colours(results, style.MUTED), phase_space.view(results)
+    for column, current in enumerate((REVERSIBLE, IRREVERSIBLE)):
+        longest = phase_space.arrow_scale(results, current, box)
+        for ax, result in zip(axes[:, column], results, strict=True):
+            phase_space.draw_density(ax, result, mapping, box)
+            phase_space.draw_current(ax, result, current, longest, box)
+            ax.label_outer()
+    for ax, result, name in zip(axes[:, 0], results, style.names(results), strict=True):
+        style.heading(ax, f"{name}, {moment(result)}")
+    figure.colorbar(mapping, ax=list(axes.ravel()), label=style.W_LABEL, aspect=25 * len(axes), pad=0.02)
+    return figure
+
+
+@style.styled
+def production(*results: Result) -> Figure:
+    """Density of Pi and its position and momentum channels J_k^2/(D_kk W), one row for each result.
+
+    All panels share one scale; a density below a tenth of it is enlarged by a power of ten, and the panel says so.
+    """
+    figure = style.new_figure(2 * style.COLUMN + 0.8, 2.6 * len(results) + 0.2)
+    axes = figure.subplots(len(results), 3, squeeze=False, sharex=True, sharey=True)
+    box, densities = phase_space.view(results), [channels(result) for result in results]
+    mapping = _production_colours(results, densities, box)
+    for row, result, name, density in zip(axes, results, style.names(results), densities, strict=True):
+        for ax, values, part in zip(row, density, ("", "_q", "_p"), strict=True):
+            _draw_production(ax, result, values, part, mapping, box)
+            ax.label_outer()
+        style.heading(row[0], f"{name}, {moment(result)}", width=90)
+    figure.colorbar(
+        mapping, ax=list(axes.ravel()), label=r"density of $\Pi$ (1/(action$\cdot$time))", aspect=30, pad=0.02
+    )
+    return figure
+
+
+def moment(result: Result) -> str:
+    """Time of the final state, and the status where it is not what was wanted."""
+    time = f"t = {result.final.time:.4g}" if math.isfinite(result.final.time) else "steady state"
+    return time if result.is_complete else f"{time} ({result.status.replace('_', ' ')})"
+
+
+def channels(result: Result) -> FloatArray:
+    """Densities of Pi and of its q and p channels, shape (3, n_q, n_p); zero where they do not exist."""
+    space = PhaseSpace(build_system(result.config), result.grid, result.config.scheme.order)
+    parts = style.finite(entropy.production_channels(State(style.finite(result.final.W), space)))
+    return np.stack([parts.sum(axis=0), *parts])
+
+
+def why_not_drawn(result: Result, part: str, values: FloatArray, box: FloatArray) -> str:
+    """The sentence that stands in a panel instead of the density, or an empty string."""
+    name = f"entropy_production{part}"
+    value = result.last(name)
+    if not math.isfinite(value):
+        return f"{_symbol(part)} is {result.reasons.get(name, f'{value} at the end')}"
+    if not values.any():
+        return f"{_symbol(part)} = 0 exactly"
+    if phase_space.is_round_off(result, IRREVERSIBLE, box):
+        return f"{_symbol(part)} = 0 to round-off\n({value:.1e} 1/time)"
+    return ""
+
+
+def _symbol(part: str) -> str:
+    return rf"$\Pi{part}$"
+
+
+def _production_colours(results: tuple[Result, ...], densities: list[FloatArray], box: FloatArray) -> ScalarMappable:
+    drawn = [
+        values.max()
+        for result, density in zip(results, densities, strict=True)
+        for values, part in zip(density, ("", "_q", "_p"), strict=True)
+        if not why_not_drawn(result, part, values, box)
+    ]
+    return ScalarMappable(Normalize(0, max(drawn, default=1.0)), style.WARM)
+
+
+def _draw_production(
+    ax: Axes, result: Result, values: FloatArray, part: str, mapping: ScalarMappable, box: FloatArray
+) -> None:
+    reason = why_not_drawn(result, part, values, box)
+    times = 1 if reason else style.enlargement(float(values.max()), phase_space.peak(mapping))
+    phase_space.draw_field(ax, result, np.zeros_like(values) if reason else times * values, mapping, box)
+    phase_space.draw_contours(ax, result, float(style.finite(result.final.W).max()), line_colour="0.6")
+    if reason:
+        style.note(ax, reason, width=26, y=0)
+        return
+    value = f"{_symbol(part)} = {result.last(f'entropy_production{part}'):.4g} /time"
+    style.tag(ax, value if times == 1 else f"{value}\ncolours $\\times${times:,}")

@@ -1,0 +1,197 @@
+r"""Pictures over (q, p): W with contours, and arrows of the currents J^R and J^I.
+
+All panels of a figure share the view, the colours of W and, for each kind of current, the length of the arrows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Colormap, Normalize
+
+from fpsolver.physics.potentials import FloatArray
+from fpsolver.plot import style
+from fpsolver.result import Result
+
+VISIBLE = 1e-4  # of max abs(W): the view holds what is above
+MARGIN = 0.05  # of the view, on each side
+CONTOURS = (1e-3, 1e-2, 0.1, 0.3, 0.5, 0.7, 0.9)  # of the largest W of the figure
+SIGNED = 1e-3  # of max W: a negative W below that size would not be seen
+ARROWS = 20  # along each side of the view
+LONGEST = 2.0  # arrow, in distances between arrows
+SHORTEST = 0.02  # of the longest arrow: below it an arrow is a dot that says nothing
+ROUND_OFF = 1e-6  # of the other current: below it a current counts as none
+
+
+class Current(NamedTuple):
+    """One of the two currents: where it is, what it is called, how it is drawn."""
+
+    field: str
+    other: str
+    symbol: str
+    name: str
+    colour: str
+
+
+REVERSIBLE = Current("J_reversible", "J_irreversible", "J^R", "reversible", style.REVERSIBLE)
+IRREVERSIBLE = Current("J_irreversible", "J_reversible", "J^I", "irreversible", style.IRREVERSIBLE)
+
+
+def view(results: Sequence[Result]) -> FloatArray:
+    """Rows (low, high) of q and p, shape (2, 2), that hold every final W wherever it can be seen."""
+    bounds = np.array([[_bounds(result, k) for k in range(2)] for result in results])
+    return np.stack([bounds[..., 0].min(axis=0), bounds[..., 1].max(axis=0)], axis=1)
+
+
+def _bounds(result: Result, k: int) -> tuple[float, float]:
+    axis, size = result.grid.axes[k], np.abs(style.finite(result.final.W))
+    cells = np.nonzero((size > VISIBLE * size.max()).any(axis=1 - k))[0]
+    if axis.periodic or not len(cells):
+        return axis.low, axis.high
+    low, high = axis.faces[cells[0]], axis.faces[cells[-1] + 1]
+    margin = MARGIN * (high - low)
+    return max(axis.low, low - margin), min(axis.high, high + margin)
+
+
+def colours(results: Sequence[Result], one_sided: Colormap = style.SEQUENTIAL) -> ScalarMappable:
+    """Colours of W common to all results: from white at 0, or two-sided if W is visibly negative somewhere."""
+    values = [style.finite(result.final.W) for result in results]
+    top, bottom = max(W.max() for W in values), min(W.min() for W in values)
+    if bottom < -SIGNED * top:
+        reach = max(top, -bottom)
+        return ScalarMappable(Normalize(-reach, reach), style.DIVERGING)
+    return ScalarMappable(Normalize(0, top), one_sided)
+
+
+def draw_field(ax: Axes, result: Result, values: FloatArray, mapping: ScalarMappable, box: FloatArray) -> None:
+    """Values at the cell centres as colours, with both axes labelled."""
+    q, p = result.grid.axes
+    extent = (q.low, q.high, p.low, p.high)
+    norm: Any = mapping.norm  # typed as any norm, but imshow wants a Normalize
+    ax.imshow(
+        values.T,
+        origin="lower",
+        extent=extent,
+        aspect="auto",
+        norm=norm,
+        cmap=mapping.cmap,
+        interpolation="bilinear",
+    )
+    style.few_ticks(ax)
+    ax.set(xlim=box[0], ylim=box[1], xlabel=style.Q_LABEL, ylabel=style.P_LABEL)
+
+
+def draw_contours(ax: Axes, result: Result, top: float, *, line_colour: str = "0.35") -> None:
+    """Contours of W at fixed fractions of ``top``, dashed where W is negative."""
+    W = style.finite(result.final.W)
+    levels = [top * part for part in (*(-part for part in CONTOURS[::-1]), *CONTOURS) if W.min() < top * part < W.max()]
+    levels = [level for level in levels if level > 0 or level < -SIGNED * 10 * top]
+    q, p = (axis.centres for axis in result.grid.axes)
+    if levels:
+        dashes = ["dashed" if level < 0 else "solid" for level in levels]
+        ax.contour(q, p, W.T, levels=levels, colors=line_colour, linewidths=0.5, linestyles=dashes)
+
+
+def draw_density(ax: Axes, result: Result, mapping: ScalarMappable, box: FloatArray) -> None:
+    """W as colours with contours."""
+    draw_field(ax, result, style.finite(result.final.W), mapping, box)
+    draw_contours(ax, result, peak(mapping))
+
+
+def peak(mapping: ScalarMappable) -> float:
+    """Upper end of the colours."""
+    return float(np.max(mapping.get_clim()[1] or 0.0))
+
+
+def strength(result: Result, field: str, box: FloatArray) -> float:
+    """Largest current, its components measured in widths of the view, which makes them comparable."""
+    J = style.finite(getattr(result.final, field))
+    return float(np.hypot(*(J / np.diff(box).reshape(2, 1, 1))).max())
+
+
+def is_round_off(result: Result, current: Current, box: FloatArray) -> bool:
+    """True if a current is nothing beside the other one."""
+    return strength(result, current.field, box) <= ROUND_OFF * strength(result, current.other, box)
+
+
+def arrow_scale(results: Sequence[Result], current: Current, box: FloatArray) -> float:
+    """Current of the longest arrow of all results, in widths of the view; 0 if there is none to draw."""
+    drawn = [result for result in results if not is_round_off(result, current, box)]
+    return max((strength(result, current.field, box) for result in drawn), default=0.0)
+
+
+def draw_current(ax: Axes, result: Result, current: Current, longest: float, box: FloatArray) -> None:
+    r"""Arrows along the current, or the words that there is none.
+
+    ``longest`` is the largest current of the figure; where a result has less than a tenth of it, its arrows are
+    enlarged by a power of ten, and the panel says so.
+
+    Arrows on a coarse lattice rather than streamlines: a streamline is as long where nothing flows as where
+    most does, and a thin line there looks like a current; the length of an arrow is the current itself. An arrow
+    is the displacement c J in the (q, p) plane with one constant c, so that its direction is right whatever the
+    units of the axes.
+    """
+    label = f"${current.symbol}$ {current.name}"
+    if is_round_off(result, current, box):
+        style.tag(ax, label)
+        style.note(ax, _none_words(result, current, box), y=0)
+        return
+    times = style.enlargement(strength(result, current.field, box), longest)
+    style.tag(ax, label if times == 1 else f"{label}, arrows $\\times${times:,}")
+    q, p, J = coarse(result, current.field, box)
+    widths = np.diff(box).ravel()
+    seen = np.hypot(J[0] / widths[0], J[1] / widths[1]) > SHORTEST * longest / times
+    _quiver(ax, q[seen], p[seen], J[:, seen], current.colour, longest / times)
+    _draw_key(ax, current, J, longest / times, box)
+
+
+def _none_words(result: Result, current: Current, box: FloatArray) -> str:
+    size, other = (strength(result, name, box) for name in (current.field, current.other))
+    rival = "J^I" if current.symbol == "J^R" else "J^R"
+    ratio = f"\nmax $|{current.symbol}|$ = {size / other:.1e} max $|{rival}|$" if other else ""
+    return f"${current.symbol} = 0$ to round-off{ratio}"
+
+
+def coarse(result: Result, field: str, box: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Means of a current over blocks of cells, about ARROWS in each direction of the view; with their centres."""
+    J, centres = style.finite(getattr(result.final, field)), []
+    for k, axis in enumerate(result.grid.axes):
+        inside = np.nonzero((axis.centres > box[k, 0]) & (axis.centres < box[k, 1]))[0]
+        size = max(1, round(len(inside) / ARROWS))
+        inside = inside[len(inside) % size // 2 :][: len(inside) // size * size]
+        J = _block_mean(np.take(J, inside, axis=k + 1), k + 1, size)
+        centres.append(axis.centres[inside].reshape(-1, size).mean(axis=1))
+    q, p = np.meshgrid(*centres, indexing="ij")
+    return q, p, J
+
+
+def _block_mean(values: FloatArray, axis: int, size: int) -> FloatArray:
+    shape = values.shape
+    blocks = values.reshape(*shape[:axis], shape[axis] // size, size, *shape[axis + 1 :])
+    return np.asarray(blocks.mean(axis=axis + 1))
+
+
+def _quiver(ax: Axes, q: FloatArray, p: FloatArray, J: FloatArray, colour: str, longest: float) -> None:
+    scale = longest * ARROWS / LONGEST
+    ax.quiver(
+        q, p, *J, color=colour, angles="xy", scale_units="xy", scale=scale, pivot="mid", width=0.0055, minlength=0.1
+    )
+
+
+def _draw_key(ax: Axes, current: Current, J: FloatArray, longest: float, box: FloatArray) -> None:
+    """Arrow of a round size, along the coordinate in which most flows, with its number."""
+    widths = np.diff(box).ravel()
+    k = int(np.argmax(np.abs(J).max(axis=(1, 2)) / widths))
+    value = float(f"{longest * widths[k]:.1g}")
+    at = box[:, 0] + widths * (0.95 if k else 0.91, 0.09)
+    arrow = np.zeros((2, 1))
+    arrow[k] = value
+    _quiver(ax, at[:1], at[1:], arrow, style.NEUTRAL, longest)
+    unit = ("momentum", "position")[k]
+    text = f"${current.symbol}_{'qp'[k]}$ = {value:g} /({unit}$\\cdot$time)"
+    backing = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1.5}
+    ax.text(0.82, 0.09, text, transform=ax.transAxes, ha="right", va="center", fontsize=7.5, bbox=backing)

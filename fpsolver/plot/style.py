@@ -1,0 +1,161 @@
+"""How all figures look: fonts, colours, colour maps and the words on the axes; nothing global is changed."""
+
+from __future__ import annotations
+
+import functools
+import textwrap
+from collections import Counter
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, ParamSpec
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import Colormap, LinearSegmentedColormap
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from fpsolver.errors import UsageError
+from fpsolver.physics.potentials import FloatArray
+from fpsolver.result import Result
+
+P = ParamSpec("P")
+
+COLUMN = 3.4  # inches, width of a journal column and of one panel
+DPI = 200  # of PNG files
+
+STYLE: dict[str, Any] = {
+    "font.family": "sans-serif",
+    "font.size": 8.5,
+    "axes.titlesize": 9,
+    "axes.labelsize": 9,
+    "axes.linewidth": 0.7,
+    "axes.formatter.limits": (-3, 4),
+    "axes.formatter.use_mathtext": True,
+    "figure.titlesize": 10,
+    "legend.fontsize": 8,
+    "legend.frameon": False,
+    "lines.linewidth": 1.5,
+    "lines.markersize": 4,
+    "xtick.labelsize": 8,
+    "ytick.labelsize": 8,
+    "pdf.fonttype": 42,  # TrueType: text in PDF files stays text
+    "savefig.dpi": DPI,
+    "text.usetex": False,
+}
+
+# Okabe and Ito, legible with every kind of colour blindness; their yellow is too light for lines
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#5B5B5B")
+REVERSIBLE, IRREVERSIBLE, NEUTRAL = COLOURS[0], COLOURS[1], "#202020"
+
+Q_LABEL, P_LABEL, TIME_LABEL = "position $q$", "momentum $p$", "time $t$"
+W_LABEL = "$W$ (1/action)"
+
+
+def _sequential(name: str, dark: tuple[float, float, float]) -> Colormap:
+    """White to ``dark`` on a straight line in linear light's cube root, close to even steps of lightness."""
+    steps = np.linspace(0, 1, 256)[:, None]
+    cube_root = (1 - steps) + steps * np.cbrt(np.array(dark) ** 2.2)
+    return LinearSegmentedColormap.from_list(name, np.clip(cube_root**3, 0, 1) ** (1 / 2.2))
+
+
+# both end well above black, so that dark arrows and contours stay visible on them
+SEQUENTIAL = _sequential("density", (0.20, 0.42, 0.66))
+MUTED = _sequential("underlay", (0.62, 0.62, 0.62))  # under coloured arrows
+WARM = _sequential("production", (0.78, 0.25, 0.05))
+DIVERGING = mpl.colormaps["RdBu_r"]
+
+
+def settings() -> AbstractContextManager[None]:
+    """Context in which :data:`STYLE` holds."""
+    rc: Any = STYLE  # matplotlib types the keys as a closed list of literals
+    return mpl.rc_context(rc)
+
+
+def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
+    """Run a function of results that returns a figure with :data:`STYLE`, after checking what it was given."""
+
+    @functools.wraps(draw)
+    def wrapper(*results: P.args, **options: P.kwargs) -> Figure:
+        _check(results, draw.__name__)
+        with settings():
+            return draw(*results, **options)
+
+    return wrapper
+
+
+def _check(results: Sequence[Any], kind: str) -> None:
+    if not results:
+        raise UsageError(f"plot.{kind} needs at least one result, but got none; give it what fpsolver.run returned")
+    for result in results:
+        if not isinstance(result, Result):
+            raise UsageError(
+                f"plot.{kind} needs results, but got {type(result).__name__}; read files with fpsolver.load_result"
+            )
+        if len(result.grid.axes) != 2:
+            raise UsageError(
+                f"plot.{kind} draws one particle (q, p), but the result has the axes {', '.join(result.grid.names)}"
+            )
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """Empty figure of a size in inches, laid out so that nothing overlaps; it belongs to no window."""
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def escaped(text: str) -> str:
+    """Free text that matplotlib takes literally: no formulas, and no leading underscore (it hides a label)."""
+    return text.replace("$", r"\$").lstrip("_")
+
+
+def names(results: Sequence[Result]) -> list[str]:
+    """Titles for legends, numbered where two are the same."""
+    titles = [escaped(result.title) for result in results]
+    repeated = Counter(titles)
+    return [f"{title} ({index})" if repeated[title] > 1 else title for index, title in enumerate(titles, start=1)]
+
+
+def colour(index: int) -> str:
+    """Line colour of the result with this index."""
+    return COLOURS[index % len(COLOURS)]
+
+
+def note(ax: Axes, text: str, *, width: int = 34, y: float = 0.5) -> None:
+    """Words in a panel, in place of what cannot be drawn; centred at ``y``, or standing on the lower edge (0)."""
+    lines = "\n".join(textwrap.fill(line, width) for line in text.split("\n"))
+    box = {"facecolor": "white", "edgecolor": "0.7", "linewidth": 0.6, "boxstyle": "round,pad=0.5"}
+    vertical = "center" if y else "bottom"
+    ax.text(0.5, y or 0.06, lines, transform=ax.transAxes, ha="center", va=vertical, fontsize=8, bbox=box, zorder=5)
+
+
+def enlargement(value: float, largest: float) -> int:
+    """Power of ten that brings a small value near the largest one: 1 from a tenth of it on."""
+    return int(10.0 ** max(0.0, np.floor(np.log10(largest / value)))) if value > 0 else 1
+
+
+def tag(ax: Axes, text: str) -> None:
+    """Short name of a panel in its upper left corner."""
+    box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 2}
+    ax.text(0.03, 0.97, text, transform=ax.transAxes, ha="left", va="top", bbox=box, zorder=4)
+
+
+def heading(ax: Axes, text: str, *, width: int = 52) -> None:
+    """Title at the left edge of a panel."""
+    ax.set_title(textwrap.fill(text, width), loc="left")
+
+
+def few_ticks(ax: Axes, count: int = 5) -> None:
+    """Round tick values, few enough not to touch."""
+    ax.xaxis.set_major_locator(MaxNLocator(count))
+    ax.yaxis.set_major_locator(MaxNLocator(count))
+
+
+def finite(values: FloatArray) -> FloatArray:
+    """The array with zeros for NaN and infinity (a failed run may end with them)."""
+    return np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)
+
+
+def tag_above(ax: Axes, text: str) -> None:
+    """Short name of a panel above its right corner, where no curve can run through it."""
+    ax.set_title(text, loc="right", fontsize=8.5, pad=3)

@@ -1,0 +1,75 @@
+"""One page about one result."""
+
+from __future__ import annotations
+
+import math
+import textwrap
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure, FigureBase
+
+from fpsolver.plot import lines, phase_space, style
+from fpsolver.plot.phase_space import IRREVERSIBLE, REVERSIBLE
+from fpsolver.result import Result
+
+
+@style.styled
+def overview(result: Result) -> Figure:
+    """Final W with both currents, marginals against the exact ones, and the entropy balance over time."""
+    figure = style.new_figure(2 * style.COLUMN + 0.6, 8.0)
+    figure.suptitle(words(result), x=0.02, ha="left", linespacing=1.4)
+    # two halves, so that the colour bar narrows the upper one only
+    upper, lower = np.ravel(np.asarray(figure.subfigures(2, 1, height_ratios=[1, 1.5])))
+    _draw_currents(upper, result)
+    axes = lower.subplots(2, 2)
+    _draw_marginals(axes[0], result)
+    _draw_rates(axes[1, 0], result)
+    lines.draw_closure(axes[1, 1], [result])
+    lines.finish_time(axes[1, 1], [result])
+    return figure
+
+
+def words(result: Result) -> str:
+    """Title, what became of the run, and the rates at its end."""
+    rates = [
+        f"{lines.RATES[name]} = {result.last(name):.6g}"
+        for name in ("entropy_production", "entropy_flux")
+        if math.isfinite(result.last(name))
+    ]
+    message = textwrap.fill(style.escaped(result.message), 95)
+    balance = f"at the end {', '.join(rates)} (1/time)" if rates else r"at the end no finite $\Pi$ and $\Phi$"
+    return f"{style.escaped(result.title)}\n{message}\n{balance}"
+
+
+def _draw_currents(figure: FigureBase, result: Result) -> None:
+    axes = figure.subplots(1, 2)
+    mapping, box = phase_space.colours([result], style.MUTED), phase_space.view([result])
+    for ax, current in zip(axes, (REVERSIBLE, IRREVERSIBLE), strict=True):
+        phase_space.draw_density(ax, result, mapping, box)
+        phase_space.draw_current(ax, result, current, phase_space.arrow_scale([result], current, box), box)
+    figure.colorbar(mapping, ax=list(axes), label=style.W_LABEL, aspect=25, pad=0.02)
+
+
+def _draw_marginals(axes: Sequence[Axes], result: Result) -> None:
+    for k, ax in enumerate(axes):
+        lines.draw_marginal(ax, result, k, style.colour(0))
+        lines.label_marginal(ax, k)
+        ax.set_xlim(*phase_space.view([result])[k])
+        if result.exact is not None:
+            ax.set_ylim(top=1.25 * ax.get_ylim()[1])  # room for the legend above the maximum
+            ax.plot([], [], **lines.EXACT, label="exact Gaussian")
+            ax.legend(loc="upper right")
+
+
+def _draw_rates(ax: Axes, result: Result) -> None:
+    for name, symbol in lines.RATES.items():
+        label = symbol if lines.exists(result, name) else ""
+        lines.draw_rate(ax, result, name, lines.RATE_COLOURS[name], label=label)
+    ax.set_ylabel("entropy rates (1/time)")
+    lines.finish_time(ax, [result])
+    lines.note_missing(ax, [result], list(lines.RATES))
+    lines.mark_zero(ax)
+    if ax.get_legend_handles_labels()[0]:
+        ax.legend(loc="best", ncols=3)

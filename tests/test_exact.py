@@ -1,0 +1,219 @@
+"""Gaussian engine: moments by another route, rates by quadrature, closed forms, systems without a steady state."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fpsolver.errors import NoSteadyStateError
+from fpsolver.physics import baths, exact, linear, potentials, states
+from fpsolver.physics.system import Particle, System
+from tests import systems
+
+MEAN, COVARIANCE = np.array([1.5, -0.5]), np.array([[0.9, 0.2], [0.2, 0.6]])
+
+
+@pytest.mark.parametrize("units", systems.UNITS, ids=("unit", "other"))
+@pytest.mark.parametrize("name", systems.MODELS)
+def test_moments_agree_with_the_lyapunov_form(name, units):
+    system = systems.model(name, **units)
+    engine = exact.Gaussian(system, MEAN, COVARIANCE)
+    for time in (0.0, 0.3, 4.0, 60.0):
+        mean, covariance = systems.gaussian_path(system, MEAN, COVARIANCE, time)
+        scale = np.abs(covariance).max()
+        np.testing.assert_allclose(engine.mean(time), mean, atol=1e-12)  # round-off of expm
+        np.testing.assert_allclose(engine.covariance(time), covariance, atol=1e-12 * scale)
+
+
+@pytest.mark.parametrize("units", systems.UNITS, ids=("unit", "other"))
+@pytest.mark.parametrize("name", [m for m in systems.MODELS if m != "caldeira_leggett"])
+def test_rates_agree_with_quadrature(name, units):
+    system = systems.model(name, **units)
+    engine = exact.Gaussian(system, MEAN, COVARIANCE)
+    for time in (0.0, 0.7, 5.0):
+        mean, covariance = engine.moments(time)
+        expected = systems.gaussian_rates(system, mean, covariance)
+        found = engine.entropy_production(time), engine.entropy_flux(time), engine.entropy_rate(time)
+        np.testing.assert_allclose(found, expected, rtol=1e-10, atol=1e-12)  # quadrature exact for quadratics
+
+
+def test_arrays_of_times_give_the_same_as_single_times():
+    engine = exact.Gaussian(systems.model("custom"), MEAN, COVARIANCE)
+    times = np.array([0.0, 1e-3, 2.5, 300.0])
+    for name in ("mean", "covariance", "entropy_production", "entropy_flux", "entropy_rate", "entropy_wigner"):
+        method = getattr(engine, name)
+        np.testing.assert_array_equal(method(times), np.array([method(t) for t in times]))
+
+
+def test_entropy_rate_is_the_derivative_of_the_entropy():
+    engine = exact.Gaussian(systems.model("translation_covariant"), MEAN, COVARIANCE)
+    h = 1e-4
+    slope = (engine.entropy_wigner(1 + h) - engine.entropy_wigner(1 - h)) / (2 * h)
+    assert engine.entropy_rate(1.0) == pytest.approx(slope, abs=1e-7)  # h^2 times a third derivative of order 1
+
+
+@pytest.mark.parametrize("units", systems.UNITS, ids=("unit", "other"))
+def test_closed_form_of_the_minimally_invasive_model(units):
+    system = systems.model("minimally_invasive", eta=0.4, beta=1.3, **units)
+    y = (1.3 * units["hbar"] * units["omega"] / 4) ** 2
+    steady = exact.steady(system)
+    assert steady.Pi == pytest.approx(0.4 * y, rel=1e-12)
+    assert steady.Phi == pytest.approx(0.4 * y, rel=1e-12)
+
+
+def test_cold_model_has_the_derived_rate_and_not_the_printed_one():
+    """beta = 4, eta = 2: Pi = eta (beta hbar omega/4)^2 = 2; the printed Eq. 15 would give -4."""
+    assert exact.steady(systems.model("minimally_invasive", eta=2.0, beta=4.0)).Pi == pytest.approx(2.0, rel=1e-12)
+
+
+@pytest.mark.parametrize("name", ["caldeira_leggett", "symmetry_broken_db", "position_friction_db", "quantum_optical"])
+@pytest.mark.parametrize("units", systems.UNITS, ids=("unit", "other"))
+def test_fine_tuned_models_produce_nothing(name, units):
+    assert abs(exact.steady(systems.model(name, **units)).Pi) <= 1e-15
+
+
+def test_quantum_optical_steady_state_is_the_gibbs_state():
+    for units in systems.UNITS:
+        system = systems.model("quantum_optical", **units)
+        gibbs = states.thermal(mass=units["mass"], hbar=units["hbar"], beta=0.7, omega=units["omega"])
+        np.testing.assert_allclose(exact.steady(system).covariance, gibbs.covariance, atol=1e-14)
+
+
+def test_spectrum_of_a_critically_damped_oscillator():
+    """omega = eta/2 = 1: A has the double eigenvalue -1, the ladder is 0, -1, -1, -2, -2, -2, .."""
+    system = systems.model("minimally_invasive", eta=2.0, beta=4.0)
+    found = exact.steady(system).spectrum(10)
+    np.testing.assert_allclose(found, [0, -1, -1, -2, -2, -2, -3, -3, -3, -3], atol=1e-6)  # sqrt(eps): defective
+
+
+def test_friction_without_noise_is_infinite_with_a_reason():
+    bath = baths.Bath(eta=0.5, alpha=-0.1, d_pp=0.7)  # alpha pulls at q, where nothing diffuses
+    steady = exact.steady(systems.oscillator(bath))
+    assert steady.Pi == math.inf
+    assert steady.Phi == math.inf
+    assert "noise" in steady.rates.reason
+    assert math.isfinite(exact.Gaussian(systems.oscillator(bath), MEAN, COVARIANCE).entropy_rate(1.0))
+
+
+def test_vanishing_position_noise_is_the_limit_of_finite_ones():
+    """alpha = -0.1, D_qq -> 0: D_qq Pi tends to (alpha D_pp)^2 / (D_pp eta (w^2 - alpha(alpha+eta)))."""
+    limit = 0.1**2 * 0.7 / (0.5 * (1 + 0.1 * 0.4))
+    for d_qq in (1e-5, 1e-7):
+        bath = baths.Bath(eta=0.5, alpha=-0.1, d_qq=d_qq, d_pp=0.7)
+        found = d_qq * exact.steady(systems.oscillator(bath)).Pi
+        assert found == pytest.approx(limit, rel=20 * d_qq)  # the correction is linear in d_qq
+
+
+@pytest.mark.parametrize(
+    ("potential", "bath", "words"),
+    [
+        (potentials.free(), baths.caldeira_leggett(mass=1, eta=0.5, beta=1), "free particle"),
+        (potentials.harmonic(mass=1, omega=1), baths.none(), "nothing damps"),
+        (potentials.Polynomial((0, 0, -0.5)), baths.caldeira_leggett(mass=1, eta=0.5, beta=1), "grows"),
+    ],
+)
+def test_systems_without_a_steady_state_say_so(potential, bath, words):
+    with pytest.raises(NoSteadyStateError, match=words):
+        exact.steady(System((Particle(1.0, potential, bath),)))
+
+
+def test_free_particle_spreads_with_the_long_time_diffusion_constant():
+    """V_11 ~ 2 D_eff t with D_eff = D_qq + 2 D_qp/(m eta) + D_pp/(m eta)^2, and V_12 -> (1/beta + 2 D_qp)/eta."""
+    bath = baths.brownian(model="translation_covariant", mass=1.0, hbar=1.0, eta=0.5, beta=0.7, d_qp=0.2)
+    engine = exact.Gaussian(System((Particle(1.0, potentials.free(), bath),)), [0.0, 1.0], np.eye(2) / 2)
+    V = engine.covariance(np.array([400.0, 500.0]))
+    effective = bath.d_qq + 2 * bath.d_qp / 0.5 + bath.d_pp / 0.25
+    assert (V[1, 0, 0] - V[0, 0, 0]) / 200 == pytest.approx(effective, rel=1e-12)
+    assert V[1, 0, 1] == pytest.approx((1 / 0.7 + 0.4) / 0.5, rel=1e-12)
+
+
+def test_a_constant_force_shifts_the_mean_and_costs_nothing():
+    tilted = potentials.Polynomial((0.0, -0.3, 0.5))
+    bath = baths.caldeira_leggett(mass=1.0, eta=0.5, beta=0.7)
+    steady = exact.steady(System((Particle(1.0, tilted, bath),)))
+    np.testing.assert_allclose(steady.mean, [0.3, 0.0], atol=1e-14)
+    assert abs(steady.Pi) <= 1e-15
+    engine = exact.Gaussian(steady.system, [0.0, 0.0], np.eye(2))
+    late = engine.mean(200.0)
+    np.testing.assert_allclose(late, [0.3, 0.0], atol=1e-12)
+
+
+def coupled(bath_1, bath_2, *, stiffness=0.6):
+    """Two unit oscillators with a spring between them: the spring enters as a drift."""
+    well = potentials.harmonic(mass=1.0, omega=1.0)
+    drift = np.zeros((4, 4))
+    drift[2:, :2] = -stiffness * np.array([[1.0, -1.0], [-1.0, 1.0]])
+    return System((Particle(1.0, well, bath_1), Particle(1.0, well, bath_2)), 1.0, drift, np.zeros((4, 4)))
+
+
+def test_two_oscillators_between_classical_baths():
+    """J = eta1 eta2 k^2 (T1-T2)/[(eta1+eta2)(k^2 + eta1 eta2 (1+k))] (energy balance), Pi = J (1/T2 - 1/T1)."""
+    eta, k, hot, cold = 0.4, 0.6, 2.0, 0.5
+    system = coupled(*(baths.caldeira_leggett(mass=1.0, eta=eta, beta=1 / T) for T in (hot, cold)), stiffness=k)
+    steady = exact.steady(system)
+    current = eta**2 * k**2 * (hot - cold) / (2 * eta * (k**2 + eta**2 * (1 + k)))
+    assert eta * (hot - steady.covariance[2, 2]) == pytest.approx(current, rel=1e-12)
+    assert steady.Pi == pytest.approx(current * (1 / cold - 1 / hot), rel=1e-12)
+    assert steady.Phi == pytest.approx(steady.Pi, rel=1e-11)
+
+
+def test_two_oscillators_between_completely_positive_baths():
+    """Pi = sum eta_i (<p_i^2>/T_i - 1) and not the sum of -J_i/T_i: position noise exports entropy, too."""
+    eta, temperatures = 0.4, (2.0, 0.5)
+    pair = [baths.brownian(model="minimally_invasive", mass=1.0, hbar=1.0, eta=eta, beta=1 / T) for T in temperatures]
+    system = coupled(*pair)
+    steady = exact.steady(system)
+    V = systems.lyapunov(system)
+    np.testing.assert_allclose(steady.covariance, V, atol=1e-13)
+    expected = sum(eta * (V[2 + i, 2 + i] / T - 1) for i, T in enumerate(temperatures))
+    assert steady.Pi == pytest.approx(expected, rel=1e-11)
+    assert system.is_completely_positive()
+    assert abs(system.cp_margin()) <= 1e-15
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(1, 3), st.integers(0, 2**32 - 1))
+def test_random_stable_systems_balance(n, seed):
+    """Lyapunov by squaring against Bartels-Stewart; dS = Pi - Phi for any state; Pi >= 0; Pi = Phi when steady."""
+    rng = np.random.default_rng(seed)
+    A = rng.normal(size=(2 * n, 2 * n))
+    A -= (np.linalg.eigvals(A).real.max() + 0.3) * np.eye(2 * n)
+    root = rng.normal(size=(2 * n, 2 * n))
+    B = root @ root.T + 0.05 * np.eye(2 * n)
+    particles = [Particle(1.0, potentials.free(), baths.none()) for _ in range(n)]
+    drift = A - np.block([[np.zeros((n, n)), np.eye(n)], [np.zeros((n, 2 * n))]])
+    system = System(particles, 1.0, drift, B)
+    steady = exact.steady(system)
+    scale = np.abs(steady.covariance).max()
+    np.testing.assert_allclose(steady.covariance, systems.lyapunov(system), atol=1e-10 * scale)
+    W = rng.normal(size=(2 * n, 2 * n))
+    rates = exact.gaussian_rates(system, rng.normal(size=2 * n), W @ W.T + 0.1 * np.eye(2 * n))
+    size = abs(rates.entropy_production) + abs(rates.entropy_flux)
+    assert rates.entropy_rate == pytest.approx(rates.entropy_production - rates.entropy_flux, abs=1e-9 * size)
+    assert rates.entropy_production >= -1e-9 * size
+    assert steady.Pi == pytest.approx(steady.Phi, rel=1e-6, abs=1e-9)  # the scale of cancelling terms is unbounded
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.floats(0, 50), st.integers(0, 2**32 - 1))
+def test_flow_has_the_semigroup_property(time, seed):
+    rng = np.random.default_rng(seed)
+    A = rng.normal(size=(2, 2)) - 1.5 * np.eye(2)
+    f, B = rng.normal(size=2), np.eye(2)
+    half, whole = linear.flow(A, f, B, np.array([time / 2])), linear.flow(A, f, B, np.array([time]))
+    M = half.propagator[0]
+    scale = 1 + np.abs(whole.noise).max()
+    np.testing.assert_allclose(M @ M, whole.propagator[0], atol=1e-10 * scale)
+    np.testing.assert_allclose(M @ half.noise[0] @ M.T + half.noise[0], whole.noise[0], atol=1e-10 * scale)
+    np.testing.assert_allclose(M @ half.shift[0] + half.shift[0], whole.shift[0], atol=1e-10 * scale)
+
+
+def test_long_times_do_not_overflow():
+    """eta = 4, t = 10: the block exponential on the whole t gives -4e13 for a variance."""
+    system = systems.model("minimally_invasive", eta=4.0)
+    covariance = exact.Gaussian(system, [0, 0], np.eye(2)).covariance(np.array([10.0, 1e6]))
+    _, expected = systems.gaussian_path(system, np.zeros(2), np.eye(2), 10.0)
+    np.testing.assert_allclose(covariance[0], expected, atol=1e-13)
+    np.testing.assert_allclose(covariance[1], systems.lyapunov(system), atol=1e-13)

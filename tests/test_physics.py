@@ -1,0 +1,177 @@
+"""Potentials, baths, complete positivity, states: closed forms derived in the docstrings."""
+
+import math
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fpsolver.physics import baths, potentials, states, timescales
+from fpsolver.physics.system import Particle, System
+from tests import systems
+
+POTENTIALS = {
+    "free": potentials.free(),
+    "harmonic": potentials.harmonic(mass=1.3, omega=0.8),
+    "quartic": potentials.quartic(mass=1.3, omega=0.8, quartic=0.4),
+    "double_well": potentials.double_well(quadratic=1.0, quartic=0.25),
+    "polynomial": potentials.Polynomial((0.3, -0.2, 0.5, 0.1, 0.0, 0.02, 0.03)),
+    "cosine": potentials.Cosine(0.7, 1.9, 0.3),
+}
+
+
+@pytest.mark.parametrize("potential", POTENTIALS.values(), ids=POTENTIALS)
+def test_derivatives_against_complex_step(potential):
+    """Fourth-order differences of one derivative give the next."""
+    q, h = np.linspace(-2, 2, 9), 1e-3
+    values = [lambda x, n=n: potential.derivative(x, n) if n else potential.energy(x) for n in range(4)]
+    for lower, upper in pairwise(values):
+        slope = (8 * (lower(q + h) - lower(q - h)) - lower(q + 2 * h) + lower(q - 2 * h)) / (12 * h)
+        np.testing.assert_allclose(upper(q), slope, atol=1e-9)  # h^4 = 1e-12 and round-off eps/h
+
+
+def test_forms_of_the_contract():
+    q = 1.7
+    assert POTENTIALS["harmonic"].energy(q) == pytest.approx(0.5 * 1.3 * 0.8**2 * q**2)
+    assert POTENTIALS["quartic"].energy(q) == pytest.approx(0.5 * 1.3 * 0.8**2 * q**2 + 0.1 * q**4)
+    assert POTENTIALS["double_well"].energy(q) == pytest.approx(-0.5 * q**2 + 0.0625 * q**4)
+    assert POTENTIALS["cosine"].energy(q) == pytest.approx(-0.7 * math.cos(1.9 * q) - 0.3 * q)
+
+
+def test_wells_and_walls():
+    np.testing.assert_allclose(np.sort(POTENTIALS["double_well"].minima()), [-2, 2], atol=1e-12)
+    low, high = POTENTIALS["double_well"].range_below(4.0)  # U + 1 = (q^2 - 4)^2/16 = 4 at q^2 = 12
+    assert (low, high) == pytest.approx((-math.sqrt(12), math.sqrt(12)))
+    well = POTENTIALS["cosine"].minima()[0]
+    assert POTENTIALS["cosine"].derivative(well) == pytest.approx(0, abs=1e-14)
+    assert POTENTIALS["cosine"].derivative(well, 2) > 0
+    assert len(potentials.Cosine(0.1, 1.0, 0.3).minima()) == 0
+
+
+def test_a_vanishing_leading_coefficient_does_not_make_a_potential_anharmonic():
+    assert potentials.Polynomial((0.0, 0.0, 0.5, 0.0)).is_quadratic
+    assert not potentials.Polynomial((0.0, 0.0, 0.5, 1e-9)).is_quadratic
+
+
+rates = st.floats(0.05, 10.0)  # hbar beta >= 2.5e-3: the margin stays above its tolerance 1e-12 tr B
+
+
+@given(rates, rates, rates, st.floats(-1, 1))
+def test_minimal_position_noise_is_on_the_boundary(eta, beta, hbar, part):
+    """d_qq d_pp - d_qp^2 = (hbar (eta + xi)/4)^2 makes the smallest eigenvalue zero; less makes it negative."""
+    d_qp = part * eta / beta
+    bath = baths.brownian(model="x", mass=1.0, hbar=hbar, eta=eta, beta=beta, d_qp=d_qp)
+    system = systems.oscillator(bath, hbar=hbar)
+    assert abs(system.cp_margin()) <= system.cp_tolerance
+    assert system.is_completely_positive()
+    less = baths.brownian(model="x", mass=1.0, hbar=hbar, eta=eta, beta=beta, d_qp=d_qp, d_qq=0.9 * bath.d_qq)
+    assert not systems.oscillator(less, hbar=hbar).is_completely_positive()
+
+
+def test_margin_of_one_particle_in_closed_form():
+    """2x2 Hermitian [[2a, 2c -+ i h], [.., 2b]] with h = hbar tr A/2: smallest eigenvalue by hand."""
+    bath = baths.Bath(eta=0.5, alpha=-0.3, xi=0.2, d_qq=0.3, d_pp=0.4, d_qp=0.1)
+    a, b, off = 0.3, 0.4, math.hypot(0.2, 0.9 * (0.5 + 0.2) / 2)
+    expected = (a + b) - math.hypot(a - b, off)
+    assert systems.oscillator(bath, hbar=0.9).cp_margin() == pytest.approx(expected, rel=1e-13)
+
+
+def test_hamiltonian_terms_do_not_change_complete_positivity():
+    bath = baths.Bath(eta=0.5, d_qq=0.3, d_pp=0.4)
+    reference = systems.oscillator(bath).cp_margin()
+    squeezed = System(systems.oscillator(bath).particles, 1.0, np.array([[0.3, 0.2], [-0.7, -0.3]]), np.zeros((2, 2)))
+    assert squeezed.cp_margin() == pytest.approx(reference, abs=1e-14)
+
+
+def test_position_friction_off_tune_breaks_complete_positivity_with_the_printed_noise():
+    """Eq. 8 as printed saturates without xi; with xi = 0.05 the eigenvalue is (a+b) - hypot(a-b, hbar(eta+xi)/2)."""
+    bath = baths.brownian(model="position_friction", mass=1, hbar=1, eta=0.5, beta=0.7, xi=0.05, d_qq=0.021875)
+    a, b = 0.021875, 0.5 / 0.7
+    expected = (a + b) - math.hypot(a - b, 0.55 / 2)
+    assert expected < 0
+    assert systems.oscillator(bath).cp_margin() == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize("eta", [0.01, 3.0])
+@pytest.mark.parametrize("x", [1e-6, 0.7, 1.999])
+def test_saturating_friction_solves_its_equation(eta, x):
+    """r/(1+r)^2 = (x/4)^2 with r = xi/eta."""
+    r = baths.xi_saturating(hbar=1.0, omega=1.0, eta=eta, beta=x) / eta
+    assert r / (1 + r) ** 2 == pytest.approx((x / 4) ** 2, rel=1e-12)
+    assert baths.xi_saturating(hbar=1.0, omega=1.0, eta=eta, beta=2.0001) is None
+
+
+def test_lindblad_damping_keeps_the_vacuum():
+    """L = sqrt(gamma) a: decay gamma/2 of both coordinates towards the ground state, on the CP boundary."""
+    gamma, hbar, mass, omega = 0.3, 0.8, 1.7, 0.6
+    scale = math.sqrt(gamma / (2 * hbar))
+    u, v = scale * math.sqrt(mass * omega), 1j * scale / math.sqrt(mass * omega)
+    bath = baths.lindblad([(u, v)], hbar=hbar)
+    np.testing.assert_allclose(bath.drift, -gamma / 2 * np.eye(2), atol=1e-15)
+    system = systems.oscillator(bath, mass=mass, omega=omega, hbar=hbar)
+    ground = np.diag([hbar / (2 * mass * omega), hbar * mass * omega / 2])
+    np.testing.assert_allclose(systems.lyapunov(system), ground, atol=1e-14)
+    assert abs(system.cp_margin()) <= 1e-15
+
+
+def test_lindblad_operators_reproduce_the_minimally_invasive_model():
+    """At saturation L = sqrt(2 d_pp)/hbar [q + i (hbar eta/4)/d_pp p], up to the Hamiltonian term (eta/4){q, p}.
+
+    The master equation of the model has friction on p alone: alpha = 0; the operator has alpha = -eta/2, and the
+    difference is the drift eta/2 diag(1, -1) of that Hamiltonian.
+    """
+    model = baths.brownian(model="minimally_invasive", mass=1.0, hbar=0.8, eta=0.5, beta=0.7)
+    size = math.sqrt(2 * model.d_pp) / 0.8
+    found = baths.lindblad([(size, size * 1j * (0.8 * 0.5 / 4) / model.d_pp)], hbar=0.8)
+    np.testing.assert_allclose(found.diffusion, model.diffusion, atol=1e-15)
+    np.testing.assert_allclose(found.drift + 0.25 * np.diag([1, -1]), model.drift, atol=1e-15)
+
+
+def test_time_reversal_splits_every_matrix():
+    system = systems.model("custom")
+    E = np.diag(system.parity)
+    for whole, even in (
+        (system.drift_matrix, system.irreversible_drift),
+        (system.diffusion_matrix, system.irreversible_diffusion),
+    ):
+        np.testing.assert_allclose(E @ even @ E, even, atol=0)
+        odd = whole - even
+        np.testing.assert_allclose(E @ odd @ E, -odd, atol=1e-16)
+
+
+def test_states_have_the_moments_they_promise():
+    state = states.squeezed(mass=1.7, hbar=0.8, q=0.4, p=-0.2, omega=0.6, r=0.7, theta=0.5)
+    np.testing.assert_allclose(state.mean, [0.4, -0.2])
+    assert states.symplectic_eigenvalues(state.covariance)[0] == pytest.approx(0.4, rel=1e-12)  # pure: hbar/2
+    along_q = states.squeezed(mass=1.7, hbar=0.8, q=0, p=0, omega=0.6, r=0.7).covariance
+    assert along_q[0, 0] == pytest.approx(0.8 / (2 * 1.7 * 0.6) * math.exp(-1.4), rel=1e-12)
+    hot = states.thermal(mass=1.7, hbar=0.8, beta=1e-6, omega=0.6)
+    assert hot.covariance[1, 1] == pytest.approx(1.7 / 1e-6, rel=1e-9)  # equipartition
+    cold = states.thermal(mass=1.7, hbar=0.8, beta=500.0, omega=0.6)
+    assert states.symplectic_eigenvalues(cold.covariance)[0] == pytest.approx(0.4, rel=1e-12)
+
+
+def test_gaussian_values_integrate_to_their_moments():
+    state = states.gaussian([0.3, -0.2], [[0.8, 0.3], [0.3, 0.5]])
+    x = np.linspace(-8, 8, 161)
+    W = state.values((x[:, None], x[None, :]))
+    cell = (x[1] - x[0]) ** 2
+    assert W.sum() * cell == pytest.approx(1, abs=1e-13)
+    assert (W * x[:, None] * x).sum() * cell == pytest.approx(0.3 + 0.3 * -0.2, abs=1e-13)
+
+
+def test_slowest_rate_on_a_ring_and_in_wells():
+    bath = baths.brownian(model="translation_covariant", mass=1.0, hbar=1.0, eta=0.5, beta=0.7, d_qp=0.2)
+    ring = System((Particle(1.0, potentials.free(), bath),))
+    effective = bath.d_qq + 2 * bath.d_qp / 0.5 + bath.d_pp / 0.25
+    found = timescales.slowest_rate(ring, 50.0)
+    assert found.is_exact
+    assert found.value == pytest.approx((2 * math.pi / 50) ** 2 * effective, rel=1e-12)
+    assert timescales.slowest_rate(ring, 1.0).value == pytest.approx(0.5)
+    bath = baths.caldeira_leggett(mass=1.0, eta=0.5, beta=2.0)
+    double = System((Particle(1.0, potentials.double_well(quadratic=1.0, quartic=0.25), bath),), hbar=0.0)
+    estimate = timescales.slowest_rate(double, None)
+    assert not estimate.is_exact
+    assert estimate.value == pytest.approx(0.25 * math.exp(-2.0), rel=1e-9)  # barrier 1 at T = 1/2, rate eta/2

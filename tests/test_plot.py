@@ -1,0 +1,298 @@
+"""Figures: every kind is drawn and written, nothing that is noise or does not exist is drawn as if it were physics."""
+
+import copy
+import dataclasses
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+from matplotlib.quiver import Quiver
+from matplotlib.text import Text
+
+import fpsolver as fp
+from fpsolver import plot
+from fpsolver.errors import OutputError, UsageError
+from fpsolver.plot import lines, phase_space, style
+
+SYSTEM = {
+    "mass": 1.0,
+    "potential": {"kind": "harmonic", "omega": 1.0},
+    "bath": {"model": "minimally_invasive", "eta": 0.5, "beta": 0.7},
+}
+MANY = [kind for kind in plot.KINDS if kind != "overview"]
+LONG_REASON = "undefined: W is negative somewhere (negativity 0.0123)"
+
+
+def short_run(title, bath=None, **changes):
+    sections = {
+        "title": title,
+        "system": SYSTEM if bath is None else {**SYSTEM, "bath": bath},
+        "initial": {"kind": "gaussian", "mean": [0.5, 0.0], "covariance": [[1.0, 0.0], [0.0, 1.2]]},
+        "grid": {"q": {"cells": 48}, "p": {"cells": 48}},
+        "time": {"until": 1.0},
+        "output": {"every": 0.25},
+    }
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", fp.FpsolverWarning)  # 48 cells are coarse on purpose: figures need no digits
+        return fp.run(fp.Config(**{**sections, **changes}))
+
+
+@pytest.fixture(scope="module")
+def result():
+    return short_run("minimally invasive")
+
+
+@pytest.fixture(scope="module")
+def hotter():
+    return short_run("hotter", {"model": "minimally_invasive", "eta": 0.5, "beta": 0.5})
+
+
+@pytest.fixture(scope="module")
+def balanced():
+    """The Gibbs state of a classical Kramers oscillator, where J^I = 0."""
+    gibbs = {"kind": "gaussian", "mean": [0.0, 0.0], "covariance": [[1 / 0.7, 0.0], [0.0, 1 / 0.7]]}
+    bath = {"model": "caldeira_leggett", "eta": 0.5, "beta": 0.7}
+    return short_run("balanced", bath, initial=gibbs, units={"hbar": 0.0}, time={"until": 0.25})
+
+
+@pytest.fixture(scope="module")
+def ring():
+    q_axis = {"cells": 48, "extent": [0.0, 6.283185307179586], "boundary": "periodic"}
+    return short_run(
+        "ring",
+        {"model": "caldeira_leggett", "eta": 0.5, "beta": 0.7},
+        system={
+            **SYSTEM,
+            "potential": {"kind": "free"},
+            "bath": {"model": "caldeira_leggett", "eta": 0.5, "beta": 0.7},
+        },
+        initial={"kind": "uniform", "momentum_variance": 0.8},
+        units={"hbar": 0.0},
+        grid={"q": q_axis, "p": {"cells": 48}},
+    )
+
+
+@pytest.fixture(scope="module")
+def undefined(result):
+    """A result whose entropies do not exist, and which was stopped."""
+    names = [name for name in result.series if name.startswith("entropy_")]
+    nothing = {name: np.full_like(result.series[name], np.nan) for name in names}
+    return dataclasses.replace(
+        result, series=result.series | nothing, reasons=dict.fromkeys(names, LONG_REASON), status="interrupted"
+    )
+
+
+def words(figure):
+    """All text of a figure, in one line."""
+    return " ".join(text.get_text().replace("\n", " ") for text in figure.findobj(Text))
+
+
+def arrows(ax):
+    return [child for child in ax.get_children() if isinstance(child, Quiver)]
+
+
+def draw(figure):
+    """Lay out and paint, so that whatever warns does it here."""
+    figure.draw_without_rendering()
+    return figure
+
+
+@pytest.mark.parametrize("suffix", [".png", ".pdf", ".svg"])
+@pytest.mark.parametrize("kind", plot.KINDS)
+def test_every_kind_is_written(kind, suffix, result, tmp_path):
+    figure = plot.KINDS[kind](result)
+    assert isinstance(figure, Figure)
+    path = plot.save(figure, tmp_path / "new" / f"figure{suffix}")
+    assert path.stat().st_size > 1000
+    assert [file.name for file in path.parent.iterdir()] == [path.name]
+
+
+@pytest.mark.parametrize("kind", plot.KINDS)
+@pytest.mark.parametrize("name", ["ring", "balanced", "undefined"])
+def test_every_kind_of_state_is_drawn(kind, name, request):
+    assert draw(plot.KINDS[kind](request.getfixturevalue(name))).axes
+
+
+@pytest.mark.parametrize("kind", MANY)
+def test_several_results_are_named(kind, result, hotter, ring, undefined):
+    text = words(draw(plot.KINDS[kind](result, hotter, ring, undefined)))
+    for title in ("minimally invasive (1)", "hotter", "ring", "minimally invasive (4)"):
+        assert title in text
+
+
+@pytest.mark.parametrize("time", [0.0, np.inf])
+@pytest.mark.parametrize("kind", plot.KINDS)
+def test_single_record(kind, time, result):
+    first = {name: values[-1:] for name, values in result.series.items()} | {"time": np.array([time])}
+    exact = {name: values[-1:] for name, values in result.exact.items()}
+    final = dataclasses.replace(result.final, time=time)
+    draw(plot.KINDS[kind](dataclasses.replace(result, series=first, exact=exact, final=final)))
+
+
+@pytest.mark.parametrize("kind", plot.KINDS)
+def test_failed_run_without_a_finite_density(kind, result):
+    final = dataclasses.replace(result.final, **dict.fromkeys(("W",), np.full(result.grid.shape, np.nan)))
+    series = {name: np.full_like(values, np.nan) for name, values in result.series.items() if name != "time"}
+    series["time"] = result.series["time"]
+    draw(plot.KINDS[kind](dataclasses.replace(result, final=final, series=series, status="failed")))
+
+
+@pytest.mark.parametrize("kind", ["overview", "wigner", "currents", "production"])
+def test_signed_density_has_two_sided_colours(kind, result):
+    W = result.final.W * np.cos(3 * result.grid.coordinates[0])
+    signed = dataclasses.replace(result, final=dataclasses.replace(result.final, W=W))
+    mapping = phase_space.colours([signed])
+    assert mapping.norm.vmin == -mapping.norm.vmax
+    assert mapping.cmap is style.DIVERGING
+    draw(plot.KINDS[kind](signed))
+
+
+def test_no_arrows_at_detailed_balance(balanced):
+    reversible, irreversible = plot.currents(balanced).axes[:2]
+    assert arrows(reversible)
+    assert not arrows(irreversible)
+    assert "to round-off" in words(irreversible)
+
+
+def test_arrows_where_current_flows(result):
+    for ax in plot.currents(result).axes[:2]:
+        assert arrows(ax)
+        assert "round-off" not in words(ax)
+
+
+def test_arrows_are_the_current(result):
+    """Arrows of J^R are means of the final current over blocks of cells, in the units of the axes."""
+    box = phase_space.view([result])
+    q, p, J = phase_space.coarse(result, "J_reversible", box)
+    drawn = arrows(plot.currents(result).axes[0])[0]
+    at = {(x, y): i for i, (x, y) in enumerate(drawn.XY)}
+    i, j = np.unravel_index(np.argmax(np.abs(J[0])), q.shape)
+    assert drawn.U[at[q[i, j], p[i, j]]] == J[0, i, j]
+    assert drawn.V[at[q[i, j], p[i, j]]] == J[1, i, j]
+    assert drawn.angles == drawn.scale_units == "xy"
+
+
+@pytest.mark.parametrize("kind", ["wigner", "currents", "production"])
+def test_scale_and_view_are_common(kind, result, hotter):
+    axes = [ax for ax in plot.KINDS[kind](result, hotter).axes if ax.images]
+    assert len({image.get_clim() for ax in axes for image in ax.images}) == 1
+    assert len({(ax.get_xlim(), ax.get_ylim()) for ax in axes}) == 1
+
+
+def test_small_current_is_enlarged_and_says_so(result):
+    small = dataclasses.replace(
+        result, final=dataclasses.replace(result.final, J_irreversible=result.final.J_irreversible / 30)
+    )
+    axes = plot.currents(result, small).axes
+    assert "times" not in words(axes[1])
+    assert r"arrows $\times$10" in words(axes[3])
+    assert arrows(axes[3])[0].scale == pytest.approx(arrows(axes[1])[0].scale / 10, rel=1e-14)  # a division by 10
+
+
+def test_channels_integrate_to_the_series(result):
+    from fpsolver.plot import panels
+
+    totals = [result.grid.integrate(density) for density in panels.channels(result)]
+    expected = [result.last(f"entropy_production{part}") for part in ("", "_q", "_p")]
+    np.testing.assert_allclose(totals, expected, rtol=1e-13)  # the same sums in another order
+
+
+def test_view_leaves_out_the_empty_box(result):
+    box = phase_space.view([result])
+    for (low, high), axis in zip(box, result.grid.axes, strict=True):
+        assert axis.low <= low < high <= axis.high
+    outside = result.final.W.copy()
+    q, p = (axis.centres for axis in result.grid.axes)
+    outside[np.ix_((q > box[0, 0]) & (q < box[0, 1]), (p > box[1, 0]) & (p < box[1, 1]))] = 0
+    assert outside.max() <= phase_space.VISIBLE * result.final.W.max()
+
+
+@pytest.mark.parametrize("kind", ["overview", "series", "production"])
+def test_what_does_not_exist_gives_its_reason(kind, undefined):
+    assert "W is negative somewhere" in words(plot.KINDS[kind](undefined))
+
+
+def test_infinite_production_gives_its_reason():
+    bath = {"model": "custom", "eta": 0.5, "d_pp": 0.0}
+    noiseless = short_run("no noise", bath, units={"hbar": 0.0}, time={"until": 0.25})
+    for kind in plot.KINDS:
+        draw(plot.KINDS[kind](noiseless))
+    assert "component without noise" in words(plot.production(noiseless))
+
+
+def test_closure_is_that_of_the_series(result):
+    s = {name: values.copy() for name, values in result.series.items()}
+    s["entropy_rate"] = s["entropy_production"] - s["entropy_flux"] + 1e-3
+    np.testing.assert_allclose(lines.closure(dataclasses.replace(result, series=s)), 1e-3, rtol=1e-10)  # cancellation
+    assert lines.closure(result).max() < 1e-4  # 48 cells
+
+
+def test_exact_marginal_is_close_to_the_computed_one(result):
+    for k in range(2):
+        exact, found = lines.exact_marginal(result, k), lines.marginal(result, k)
+        np.testing.assert_allclose(found, exact, atol=1e-5)  # 48 cells; the marginals are about 0.4 high
+
+
+def test_settled_runs_are_cut(result):
+    t = np.linspace(0, 100, 401)
+    decaying = {name: np.exp(-t) for name in lines.RATES} | {"time": t}
+    long = dataclasses.replace(result, series=result.series | decaying, exact=None)
+    ax = plot.series(long).axes[3]
+    assert ax.get_xlim()[1] == pytest.approx(1.5 * 6.25, abs=0.5)  # exp(-6.2) = 2e-3
+    assert "run ends at 100" in ax.get_xlabel()
+
+
+def test_titles_are_taken_literally(result, tmp_path):
+    config = result.config.model_copy(update={"title": "_cost: $5 or $\\notacommand"})
+    odd = dataclasses.replace(result, config=config)
+    for kind in plot.KINDS:
+        plot.save(plot.KINDS[kind](odd), tmp_path / f"{kind}.svg")
+
+
+@pytest.mark.parametrize("name", ["figure.jpg", "figure"])
+def test_unknown_suffix(name, result, tmp_path):
+    with pytest.raises(UsageError, match=r"must be one of \.png, \.pdf, \.svg.*figure\.png"):
+        plot.save(plot.wigner(result), tmp_path / name)
+    assert not list(tmp_path.iterdir())
+
+
+def test_half_file_never_stays(result, tmp_path, monkeypatch):
+    figure, target = plot.wigner(result), tmp_path / "figure.png"
+    target.write_text("old")
+
+    def broken(path, **options):
+        Path(path).write_text("half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(figure, "savefig", broken)
+    with pytest.raises(OutputError, match="No space left"):
+        plot.save(figure, target)
+    assert target.read_text() == "old"
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+@pytest.mark.parametrize("kind", MANY)
+def test_no_results(kind):
+    with pytest.raises(UsageError, match="at least one result"):
+        plot.KINDS[kind]()
+
+
+def test_a_path_is_no_result():
+    with pytest.raises(UsageError, match="load_result"):
+        plot.wigner("run.h5")
+
+
+def test_settings_of_the_user_stay(result):
+    before = copy.deepcopy(dict(mpl.rcParams))
+    plot.overview(result)
+    assert dict(mpl.rcParams) == before
+
+
+def test_pyplot_is_not_imported():
+    code = "import sys, fpsolver.plot; sys.exit('matplotlib.pyplot' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
