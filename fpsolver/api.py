@@ -306,14 +306,14 @@ def _compare(problem: Problem, trajectory: Trajectory) -> tuple[dict[str, FloatA
         return None, math.nan
     times = np.array(trajectory.times)
     mean, covariance = exact.moments(times)
-    rates = [exact_module.gaussian_rates(problem.system, m, V) for m, V in zip(mean, covariance, strict=True)]
+    rates = exact_module.gaussian_rates(problem.system, mean, covariance)
     values = GaussianState(mean[-1], covariance[-1]).values(problem.grid.coordinates)
     return {
         "time": times,
         "mean": mean,
         "covariance": covariance,
-        "entropy_production": np.array([rate.entropy_production for rate in rates]),
-        "entropy_flux": np.array([rate.entropy_flux for rate in rates]),
+        "entropy_production": rates.entropy_production,
+        "entropy_flux": rates.entropy_flux,
     }, problem.grid.integrate(np.abs(trajectory.W - values))
 
 

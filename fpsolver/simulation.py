@@ -192,7 +192,8 @@ def _watch(trajectory: Trajectory, generator: Generator, record: Record, edges: 
         trajectory.warn(
             "negativity",
             f"at time {time:.4g} W is negative (int |W| - int W = {negativity:.2g}) although it started positive "
-            "and the system is quadratic, so the grid is too coarse: Pi and the Wigner entropy are undefined; give more cells",
+            "and the system is quadratic, so the grid is too coarse: Pi and the Wigner entropy are "
+            "undefined; give more cells",
         )
 
 

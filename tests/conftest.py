@@ -8,3 +8,9 @@ import pytest
 def floating_point_faults_raise():
     with np.errstate(divide="raise", invalid="raise", over="raise"):
         yield
+
+
+@pytest.fixture()
+def rng():
+    """Reproducible random numbers."""
+    return np.random.default_rng(20251122)

@@ -43,7 +43,7 @@ class Config(schema.ConfigData):
         data = schema.to_plain(self.model_dump(exclude_none=True))
         yaml = YAML(typ="safe", pure=True)
         yaml.default_flow_style = None
-        yaml.sort_base_mapping_type_on_output = False
+        yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
         yaml.width = 110
         stream = io.StringIO()
         yaml.dump(data, stream)

@@ -30,11 +30,11 @@ INFINITE_REASON = (
 
 @dataclass(frozen=True)
 class Rates:
-    """Entropy rates of a Gaussian state, 1/time (k_B = 1); ``reason`` says why Pi and Phi are infinite."""
+    """Entropy rates of Gaussian states, 1/time (k_B = 1); ``reason`` says why Pi and Phi are infinite."""
 
-    entropy_production: float
-    entropy_flux: float
-    entropy_rate: float
+    entropy_production: FloatArray
+    entropy_flux: FloatArray
+    entropy_rate: FloatArray
     reason: str = ""
 
 
@@ -46,26 +46,31 @@ def irreversible_drift_outside_noise(system: System) -> bool:
 
 
 def gaussian_rates(system: System, mean: FloatArray, covariance: FloatArray) -> Rates:
-    """Pi, Phi and dS/dt of the Gaussian with this mean (2N) and covariance (2N x 2N)."""
+    """Pi, Phi and dS/dt of Gaussians with these means (.., 2N) and covariances (.., 2N, 2N)."""
     A, B, V = system.irreversible_drift, system.irreversible_diffusion, covariance
     precision = np.linalg.inv(V)
-    entropy_rate = float(np.trace(A) + 0.5 * np.trace(system.diffusion_matrix @ precision))
+    entropy_rate = np.trace(A) + 0.5 * _trace(system.diffusion_matrix @ precision)
     if irreversible_drift_outside_noise(system):
-        return Rates(math.inf, math.inf, entropy_rate, INFINITE_REASON)
+        infinite = np.full_like(entropy_rate, math.inf)
+        return Rates(infinite, infinite, entropy_rate, INFINITE_REASON)
     G, _ = linear.generalized_inverse(B)
     K = A + 0.5 * B @ precision
-    drift = A @ mean
-    ordered = 2 * float(drift @ G @ drift)
-    production = 2 * float(np.trace(K.T @ G @ K @ V)) + ordered
-    cross = -0.5 * float(np.trace(system.reversible_diffusion @ precision))
-    flux = 2 * float(np.trace(A.T @ G @ A @ V)) + ordered + float(np.trace(A)) + cross
+    drift = mean @ A.T
+    ordered = 2 * np.sum(drift @ G * drift, axis=-1)
+    production = 2 * _trace(np.swapaxes(K, -1, -2) @ G @ K @ V) + ordered
+    cross = -0.5 * _trace(system.reversible_diffusion @ precision)
+    flux = 2 * _trace(A.T @ G @ A @ V) + ordered + np.trace(A) + cross
     return Rates(production, flux, entropy_rate)
 
 
-def wigner_entropy(covariance: FloatArray) -> float:
-    """S_W = -int W ln W of a Gaussian, in units of dq dp."""
-    n = len(covariance)
-    return 0.5 * (n * (1 + math.log(2 * math.pi)) + float(np.linalg.slogdet(covariance)[1]))
+def _trace(matrices: FloatArray) -> FloatArray:
+    return np.asarray(np.trace(matrices, axis1=-2, axis2=-1))
+
+
+def wigner_entropy(covariance: FloatArray) -> FloatArray:
+    """S_W = -int W ln W of Gaussians (.., 2N, 2N), in units of dq dp."""
+    n = covariance.shape[-1]
+    return np.asarray(0.5 * (n * (1 + math.log(2 * math.pi)) + np.linalg.slogdet(covariance)[1]))
 
 
 class Gaussian:
@@ -95,35 +100,25 @@ class Gaussian:
         """Covariance matrix, shape (.., 2N, 2N)."""
         return self.moments(time)[1]
 
-    def rates(self, time: float) -> Rates:
-        """Pi, Phi, dS/dt at one time, with the reason if they are infinite."""
-        mean, covariance = self.moments(time)
-        return gaussian_rates(self.system, mean, covariance)
+    def rates(self, time: ArrayLike) -> Rates:
+        """Pi, Phi, dS/dt, with the reason if they are infinite."""
+        return gaussian_rates(self.system, *self.moments(time))
 
     def entropy_production(self, time: ArrayLike) -> FloatArray:
         """Pi, 1/time."""
-        return self._each(time, "entropy_production")
+        return self.rates(time).entropy_production
 
     def entropy_flux(self, time: ArrayLike) -> FloatArray:
         """Phi, 1/time."""
-        return self._each(time, "entropy_flux")
+        return self.rates(time).entropy_flux
 
     def entropy_rate(self, time: ArrayLike) -> FloatArray:
         """dS_W/dt, 1/time."""
-        return self._each(time, "entropy_rate")
+        return self.rates(time).entropy_rate
 
     def entropy_wigner(self, time: ArrayLike) -> FloatArray:
         """S_W in units of dq dp."""
-        covariance = self.moments(time)[1]
-        flat = [wigner_entropy(V) for V in covariance.reshape(-1, *covariance.shape[-2:])]
-        return np.array(flat).reshape(covariance.shape[:-2])
-
-    def _each(self, time: ArrayLike, name: str) -> FloatArray:
-        mean, covariance = self.moments(time)
-        n = mean.shape[-1]
-        pairs = zip(mean.reshape(-1, n), covariance.reshape(-1, n, n), strict=True)
-        flat = [getattr(gaussian_rates(self.system, m, V), name) for m, V in pairs]
-        return np.array(flat).reshape(mean.shape[:-1])
+        return wigner_entropy(self.moments(time)[1])
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,12 +137,12 @@ class SteadyState:
     @property
     def Pi(self) -> float:
         """Entropy production rate, 1/time."""
-        return self.rates.entropy_production
+        return float(self.rates.entropy_production)
 
     @property
     def Phi(self) -> float:
         """Entropy flux, 1/time; equal to Pi."""
-        return self.rates.entropy_flux
+        return float(self.rates.entropy_flux)
 
     entropy_production = Pi
     entropy_flux = Phi
@@ -155,7 +150,7 @@ class SteadyState:
     @property
     def entropy_wigner(self) -> float:
         """S_W in units of dq dp."""
-        return wigner_entropy(self.covariance)
+        return float(wigner_entropy(self.covariance))
 
     @property
     def slowest_rate(self) -> float:

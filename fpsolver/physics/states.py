@@ -41,7 +41,7 @@ class UniformState:
         """Point values of W on the open mesh (q, p)."""
         q, p = coordinates
         norm = length * math.sqrt(2 * math.pi * self.momentum_variance)
-        return np.exp(-0.5 * p**2 / self.momentum_variance) / norm + 0 * q
+        return np.asarray(np.exp(-0.5 * p**2 / self.momentum_variance) / norm + 0 * q)
 
 
 def gaussian(mean: ArrayLike, covariance: ArrayLike) -> GaussianState:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from typing import Any
 
@@ -42,7 +43,7 @@ def series(*results: Result) -> Figure:
     draw_closure(axes[3], results, width=70)
     finish_time(axes[3], results)
     figure.align_ylabels(axes)
-    _legend(figure, results)
+    _legend(figure, results, list(RATES))
     return figure
 
 
@@ -120,18 +121,24 @@ def draw_closure(ax: Axes, results: Sequence[Result], *, width: int = 44) -> Non
 
 
 def note_missing(ax: Axes, results: Sequence[Result], quantities: Sequence[str], *, width: int = 44) -> None:
-    """Say of which results there is nothing to draw, and why."""
-    sentences = []
-    for result, title in zip(results, style.names(results), strict=True):
-        missing = [name for name in quantities if not exists(result, name)]
-        if missing:
-            symbols = ", ".join(RATES[name] for name in missing)
-            text = f"{symbols} {result.reasons.get(missing[0], 'not finite at any time')}"
-            sentences.append(text if len(results) == 1 else f"{title}: {text}")
-    if sentences:
-        style.note(ax, "\n".join(sentences), width=width)
-    if not any(np.isfinite(line.get_ydata(orig=False)).any() for line in ax.lines):
+    """Say in a panel why there is nothing to draw; beside curves of other results only the legend says it."""
+    empty = not any(np.isfinite(line.get_ydata(orig=False)).any() for line in ax.lines)
+    if empty or len(results) == 1:
+        reasons = [why_missing(result, quantities) for result in results]
+        sentences = list(dict.fromkeys(reason for reason in reasons if reason))
+        if sentences:
+            style.note(ax, "\n".join(sentences), width=width)
+    if empty:
         ax.set_yticks([])  # the numbers of an empty axis mean nothing
+
+
+def why_missing(result: Result, quantities: Sequence[str]) -> str:
+    """Which rates never exist, and why; an empty string if all do."""
+    missing = [name for name in quantities if not exists(result, name)]
+    if not missing:
+        return ""
+    symbols = ", ".join(RATES[name] for name in missing)
+    return f"{symbols} {result.reasons.get(missing[0], 'not finite at any time')}"
 
 
 def exists(result: Result, name: str) -> bool:
@@ -204,10 +211,14 @@ def to_logarithmic(ax: Axes, results: Sequence[Result], k: int) -> None:
     ax.set_xlim(min(x.min() for x in seen if len(x)), max(x.max() for x in seen if len(x)))
 
 
-def _legend(figure: Figure, results: Sequence[Result]) -> None:
-    """Names of the results and of the dashes, above all panels."""
+def _legend(figure: Figure, results: Sequence[Result], quantities: Sequence[str] = ()) -> None:
+    """Names of the results (and which of the quantities they lack) and of the dashes, above all panels."""
     handles = [Line2D([], [], color=style.colour(index)) for index in range(len(results))]
     labels = style.names(results)
+    if len(results) > 1:
+        lacking = [why_missing(result, quantities) for result in results]
+        texts = [f"{label}: {reason}" if reason else label for label, reason in zip(labels, lacking, strict=True)]
+        labels = [textwrap.fill(text, 75) for text in texts]
     if any(result.exact is not None for result in results):
         handles.append(Line2D([], [], **EXACT))
         labels.append("exact Gaussian")

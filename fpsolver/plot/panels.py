@@ -62,7 +62,7 @@ def currents(*results: Result) -> Figure:
 def production(*results: Result) -> Figure:
     """Density of Pi and its position and momentum channels J_k^2/(D_kk W), one row for each result.
 
-    All panels share one scale; a density below a tenth of it is enlarged by a power of ten, and the panel says so.
+    All panels share one scale; a density below a tenth of it is enlarged by a round factor, and the panel says so.
     """
     figure = style.new_figure(2 * style.COLUMN + 0.8, 2.6 * len(results) + 0.2)
     axes = figure.subplots(len(results), 3, squeeze=False, sharex=True, sharey=True)
@@ -73,9 +73,10 @@ def production(*results: Result) -> Figure:
             _draw_production(ax, result, values, part, mapping, box)
             ax.label_outer()
         style.heading(row[0], f"{name}, {moment(result)}", width=90)
-    figure.colorbar(
-        mapping, ax=list(axes.ravel()), label=r"density of $\Pi$ (1/(action$\cdot$time))", aspect=30, pad=0.02
-    )
+    if any(not why_not_drawn(result, "", density[0], box) for result, density in zip(results, densities, strict=True)):
+        figure.colorbar(
+            mapping, ax=list(axes.ravel()), label=r"density of $\Pi$ (1/(action$\cdot$time))", aspect=30, pad=0.02
+        )
     return figure
 
 
@@ -101,7 +102,8 @@ def why_not_drawn(result: Result, part: str, values: FloatArray, box: FloatArray
     if not values.any():
         return f"{_symbol(part)} = 0 exactly"
     if phase_space.is_round_off(result, IRREVERSIBLE, box):
-        return f"{_symbol(part)} = 0 to round-off\n({value:.1e} 1/time)"
+        ratio = phase_space.ratio(result, IRREVERSIBLE, box)
+        return f"{_symbol(part)} = 0 {phase_space.accuracy(result, ratio)}\n({value:.1e} /time)"
     return ""
 
 

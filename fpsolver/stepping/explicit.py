@@ -111,7 +111,7 @@ class StepSize:
         """Largest step at ``time``."""
         if self.fastest == 0 or self.slowest <= 0:
             return self.limit
-        accurate = (120 * TIME_ERROR * self.slowest / (2 * self.fastest) ** 5) ** 0.25
+        accurate = math.sqrt(math.sqrt(120 * TIME_ERROR * self.slowest / (2 * self.fastest) ** 5))
         grown = accurate * math.exp(min(self.slowest * time / 4, 50.0))
         return min(self.limit, max(grown, self.limit / 3))
 

@@ -46,9 +46,9 @@ def parity_residual(system: System) -> float:
 
 def kms_residual(system: System, covariance: FloatArray) -> float:
     """Largest entry of abs(B + 2 A^I V)_ij / (sigma_i sigma_j), 1/time; NaN if a deviation does not exist."""
-    if not np.isfinite(covariance).all():
-        return math.nan
     sigma = np.sqrt(np.diag(covariance))
+    if not np.isfinite(covariance).all() or not sigma.all():
+        return math.nan
     defect = system.diffusion_matrix + 2 * system.irreversible_drift @ covariance
     return float((np.abs(defect) / np.outer(sigma, sigma)).max())
 
@@ -58,6 +58,8 @@ def gaussian_detailed_balance(steady: SteadyState) -> bool:
     system = steady.system
     largest = float(np.abs(np.linalg.eigvals(system.drift_matrix)).max())
     sigma = np.sqrt(np.diag(steady.covariance))
+    if not sigma.all():  # noiseless friction: the steady state is a point, and the balance needs the noise
+        return False
     parity = float((np.abs(2 * system.reversible_diffusion) / np.outer(sigma, sigma)).max())
     shift = float((np.abs(system.irreversible_drift @ steady.mean) / sigma).max())
     return max(kms_residual(system, steady.covariance), parity, shift) <= 1e-10 * largest

@@ -1,0 +1,66 @@
+"""The house rules that a tool can check: import contracts, types, style, a light start."""
+
+import configparser
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def run(*command):
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+def tool(name):
+    return shutil.which(name, path=f"{Path(sys.executable).parent}") or name
+
+
+def test_imports_go_one_way():
+    done = run(tool("lint-imports"), "--config", "setup.cfg")
+    assert done.returncode == 0, done.stdout
+
+
+def test_style():
+    for arguments in (("check", "."), ("format", "--check", ".")):
+        done = run(tool("ruff"), *arguments)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.slow
+def test_types():
+    done = run(tool("mypy"))
+    assert done.returncode == 0, done.stdout
+
+
+def test_importing_the_package_is_light():
+    """``fpsolver --help`` must not wait for Numba, SciPy, h5py or matplotlib."""
+    heavy = ("numba", "scipy", "h5py", "matplotlib", "numpy")
+    code = f"import sys, fpsolver.cli; print([name for name in {heavy} if name in sys.modules])"
+    assert run(sys.executable, "-c", code).stdout.strip() == "[]"
+
+
+def test_public_names_resolve():
+    import fpsolver
+
+    for name in fpsolver.__all__:
+        assert getattr(fpsolver, name) is not None
+
+
+def test_modules_and_functions_stay_small():
+    for path in (ROOT / "fpsolver").rglob("*.py"):
+        lines = path.read_text().count("\n")
+        limit = 520 if path.name == "schema.py" else 340
+        assert lines <= limit, f"{path} has {lines} lines"
+
+
+def test_every_runtime_import_is_a_declared_dependency():
+    config = configparser.ConfigParser()
+    config.read(ROOT / "setup.cfg")
+    declared = {line.split(">")[0].strip() for line in config["options"]["install_requires"].split("\n") if line}
+    assert declared == {
+        "numpy", "scipy", "numba", "h5py", "matplotlib", "ruamel.yaml", "pydantic", "click", "tqdm", "lazy_loader",
+    }  # fmt: skip

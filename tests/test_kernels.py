@@ -1,0 +1,126 @@
+"""Kernels against matrices assembled from the formulas, stencil weights from their moment conditions."""
+
+import numpy as np
+import pytest
+
+from fpsolver.generator import Generator, Scheme
+from fpsolver.grid import Axis, Grid
+from fpsolver.kernels import phase_space, stencils
+from fpsolver.physics import baths, potentials
+from fpsolver.physics.system import Particle, System
+from fpsolver.stepping.explicit import RungeKutta4
+from tests import systems
+
+ORDERS = stencils.ORDERS
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_weights_satisfy_the_moment_conditions(order):
+    """D x^n = 0 at x = 0 for all n <= order except n = 1 (first) and n = 2 (second derivative)."""
+    c, e = stencils.first_derivative(order), stencils.second_derivative(order)
+    for n in range(1, order + 1):
+        first = sum(w * (m**n - (-m) ** n) for m, w in enumerate(c, 1))
+        second = sum(w * (m**n + (-m) ** n) for m, w in enumerate(e, 1))
+        assert first == pytest.approx(1.0 if n == 1 else 0.0, abs=1e-13)
+        assert second == pytest.approx(2.0 if n == 2 else 0.0, abs=1e-13)
+
+
+def test_order_four_is_the_textbook_stencil():
+    assert stencils.first_derivative(4) == pytest.approx((2 / 3, -1 / 12))
+    assert stencils.second_derivative(4) == pytest.approx((4 / 3, -1 / 12))
+
+
+def grids(n_q, n_p, periodic):
+    return Grid((Axis("q", -3.0, 4.0, n_q, periodic), Axis("p", -5.0, 4.5, n_p)))
+
+
+def small_generators():
+    """Every order, closed and periodic q, odd and even sizes, all terms."""
+    for order in ORDERS:
+        for name in ("minimally_invasive", "custom", "caldeira_leggett"):
+            yield Generator(systems.model(name), grids(21, 24, False), Scheme(order=order))
+        ring = System((Particle(1.3, potentials.Cosine(0.7, 2 * np.pi / 7, 0.2), baths.Bath(0.5, d_pp=0.6, d_qp=0.1)),))
+        yield Generator(ring, grids(22, 19, True), Scheme(order=order))
+
+
+@pytest.mark.parametrize(
+    "generator", list(small_generators()), ids=lambda g: f"{g.scheme.order}-{g.system.particles[0].bath.model}"
+)
+def test_kernel_is_the_assembled_matrix(generator, rng):
+    W = rng.normal(size=generator.grid.shape)
+    found, matrix = generator.apply(W), generator.to_sparse()
+    scale = np.abs(matrix).sum(axis=1).max()
+    np.testing.assert_allclose(found.ravel(), matrix @ W.ravel(), atol=1e-15 * scale)  # a few ulp of the largest row
+    assert abs(found.sum()) <= 1e-14 * np.abs(found).sum()  # mass, even for noise up to the walls
+
+
+@pytest.mark.parametrize(
+    "generator", list(small_generators()), ids=lambda g: f"{g.scheme.order}-{g.system.particles[0].bath.model}"
+)
+def test_one_step_is_the_runge_kutta_polynomial(generator, rng):
+    """R(dt L) W = (1 + z + z^2/2 + z^3/6 + z^4/24) W with the assembled matrix."""
+    W, dt = rng.normal(size=generator.grid.shape), 1e-3
+    L = generator.to_sparse() * dt
+    term = expected = W.ravel()
+    for k in range(1, 5):
+        term = L @ term / k
+        expected = expected + term
+    padded = generator.pad(W, generator.empty_padded())
+    RungeKutta4(generator).advance(padded, 0.0, dt, 1)
+    found = padded[:, phase_space.PAD : -phase_space.PAD]
+    np.testing.assert_allclose(found.ravel(), expected, atol=1e-13)
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_serial_and_parallel_kernels_agree(order, rng):
+    generator = Generator(systems.model("custom"), grids(45, 48, False), Scheme(order=order))
+    W = rng.normal(size=generator.grid.shape)
+    serial = generator.apply(W)
+    generator.is_parallel = True
+    np.testing.assert_allclose(generator.apply(W), serial, rtol=0, atol=1e-13 * np.abs(serial).max())
+
+
+def test_halo_is_periodic_after_steps(rng):
+    generator = Generator(systems.model("custom"), grids(20, 20, False))
+    padded = generator.pad(rng.normal(size=generator.grid.shape), generator.empty_padded())
+    RungeKutta4(generator).advance(padded, 0.0, 1e-3, 3)
+    pad = phase_space.PAD
+    np.testing.assert_array_equal(padded[:, :pad], padded[:, -2 * pad : -pad])
+    np.testing.assert_array_equal(padded[:, -pad:], padded[:, pad : 2 * pad])
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_polynomials_of_the_order_are_differentiated_exactly(order):
+    """Far from the walls L applied to q^a p^b (a + b <= order) is the continuous generator, by hand."""
+    system = systems.model("custom")
+    A, D = system.drift_matrix, system.diffusion_matrix / 2
+    grid = Grid((Axis("q", -1.0, 1.0, 20), Axis("p", -1.0, 1.0, 20)))
+    q, p = grid.coordinates
+    generator = Generator(system, grid, Scheme(order=order))
+    inner = (slice(5, -5), slice(5, -5))
+    for a in range(order):  # the drift multiplies by a coordinate before differentiating
+        b = order - 1 - a
+        one = np.ones(grid.shape)
+        W = q**a * p**b * one
+        W_q, W_p = a * q ** max(a - 1, 0) * p**b * one, b * q**a * p ** max(b - 1, 0) * one
+        W_qq = a * (a - 1) * q ** max(a - 2, 0) * p**b
+        W_pp = b * (b - 1) * q**a * p ** max(b - 2, 0)
+        W_qp = a * b * q ** max(a - 1, 0) * p ** max(b - 1, 0)
+        drift = (A[0, 0] * q + A[0, 1] * p) * W_q + (A[1, 0] * q + A[1, 1] * p) * W_p + np.trace(A) * W
+        expected = D[0, 0] * W_qq + D[1, 1] * W_pp + 2 * D[0, 1] * W_qp - drift
+        np.testing.assert_allclose(generator.apply(W)[inner], expected[inner], atol=1e-11)  # round-off D e/h^2
+
+
+def test_reversible_part_is_skew():
+    """Without bath the matrix is antisymmetric: energy cannot leak through the closure of the box."""
+    system = systems.oscillator(baths.none())
+    L = Generator(system, grids(20, 20, False)).to_sparse()
+    assert abs(L + L.T).max() <= 1e-15 * abs(L).max()
+
+
+def test_apply_allocates_nothing_new_and_respects_out(rng):
+    generator = Generator(systems.model("minimally_invasive"), grids(20, 20, False))
+    W, out = rng.normal(size=generator.grid.shape), np.empty(generator.grid.shape)
+    assert generator.apply(W, out=out) is out
+    np.testing.assert_array_equal(out, generator.apply(W))
+    assert len(phase_space.rate.signatures) <= len(ORDERS)  # one compilation for each order, none for strides

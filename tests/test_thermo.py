@@ -1,0 +1,177 @@
+"""Thermodynamics on the grid: against quadrature on Gaussians, symmetry, verdicts, undefined values."""
+
+import math
+
+import numpy as np
+import pytest
+
+import fpsolver as fp
+from fpsolver.physics import baths, exact, potentials, states
+from fpsolver.physics.system import Particle, System
+from fpsolver.thermo import detailed_balance, entropy, observables
+from fpsolver.thermo.state import PhaseSpace, State
+from tests import systems
+
+
+def box(V, cells=96, mean=(0.0, 0.0)):
+    half = 8.5 * np.sqrt(np.diag(V))
+    return fp.Grid(tuple(fp.Axis(n, m - h, m + h, cells) for n, m, h in zip("qp", mean, half, strict=True)))
+
+
+def sampled(system, mean, V, cells=96, order=8):
+    grid = box(V, cells, mean)
+    W = states.gaussian(mean, V).values(grid.coordinates)
+    return State(W, PhaseSpace(system, grid, order))
+
+
+MEAN, V = np.array([0.4, -0.3]), np.array([[1.2, 0.25], [0.25, 0.8]])
+
+
+@pytest.mark.parametrize("units", systems.UNITS, ids=("unit", "other"))
+@pytest.mark.parametrize("name", [m for m in systems.MODELS if m != "caldeira_leggett"])
+def test_rates_of_a_gaussian(name, units):
+    """Pi, Phi of any Gaussian against quadrature; the scheme's differences at 5.6 cells per deviation."""
+    system = systems.model(name, **units)
+    state = sampled(system, MEAN, V)
+    production, flux, _ = systems.gaussian_rates(system, MEAN, V)
+    scale = max(production, abs(flux), -np.trace(system.drift_matrix))
+    assert sum(entropy.production_parts(state)) == pytest.approx(production, abs=1e-9 * scale)
+    assert sum(entropy.flux_parts(state)) == pytest.approx(flux, abs=1e-9 * scale)
+    assert entropy.wigner_entropy(state) == pytest.approx(exact.wigner_entropy(V), abs=1e-9)
+    mean, covariance = observables.moments(state)
+    np.testing.assert_allclose(mean, MEAN, atol=1e-12)
+    np.testing.assert_allclose(covariance, V, atol=1e-12)
+
+
+def test_parts_add_up_and_currents_split():
+    state = sampled(systems.model("custom"), MEAN, V)
+    grid, system = state.grid, state.system
+    channels = entropy.production_channels(state)
+    assert channels.min() >= 0
+    total = fp.thermo.entropy_production(state.W, system, grid)
+    assert grid.integrate(channels.sum(axis=0)) == pytest.approx(total, rel=1e-13)
+    J = fp.thermo.currents(state.W, system, grid)
+    np.testing.assert_array_equal(J.total, J.reversible + J.irreversible)
+    A, D = system.drift_matrix, system.diffusion_matrix / 2
+    q, p = np.broadcast_arrays(*grid.coordinates)
+    slope = -np.einsum("ij,jab->iab", np.linalg.inv(V), np.stack([q - MEAN[0], p - MEAN[1]])) * state.W
+    expected = np.einsum("ij,jab->iab", A, np.stack([q, p])) * state.W - np.einsum("ij,jab->iab", D, slope)
+    np.testing.assert_allclose(J.total, expected, atol=2e-7)  # truncation, order 8 at 7 cells
+
+
+def test_irreversible_current_is_even_under_time_reversal():
+    """eps J^I[W](eps x) of W is J^I of the reversed W, and the reversible current changes sign."""
+    system = systems.model("custom")
+    state = sampled(system, np.zeros(2), V)
+    reversed_W = state.W[:, ::-1]
+    J, K = (fp.thermo.currents(W, system, state.grid) for W in (state.W, np.ascontiguousarray(reversed_W)))
+    parity = system.parity[:, None, None]
+    np.testing.assert_allclose(K.irreversible, (parity * J.irreversible)[:, :, ::-1], atol=1e-14)
+    np.testing.assert_allclose(K.reversible, -(parity * J.reversible)[:, :, ::-1], atol=1e-14)
+
+
+def test_balance_of_energy():
+    """d<H>/dt by the generator's own dW/dt is the heat current: the Hamiltonian flow does no work."""
+    for name in systems.MODELS:
+        state = sampled(systems.model(name), MEAN, V)
+        generator = fp.Generator(state.system, state.grid)
+        q, p = state.grid.coordinates
+        power = state.grid.integrate((p**2 / 2 + q**2 / 2) * generator.apply(state.W))
+        assert observables.heat_current(state)[0] == pytest.approx(power, abs=1e-10)
+
+
+def test_heat_current_closed_form():
+    """D_pp/m + D_qq <U''> - (eta + alpha) <p^2>/m + (alpha - xi) <q U'> for the custom bath, by hand."""
+    state = sampled(systems.model("custom"), MEAN, V)
+    qq, pp = V[0, 0] + MEAN[0] ** 2, V[1, 1] + MEAN[1] ** 2
+    expected = 0.7 + 0.08 - 0.4 * pp + (-0.1 - 0.05) * qq
+    assert observables.heat_current(state)[0] == pytest.approx(expected, abs=1e-12)
+
+
+def test_energy_and_purity():
+    state = sampled(systems.model("minimally_invasive", mass=1.7, omega=0.6, hbar=0.8), MEAN, V)
+    energy = (V[1, 1] + MEAN[1] ** 2) / 3.4 + 0.5 * 1.7 * 0.36 * (V[0, 0] + MEAN[0] ** 2)
+    assert observables.energy(state) == pytest.approx(energy, abs=1e-12)
+    assert observables.purity(state) == pytest.approx(0.4 / math.sqrt(np.linalg.det(V)), abs=1e-12)
+
+
+def test_detailed_balance_verdicts():
+    for name, expected in {
+        "caldeira_leggett": True,
+        "symmetry_broken_db": True,
+        "position_friction_db": True,
+        "quantum_optical": True,
+        "minimally_invasive": False,
+        "translation_covariant": False,
+        "symmetry_broken": False,
+        "position_friction": False,
+    }.items():
+        for units in systems.UNITS:
+            assert detailed_balance.gaussian_detailed_balance(exact.steady(systems.model(name, **units))) == expected
+
+
+def test_first_line_residual_in_closed_form():
+    """Minimally invasive: q row -B_qq W_q, p row -2 eta p W - B_pp W_p; means of abs of Gaussians by hand."""
+    system = systems.model("minimally_invasive")
+    S = systems.lyapunov(system)
+    state = sampled(system, np.zeros(2), S)
+    inverse = np.linalg.inv(S)
+    folded = math.sqrt(2 / math.pi)  # <abs(y)> = sigma sqrt(2/pi)
+    row_q = system.diffusion_matrix[0] @ inverse  # -B_qq d_q ln W = row . x
+    row_p = 2 * system.irreversible_drift[1] + system.diffusion_matrix[1] @ inverse
+    residuals = [folded * math.sqrt(r @ S @ r / S[k, k]) for k, r in enumerate((row_q, row_p))]
+    assert detailed_balance.first_line_residual(state) == pytest.approx(max(residuals), abs=2e-3)  # kinks of abs
+    assert detailed_balance.parity_residual(systems.model("custom")) == pytest.approx(4 * 0.05)
+
+
+def test_free_ring_with_cross_diffusion_breaks_the_balance_without_production():
+    """W = uniform x Maxwellian: J^I = 0, Pi = 0, but line 1 has 2 D_qp beta p W and line 2 has 4 D_qp."""
+    bath = baths.brownian(model="translation_covariant", mass=1.0, hbar=1.0, eta=0.5, beta=0.7, d_qp=0.2)
+    system = System((Particle(1.0, potentials.free(), bath),))
+    grid = fp.Grid((fp.Axis("q", 0.0, 10.0, 32, periodic=True), fp.Axis("p", -10.2, 10.2, 96)))
+    W = states.UniformState(1 / 0.7).values(grid.coordinates, 10.0)
+    state = State(W, PhaseSpace(system, grid))
+    assert sum(entropy.production_parts(state)) <= 1e-11  # the bar; truncation gives 5e-13
+    J = fp.thermo.currents(W, system, grid)
+    assert np.abs(J.irreversible).max() <= 1e-9 * np.abs(J.reversible).max()
+    expected = 2 * 0.2 * 0.7 * math.sqrt(2 / math.pi) * math.sqrt(1 / 0.7) / (10 / math.sqrt(12))
+    assert detailed_balance.first_line_residual(state) == pytest.approx(expected, rel=1e-2)
+    assert np.isnan(observables.moments(state)[0][0])
+
+
+def test_negative_functions_have_no_entropy():
+    grid = box(np.eye(2))
+    q, p = grid.coordinates
+    W = (2 * (q**2 + p**2) - 1) * np.exp(-(q**2) - p**2) / np.pi  # Fock state 1, hbar = 1
+    state = State(W, PhaseSpace(systems.model("minimally_invasive"), grid))
+    assert state.negativity == pytest.approx(4 * math.exp(-0.5) - 2, abs=5e-3)  # int |W| - 1 of Fock 1, kink at W = 0
+    assert math.isnan(sum(entropy.production_parts(state)))
+    assert math.isnan(entropy.wigner_entropy(state))
+    drift, cross = entropy.flux_parts(state)
+    assert math.isfinite(drift)
+    assert cross == 0.0
+    tilted = State(W, PhaseSpace(systems.model("translation_covariant"), grid))
+    assert math.isnan(sum(entropy.flux_parts(tilted)))
+
+
+def test_noiseless_friction_is_infinite():
+    state = sampled(systems.oscillator(baths.Bath(eta=0.5, alpha=-0.1, d_pp=0.7)), MEAN, V)
+    assert fp.thermo.entropy_production(state.W, state.system, state.grid) == math.inf
+    assert fp.thermo.entropy_flux(state.W, state.system, state.grid) == math.inf
+
+
+def test_tail_uncertainty_bounds_what_the_floor_leaves_out():
+    """A wide box: cells below 1e-12 max W hold about exp(-27.6) of the weight of Pi."""
+    state = sampled(systems.model("minimally_invasive"), np.zeros(2), 1.4 * np.eye(2))
+    mean, covariance = observables.moments(state)
+    with_floor = sum(entropy.production_parts(state))
+    exact_value = float(exact.gaussian_rates(state.system, np.zeros(2), 1.4 * np.eye(2)).entropy_production)
+    bound = entropy.tail_uncertainty(state, mean, covariance)
+    assert 0 < bound < 1e-9
+    assert abs(with_floor - exact_value) <= bound + 1e-10
+
+
+def test_wrong_shapes_are_refused_with_words():
+    grid = box(np.eye(2), 20)
+    with pytest.raises(fp.FpsolverError, match="shape"):
+        fp.thermo.entropy_production(np.ones((3, 3)), systems.model("custom"), grid)
