@@ -99,10 +99,10 @@ def simulate(generator: Generator, W: FloatArray, plan: Plan, progress: Progress
 
 
 def next_stop(time: float, plan: Plan, keeper: SnapshotKeeper) -> float:
-    """The next record or snapshot time, or the end."""
+    """The next record or snapshot time, change of the step, or the end."""
     end = min(plan.until, plan.max_time)
     index = math.floor(time / plan.every + 1e-9) + 1
-    return min(index * plan.every, keeper.next_time(time), end)
+    return min(index * plan.every, keeper.next_time(time), plan.step.reconsider_at(time), end)
 
 
 def _visit(

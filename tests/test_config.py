@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pydantic
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 import fpsolver as fp
@@ -709,7 +709,7 @@ def assert_same(found, expected):
     assert repr(found.model_dump()) == repr(expected.model_dump())
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=60, phases=[Phase.explicit, Phase.reuse, Phase.generate])  # shrinking: minutes
 @given(configs)
 def test_written_and_read_back_it_is_the_same(data):
     config = Config(**data)

@@ -107,9 +107,18 @@ class StepSize:
     fastest: float = 0.0
     slowest: float = 0.0
 
+    @property
+    def is_constant(self) -> bool:
+        """True if accuracy asks for nothing beyond stability."""
+        return self.fastest == 0 or self.slowest <= 0
+
+    def reconsider_at(self, time: float) -> float:
+        """When to ask again: after ``time`` the step has grown by a quarter, or never if it has stopped growing."""
+        return math.inf if self.at(time) == self.limit else time + 1 / self.slowest
+
     def at(self, time: float) -> float:
         """Largest step at ``time``."""
-        if self.fastest == 0 or self.slowest <= 0:
+        if self.is_constant:
             return self.limit
         accurate = math.sqrt(math.sqrt(120 * TIME_ERROR * self.slowest / (2 * self.fastest) ** 5))
         grown = accurate * math.exp(min(self.slowest * time / 4, 50.0))
