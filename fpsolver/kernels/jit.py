@@ -12,7 +12,7 @@ from typing import Any
 # parallel kernels from 0.4 to 0.02 Gcell/s. Read by the OpenMP library when Numba loads it.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
-import numba  # noqa: E402  (after the line above)
+import numba
 
 kernel: Any = partial(
     numba.njit,
