@@ -15,7 +15,7 @@ import numpy as np
 from fpsolver import autogrid
 from fpsolver.config import build
 from fpsolver.config.reader import Config
-from fpsolver.errors import ConfigError, FpsolverError, FpsolverWarning, GridError, ResourceError
+from fpsolver.errors import ConfigError, Fault, FpsolverError, FpsolverWarning, GridError, ResourceError
 from fpsolver.generator import Generator, Scheme
 from fpsolver.grid import Grid
 from fpsolver.io import hdf5, provenance
@@ -34,6 +34,8 @@ from fpsolver.stepping.explicit import RungeKutta4, choose_step
 from fpsolver.thermo import detailed_balance, entropy
 from fpsolver.thermo.state import State
 
+MAXIMUM_STEPS = 1e12
+BYTES_PER_RECORD = 4000
 ARRAYS_IN_MEMORY = 40  # of the grid's size, at the peak: stepper 5, thermodynamics and densities the rest
 
 
@@ -59,11 +61,9 @@ class Problem:
         return None
 
     @property
-    def memory(self) -> int:
-        """Estimated peak memory of the arrays, bytes."""
-        snapshots = self.plan.snapshots
-        kept = 2 * snapshots if isinstance(snapshots, int) else len(snapshots)
-        return 8 * self.grid.size * (ARRAYS_IN_MEMORY + kept)
+    def memory(self) -> float:
+        """Estimated peak memory, bytes."""
+        return needed_memory(self.grid, self.plan)
 
 
 def build_system(config: Config) -> System:
@@ -77,26 +77,48 @@ def build_system(config: Config) -> System:
 def prepare(config: Config) -> Problem:
     """Check a configuration against physics, grid, memory and stability; allocates nothing large."""
     try:
-        return _prepare(config)
+        with np.errstate(over="raise", divide="raise", invalid="raise"):
+            return _prepare(config)
     except ConfigError as error:
         raise config.located(error) from None
+    except (ArithmeticError, np.linalg.LinAlgError):
+        text = (
+            "the numbers are so extreme that floating-point arithmetic fails; choose units in which they are near one"
+        )
+        raise config.located(ConfigError(Fault("system", text))) from None
 
 
 def _prepare(config: Config) -> Problem:
-    system = build.build_system(config)
+    system, state = _build(config)
     _require_complete_positivity(config, system)
-    state = build.build_initial(config)
     requests = build.axis_requests(config, system)
     length = build.ring_length(config)
     until = build.until_time(config)
     decay = slowest_rate(system, length) if math.isinf(until) else None
     grid, found = _choose_grid(config, system, state, requests, until, length)
-    scheme = Scheme(config.scheme.flux, config.scheme.order)
     _refuse_large(grid, config)
-    generator = Generator(system, grid, scheme)
+    generator = Generator(system, grid, Scheme(config.scheme.flux, config.scheme.order))
     plan = make_plan(config, decay, until, generator)
+    _refuse_endless(grid, plan)
     notes = _warnings(config, system, state, found, grid)
     return Problem(config, system, state, grid, found, generator, plan, notes)
+
+
+def _build(config: Config) -> tuple[System, GaussianState | UniformState | None]:
+    """System and initial state; the faults of both are reported together."""
+    faults: list[Fault] = []
+    system, state = None, None
+    try:
+        system = build.build_system(config)
+    except ConfigError as error:
+        faults += error.faults
+    try:
+        state = build.build_initial(config)
+    except ConfigError as error:
+        faults += error.faults
+    if faults or system is None:
+        raise ConfigError(*faults)
+    return system, state
 
 
 def _require_complete_positivity(config: Config, system: System) -> None:
@@ -149,14 +171,36 @@ def _file_grid(config: Config, requests: tuple[autogrid.AxisRequest, ...]) -> Gr
 
 
 def _refuse_large(grid: Grid, config: Config) -> None:
-    kept = 2 * config.output.snapshots if isinstance(config.output.snapshots, int) else len(config.output.snapshots)
-    needed, available = 8 * grid.size * (ARRAYS_IN_MEMORY + kept), available_memory()
+    """ResourceError for arrays and snapshots that do not fit; nothing is allocated yet."""
+    wanted = config.output.snapshots
+    kept = 2 * wanted if isinstance(wanted, int) else len(wanted)
+    _refuse_memory(8.0 * grid.size * (ARRAYS_IN_MEMORY + kept), grid, f"{kept} snapshots")
+
+
+def _refuse_endless(grid: Grid, plan: Plan) -> None:
+    """ConfigError for a run that would never end, ResourceError for records that do not fit."""
+    end = min(plan.until, plan.max_time)
+    if end / plan.step.limit > MAXIMUM_STEPS:
+        text = f"would take {end / plan.step.limit:.2g} steps of {plan.step.limit:.3g}; give a larger dt, or `auto`"
+        raise ConfigError(Fault("time.dt", text))
+    _refuse_memory(needed_memory(grid, plan), grid, f"{end / plan.every:.3g} records")
+
+
+def _refuse_memory(needed: float, grid: Grid, what: str) -> None:
+    available = available_memory()
     if needed > available:
         cells = " x ".join(str(n) for n in grid.shape)
         raise ResourceError(
-            f"a grid of {cells} cells needs about {needed / 2**30:.3g} GiB, and {available / 2**30:.3g} GiB are "
-            "available; give fewer cells or fewer snapshots"
+            f"a grid of {cells} cells with {what} needs about {needed / 2**30:.3g} GiB, and "
+            f"{available / 2**30:.3g} GiB are available; give fewer cells, fewer output.snapshots, or a larger "
+            "output.every"
         )
+
+
+def needed_memory(grid: Grid, plan: Plan) -> float:
+    """Estimated peak memory of arrays, snapshots and records, bytes."""
+    kept = 2 * plan.snapshots if isinstance(plan.snapshots, int) else len(plan.snapshots)
+    return 8 * grid.size * (ARRAYS_IN_MEMORY + kept) + BYTES_PER_RECORD * min(plan.until, plan.max_time) / plan.every
 
 
 def available_memory() -> int:
@@ -177,9 +221,15 @@ def make_plan(config: Config, decay: DecayRate | None, until: float, generator: 
     else:
         expected = until
     every = round_number(expected / 200) if config.output.every == "auto" else float(config.output.every)
-    snapshots = config.output.snapshots
-    kept = snapshots if isinstance(snapshots, int) else tuple(float(t) for t in snapshots)
+    kept = snapshot_times(config.output.snapshots, until)
     return Plan(until, max_time, section.tolerance, decay, every, kept, step)
+
+
+def snapshot_times(wanted: int | list[float], until: float) -> int | tuple[float, ...]:
+    """Times of the snapshots; a number only while the end is not known."""
+    if not isinstance(wanted, int):
+        return tuple(float(t) for t in wanted)
+    return wanted if math.isinf(until) else tuple(until * k / wanted for k in range(wanted + 1))
 
 
 def round_number(value: float) -> float:
@@ -206,7 +256,7 @@ def _warnings(
         notes.append(
             f"at time {found.time:.4g} the narrowest standard deviation of the state spans {found.cells:.2g} cells; "
             f"below {autogrid.WARN_BELOW:g} Pi has fewer than eight digits; "
-            f"give {autogrid.cells_needed(found, grid)} cells"
+            f"give {autogrid.cells_advice(found, grid)}"
         )
     if isinstance(config.output.snapshots, list) and math.isfinite(build.until_time(config)):
         late = [t for t in config.output.snapshots if t > build.until_time(config)]
@@ -283,9 +333,15 @@ def evaluate(problem: Problem, trajectory: Trajectory) -> Result:
         status=trajectory.status,
         message=trajectory.message,
         reasons=found,
-        warnings=[*problem.warnings, *trajectory.warnings.values()],
+        warnings=[*problem.warnings, *_new_warnings(problem, trajectory)],
         provenance=provenance.collect(numba.get_num_threads()),
     )
+
+
+def _new_warnings(problem: Problem, trajectory: Trajectory) -> list[str]:
+    """What the run had to warn about; a coarse grid has been named before it."""
+    known = {"resolution"} if problem.resolution.cells < autogrid.WARN_BELOW else set()
+    return [text for kind, text in trajectory.warnings.items() if kind not in known]
 
 
 def _final(state: State, time: float) -> Final:

@@ -55,10 +55,11 @@ class Path:
 
 @dataclass(frozen=True, slots=True)
 class Resolution:
-    """Smallest standard deviation of the path in cells, and when."""
+    """Smallest standard deviation of the path in cells, when, and which axes (names) have too few cells for it."""
 
     cells: float
     time: float
+    axes: tuple[str, ...] = ()
 
 
 def gaussian_path(system: System, state: GaussianState, end: float) -> Path:
@@ -170,12 +171,14 @@ def resolution(path: Path, grid: Grid, minimum: FloatArray | None = None) -> Res
             scaled[:, k, :] = scaled[:, :, k] = 0.0
             scaled[:, k, k] = np.inf
     finite = np.where(np.isinf(scaled), 1e300, scaled)
-    smallest = np.sqrt(np.linalg.eigvalsh(finite)[:, 0].clip(min=0))
+    values, vectors = np.linalg.eigh(finite)
+    smallest = np.sqrt(values[:, 0].clip(min=0))
     worst = int(np.argmin(smallest))
-    cells = float(smallest[worst])
-    if minimum is not None:
-        cells = min(cells, float((minimum / spacings).min()))
-    return Resolution(cells, float(path.times[worst]))
+    cells, direction = float(smallest[worst]), np.abs(vectors[worst, :, 0])
+    if minimum is not None and (minimum / spacings).min() < cells:
+        cells, direction = float((minimum / spacings).min()), (minimum / spacings == (minimum / spacings).min())
+    axes = tuple(axis.name for axis, share in zip(grid.axes, direction, strict=True) if share >= 0.5)
+    return Resolution(cells, float(path.times[worst]), axes)
 
 
 def well_widths(system: System) -> FloatArray | None:
@@ -193,10 +196,14 @@ def well_widths(system: System) -> FloatArray | None:
     return np.array([q_width, math.sqrt(particle.mass * temperature)])
 
 
-def cells_needed(found: Resolution, grid: Grid) -> int:
-    """Cells along each axis that would give 4 for the narrowest deviation, rounded up to a multiple of 16."""
-    needed = max(grid.shape) * CELLS_PER_DEVIATION / max(found.cells, 1e-12)
-    return 16 * math.ceil(needed / 16)
+def cells_advice(found: Resolution, grid: Grid) -> str:
+    """Configuration keys that would give 4 cells to the narrowest deviation: ``grid.q.cells: 240``."""
+    needed = {
+        axis.name: 16 * math.ceil(axis.cells * CELLS_PER_DEVIATION / max(found.cells, 1e-12) / 16)
+        for axis in grid.axes
+        if axis.name in found.axes
+    }
+    return " and ".join(f"grid.{name}.cells: {cells}" for name, cells in needed.items())
 
 
 def refuse_coarse(found: Resolution, grid: Grid) -> None:
@@ -204,8 +211,8 @@ def refuse_coarse(found: Resolution, grid: Grid) -> None:
     if found.cells < REFUSE_BELOW:
         raise GridError(
             f"the grid is too coarse: at time {found.time:.4g} the narrowest standard deviation of the state spans "
-            f"{found.cells:.2g} cells, and at least {REFUSE_BELOW:g} are needed; give {cells_needed(found, grid)} "
-            "cells, a smaller extent, or allow_coarse: true"
+            f"{found.cells:.2g} cells, and at least {REFUSE_BELOW:g} are needed; give "
+            f"{cells_advice(found, grid)}, a smaller extent, or grid.q.allow_coarse: true"
         )
 
 
@@ -220,7 +227,7 @@ def refuse_cut(path: Path, grid: Grid) -> None:
             reach = WIDEST_BOX * path.deviations[:, k]
             low, high = (path.centres[:, k] - reach).min(), (path.centres[:, k] + reach).max()
             raise GridError(
-                f"the box cuts the state: the extent of {axis.name} is [{axis.low:g}, {axis.high:g}], and at time "
+                f"the box cuts the state: grid.{axis.name}.extent is [{axis.low:g}, {axis.high:g}], and at time "
                 f"{path.times[worst]:.4g} a wall is only {max(float(distance[worst]), 0):.2g} standard deviations away "
                 f"from the centre of the state; give `extent: auto` or at least [{low:.3g}, {high:.3g}]"
             )

@@ -74,6 +74,12 @@ class FileFormatError(FpsolverError):
     exit_status = 2
 
 
+class OutputExistsError(FpsolverError):
+    """An output that exists already and was not to be overwritten."""
+
+    exit_status = 2
+
+
 class OutputError(FpsolverError):
     """An output that cannot be written, or must not be overwritten."""
 

@@ -145,7 +145,8 @@ class Result:
     def _grid_words(self) -> str:
         cells = " x ".join(str(n) for n in self.grid.shape)
         resolution = self.diagnostics["resolution"]
-        return f"{cells} cells, order {self.config.scheme.order}, {resolution:.3g} cells for the narrowest deviation"
+        order = self.config.scheme.order
+        return f"{cells} cells, order {order}, {resolution:.3g} cells for the narrowest deviation at the end"
 
 
 def load_result(path: str | Path) -> Result:

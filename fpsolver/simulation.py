@@ -26,7 +26,7 @@ RESOLUTION_WARNING = 3.0  # cells for the narrowest standard deviation
 NEGATIVITY_WARNING = 1e-8
 STATUS_WORDS = {
     "steady": "reached the steady state",
-    "finished": "reached the requested time",
+    "finished": "ended as requested",
     "not_converged": "reached max_time before the steady state",
     "failed": "stopped: W is not finite any more",
     "interrupted": "interrupted",
@@ -139,7 +139,7 @@ def _is_record_time(time: float, every: float) -> bool:
 def _decide(trajectory: Trajectory, plan: Plan, time: float) -> None:
     if math.isfinite(plan.until):
         if time >= plan.until:
-            _finish(trajectory, "finished", f"t = {time:.6g}")
+            _finish(trajectory, "finished", f"at t = {time:.6g}")
         return
     residual = float(np.asarray(trajectory.records[-1]["residual"]))
     rate = decay_rate(trajectory, plan)
@@ -147,7 +147,9 @@ def _decide(trajectory: Trajectory, plan: Plan, time: float) -> None:
         _finish(trajectory, "steady", f"at t = {time:.6g}")
     elif time >= plan.max_time:
         target = f"{plan.tolerance * rate:.3g}" if rate is not None else "unknown"
-        text = f"t = {time:.6g}: int |dW/dt| is {residual:.3g}, and steady means {target}; give a larger time.max_time"
+        text = (
+            f"at t = {time:.6g}: int |dW/dt| is {residual:.3g}, and steady means {target}; give a larger time.max_time"
+        )
         _finish(trajectory, "not_converged", text)
 
 
@@ -180,12 +182,12 @@ def _watch(trajectory: Trajectory, generator: Generator, record: Record, edges: 
             )
     cells = generator.grid.cells_per_deviation(np.asarray(record["covariance"]))
     if cells < RESOLUTION_WARNING:
-        axis = generator.grid.names[int(np.argmin(_cells_by_axis(generator, record)))]
-        needed = 16 * math.ceil(max(generator.grid.shape) * 4 / max(cells, 1e-6) / 16)
+        k = int(np.argmin(_cells_by_axis(generator, record)))
+        name, n = generator.grid.names[k], generator.grid.shape[k]
         trajectory.warn(
             "resolution",
-            f"at time {time:.4g} the narrowest standard deviation of the state (mostly along {axis}) spans {cells:.2g} "
-            f"cells, and 4 give Pi to nine digits; give {needed} cells or a smaller extent",
+            f"at time {time:.4g} the narrowest standard deviation of the state (mostly along {name}) spans {cells:.2g} "
+            f"cells, and 4 give Pi to nine digits; give grid.{name}.cells: {cells_for(n, cells)} or a smaller extent",
         )
     negativity = float(np.asarray(record["negativity"]))
     if generator.system.is_quadratic and negativity > NEGATIVITY_WARNING:
@@ -195,6 +197,11 @@ def _watch(trajectory: Trajectory, generator: Generator, record: Record, edges: 
             "and the system is quadratic, so the grid is too coarse: Pi and the Wigner entropy are "
             "undefined; give more cells",
         )
+
+
+def cells_for(now: int, spanned: float) -> int:
+    """Cells that would give a deviation 4 of them instead of ``spanned``, rounded up to a multiple of 16."""
+    return 16 * math.ceil(now * 4 / max(spanned, 1e-6) / 16)
 
 
 def _cells_by_axis(generator: Generator, record: Record) -> FloatArray:

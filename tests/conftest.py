@@ -10,7 +10,7 @@ def floating_point_faults_raise():
         yield
 
 
-@pytest.fixture()
+@pytest.fixture
 def rng():
     """Reproducible random numbers."""
     return np.random.default_rng(20251122)

@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -90,7 +91,7 @@ def test_run_and_info_in_real_processes(tmp_path):
     (tmp_path / "run.yaml").write_text(CONFIG)
     run = spawned(tmp_path, "run", "run.yaml", "--threads", "1")
     assert run.returncode == 0, run.stderr
-    assert "reached the requested time t = 0.5" in run.stdout
+    assert "ended as requested at t = 0.5" in run.stdout
     assert "Traceback" not in run.stderr
     assert "\r" not in run.stderr  # no progress bar where nobody watches
     assert in_folder(tmp_path) == ["out.h5", "run.yaml"]
@@ -297,9 +298,9 @@ def test_full_disk(cli, monkeypatch):
 
 REFUSED = {
     "unstable step": (["time.dt=1"], 2, ["dt", "must not exceed 0.02", "but is 1", "smaller dt"]),
-    "cut by the box": (["grid.q.extent=[-1, 1]"], 2, ["box cuts the state", "extent of q", "[-1, 1]", "at least ["]),
-    "cut in p": (["grid.p.extent=[-9, 1]"], 2, ["box cuts the state", "extent of p"]),
-    "beside the box": (["grid.q.extent=[20, 30]"], 2, ["box cuts the state", "extent of q"]),
+    "cut by the box": (["grid.q.extent=[-1, 1]"], 2, ["box cuts the state", "grid.q.extent", "[-1, 1]", "at least ["]),
+    "cut in p": (["grid.p.extent=[-9, 1]"], 2, ["box cuts the state", "grid.p.extent"]),
+    "beside the box": (["grid.q.extent=[20, 30]"], 2, ["box cuts the state", "grid.q.extent"]),
     "too few cells": (["grid.q.cells=15"], 2, ["grid.q.cells", "at least 16", "15"]),
     "too coarse": (
         ["initial.covariance=[[0.05, 0], [0, 0.8]]", "grid.q.extent=[-7, 7]"], 2,
@@ -360,13 +361,14 @@ COARSE = sets("initial.covariance=[[0.05, 0], [0, 0.8]]", "grid.q.extent=[-7, 7]
 
 def test_coarse_grids_need_permission(cli):
     refused = cli("run", "run.yaml", *COARSE)
-    cells = int(refused.err.partition("; give ")[2].split()[0])
-    assert cells % 16 == 0
+    finer = re.findall(r"grid\.[qp]\.cells: (\d+)", refused.err)
+    assert finer
+    assert all(int(cells) % 16 == 0 for cells in finer)
     allowed = cli("run", "run.yaml", *COARSE, "--set", "grid.q.allow_coarse=true")
     assert allowed.status == 0
     assert "warning: " in allowed.err
-    finer = sets(f"grid.q.cells={cells}", f"grid.p.cells={cells}")
-    assert "cells" not in cli("check", "run.yaml", *COARSE, *finer).err
+    finer = sets(*(found.replace(": ", "=") for found in re.findall(r"grid\.[qp]\.cells: \d+", refused.err)))
+    assert "narrowest" not in cli("check", "run.yaml", *COARSE, *finer).err
 
 
 def test_between_one_and_a_half_and_three_cells_a_warning(cli):
@@ -632,10 +634,8 @@ def test_help(arguments, cli):
     assert "Usage: fpsolver" in found.out
 
 
-def test_traceback_only_with_debug(cli):
+def test_no_traceback_without_debug(cli):
     assert cli("run", "run.yaml", "--set", "system.mass=-1").status == 2
-    with pytest.raises(fp.ConfigError):
-        status_of(["--debug", "run", "run.yaml", "--set", "system.mass=-1"])
 
 
 def test_debug_shows_the_traceback_of_a_real_process(tmp_path):
@@ -645,20 +645,16 @@ def test_debug_shows_the_traceback_of_a_real_process(tmp_path):
     assert "missing.yaml: cannot be read" in run.stderr
 
 
-# --- known faults ----------------------------------------------------------------------------------------------------
-
-
-def crashes(reason, error):
-    return pytest.mark.xfail(raises=error, reason=reason)
+# --- odd values ----------------------------------------------------------------------------------------------------
 
 
 LONG = "a" * 300
 CRASHES = [
-    pytest.param(["run", "run.yaml", "--set", "time.dt=1e-300"], marks=crashes("number of steps", OverflowError)),
-    pytest.param(["check", "run.yaml", "--set", "system.bath.eta=1e308"], marks=crashes("eta**2", OverflowError)),
-    pytest.param(["run", "run.yaml", "-o", f"{LONG}.h5"], marks=crashes("check_output: stat", OSError)),
-    pytest.param(["info", f"{LONG}.h5"], marks=crashes("hdf5._opened: stat", OSError)),
-    pytest.param(["run", "run.yaml", "--set", 'output.path="a\\0.h5"'], marks=crashes("mkstemp", ValueError)),
+    pytest.param(["run", "run.yaml", "--set", "time.dt=1e-300"]),
+    pytest.param(["check", "run.yaml", "--set", "system.bath.eta=1e308"]),
+    pytest.param(["run", "run.yaml", "-o", f"{LONG}.h5"]),
+    pytest.param(["info", f"{LONG}.h5"]),
+    pytest.param(["run", "run.yaml", "--set", 'output.path="a\\0.h5"']),
 ]
 
 
@@ -670,13 +666,12 @@ def test_odd_values_get_a_sentence(arguments, cli):
     assert in_folder() == ["run.yaml"]
 
 
-@pytest.mark.xfail(reason="--debug is an option of the group only")
-def test_debug_after_the_command(cli):
-    with pytest.raises(fp.ConfigError):
-        status_of(["run", "run.yaml", "--set", "system.mass=-1", "--debug"])
+def test_debug_after_the_command(tmp_path):
+    run = spawned(tmp_path, "run", "missing.yaml", "--debug")
+    assert run.returncode == 2
+    assert "Traceback" in run.stderr
 
 
-@pytest.mark.xfail(reason="series of 5e8 records are not counted in the memory of a run")
 def test_too_many_records(cli):
     found = cli("check", "run.yaml", "--set", "output.every=1e-9")
     assert found.status in (2, 3)

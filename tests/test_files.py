@@ -492,7 +492,7 @@ def test_newer_format_is_refused(copied):
 
 LOST = [
     "series/mass", "final/W", "snapshots", "config", "diagnostics", "series", "grid",
-    pytest.param("grid/q", marks=pytest.mark.xfail(reason="hdf5.read_grid makes a grid of the axes that are left")),
+    "grid/q",
 ]  # fmt: skip
 
 
@@ -503,7 +503,6 @@ def test_missing_parts(part, copied):
     assert "not a readable fpsolver result" in sentence(copied)
 
 
-@pytest.mark.xfail(raises=fp.ConfigError, reason="hdf5._opened lets the ConfigError through, without the path")
 @pytest.mark.parametrize("text", ["title: [", "title: no more\n", "system: {mass: -1}\n"])
 def test_damaged_configuration_names_the_file(text, copied):
     with h5py.File(copied, "r+") as file:

@@ -6,6 +6,7 @@ import importlib
 import os
 import sys
 import time
+import traceback
 from typing import Any
 
 import click
@@ -59,7 +60,7 @@ class LazyCommands(click.Group):
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 def cli(debug: bool) -> None:
     """Fokker-Planck equations of Wigner functions: steady states, currents, entropy production."""
-    del debug
+    del debug  # taken out of the arguments by status_of, wherever it stands
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -69,6 +70,8 @@ def main(arguments: list[str] | None = None) -> None:
 
 def status_of(arguments: list[str]) -> int:
     """Run the command line and return its exit status."""
+    debug = "--debug" in arguments
+    arguments = [argument for argument in arguments if argument != "--debug"]
     try:
         status: Any = cli.main(arguments, prog_name="fpsolver", standalone_mode=False)
         return int(status or 0)
@@ -81,8 +84,8 @@ def status_of(arguments: list[str]) -> int:
         click.echo("fpsolver: interrupted; nothing was written", err=True)
         return 3
     except FpsolverError as error:
-        if "--debug" in arguments:
-            raise
+        if debug:
+            traceback.print_exc()
         click.echo(f"fpsolver: {error}", err=True)
         return error.exit_status
     except MemoryError:

@@ -14,7 +14,7 @@ from fpsolver import api
 from fpsolver.cli.main import STARTED
 from fpsolver.cli.options import config_argument, set_option, table, warn
 from fpsolver.config.reader import load_config
-from fpsolver.errors import OutputError, UsageError
+from fpsolver.errors import OutputExistsError, UsageError
 from fpsolver.io.hdf5 import check_output
 from fpsolver.progress import Bar
 from fpsolver.result import Result
@@ -101,8 +101,6 @@ def refuse_existing(path: Path, force: bool) -> None:
     """Check the output before hours are spent; an existing one shows the command that overwrites it."""
     try:
         check_output(path, force=force)
-    except OutputError as error:
-        if not path.is_file():
-            raise
+    except OutputExistsError as error:
         again = shlex.join(["fpsolver", *sys.argv[1:], "--force"])
-        raise OutputError(f"{error}; to overwrite it: {again}") from None
+        raise OutputExistsError(f"{error}; to overwrite it: {again}") from None

@@ -15,10 +15,11 @@ from ruamel.yaml.error import YAMLError
 from fpsolver.config import schema
 from fpsolver.errors import ConfigError, Fault, UsageError
 
-MAXIMUM_BYTES = 1_000_000
+MAXIMUM_BYTES = 100_000
 MAXIMUM_NODES = 10_000
 MAXIMUM_DEPTH = 20
-Lines = dict[tuple[str | int, ...], int]
+LATER = ("hu_paz_zhang", "fock", "cat", "wavefunction", "density_matrix")
+Lines = dict[tuple[str | int, ...], str]
 
 
 class Config(schema.ConfigData):
@@ -45,6 +46,7 @@ class Config(schema.ConfigData):
         yaml.default_flow_style = None
         yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
         yaml.width = 110
+        yaml.allow_unicode = False  # escapes: some characters of a title would not survive otherwise
         stream = io.StringIO()
         yaml.dump(data, stream)
         return stream.getvalue()
@@ -78,6 +80,8 @@ def load_config(path: str | Path, overrides: tuple[str, ...] | list[str] = ()) -
     data, lines = parse_yaml(read_text(path), str(path))
     for override in overrides:
         apply_override(data, override)
+        steps = override.partition("=")[0].split(".")
+        lines[tuple(int(step) if _is_index(step) else step for step in steps)] = "--set"
     try:
         config = Config(**data)
     except ConfigError as error:
@@ -109,7 +113,9 @@ def read_text(path: Path) -> str:
 
 
 def parse_yaml(text: str, name: str) -> tuple[dict[str, Any], Lines]:
-    """Plain data and the line of every key; ConfigError with line and column if it cannot be parsed."""
+    """Plain data and the place of every key; ConfigError with line and column if it cannot be parsed."""
+    if max(text.count("["), text.count("{")) > MAXIMUM_NODES // 10:  # the parser needs seconds to find this out
+        raise ConfigError(Fault(name, "has thousands of brackets, and a configuration needs a few; it is not read"))
     try:
         tree = YAML(typ="rt", pure=True).load(text)
     except YAMLError as error:
@@ -137,13 +143,17 @@ def _plain(node: Any, place: tuple[str | int, ...], lines: Lines, budget: list[i
                 f"expands to more than {MAXIMUM_NODES} values or {MAXIMUM_DEPTH} levels; use fewer aliases",
             )
         )
+    tag = getattr(getattr(node, "tag", None), "value", None)
+    if tag:
+        where = _place(lines, ".".join(map(str, place)))
+        raise ConfigError(Fault(f"{name}, {where}", f"has the tag {tag}; tags have no meaning in a configuration"))
     if isinstance(node, dict):
         for key in node:
-            lines[(*place, key)] = _line(node, key)
+            lines[(*place, key)] = _line(node, key, lines.get(place, ""))
         return {_key(k): _plain(v, (*place, k), lines, budget, name) for k, v in node.items()}
     if isinstance(node, list):
         for i in range(len(node)):
-            lines[(*place, i)] = _line(node, i)
+            lines[(*place, i)] = _line(node, i, lines.get(place, ""))
         return [_plain(v, (*place, i), lines, budget, name) for i, v in enumerate(node)]
     for kind in (bool, int, float, str):
         if isinstance(node, kind):
@@ -151,10 +161,13 @@ def _plain(node: Any, place: tuple[str | int, ...], lines: Lines, budget: list[i
     return node
 
 
-def _line(node: Any, step: str | int) -> int:
-    """Line of a key or item, as the round-trip parser recorded it."""
-    place = node.lc.item(step) if isinstance(step, int) else node.lc.key(step)
-    return int(place[0]) + 1
+def _line(node: Any, step: str | int, parent: str) -> str:
+    """Line of a key or item, as the round-trip parser recorded it; a merged key has that of its section."""
+    try:
+        place = node.lc.item(step) if isinstance(step, int) else node.lc.key(step)
+        return f"line {int(place[0]) + 1}"
+    except (KeyError, IndexError, TypeError, AttributeError):
+        return parent
 
 
 def _key(key: Any) -> str:
@@ -203,8 +216,12 @@ def _descend(target: Any, step: str, key: str) -> Any:
     return child
 
 
+def _is_index(step: str) -> bool:
+    return step.isascii() and step.isdigit()
+
+
 def _index(target: list[Any], step: str, key: str) -> int:
-    if not step.isdigit() or int(step) >= len(target):
+    if not _is_index(step) or int(step) >= len(target):
         raise UsageError(f"--set {key}: `{step}` must be an index from 0 to {len(target) - 1}")
     return int(step)
 
@@ -224,11 +241,11 @@ def _from_python(value: Any) -> Any:
 
 def _place(lines: Lines, key: str) -> str:
     """``line 7, system.mass``: the line of the key, or of the nearest section above it."""
-    steps: tuple[str | int, ...] = tuple(int(s) if s.isdigit() else s for s in key.split(".")) if key else ()
+    steps: tuple[str | int, ...] = tuple(int(s) if _is_index(s) else s for s in key.split(".")) if key else ()
     while steps and steps not in lines:
         steps = steps[:-1]
-    line = f"line {lines[steps]}, " if steps else ""
-    return f"{line}{key}" if key else line.rstrip(", ")
+    place = lines[steps] if steps else ""
+    return ", ".join(part for part in (place, key) if part)
 
 
 def faults_of(error: ValidationError, data: dict[str, Any]) -> list[Fault]:
@@ -252,8 +269,12 @@ def _fault(item: dict[str, Any], data: dict[str, Any]) -> Fault:
     if kind == "union_tag_invalid":
         name = limits["discriminator"].strip("'")
         return Fault(f"{key}.{name}", _bad_tag(limits["tag"], limits["expected_tags"]))
+    if kind == "too_short" and isinstance(item["input"], str):
+        return Fault(key, "must not be empty")
     rule = _RULES.get(kind, item["msg"][0].lower() + item["msg"][1:])
     bound = next((limits[name] for name in ("gt", "ge", "lt", "le", "min_length", "max_length") if name in limits), "")
+    if isinstance(bound, float):
+        bound = f"{bound:g}"
     return Fault(key, f"{rule.format(bound=bound)}, but is {given}")
 
 
@@ -273,7 +294,6 @@ _RULES = {
     "less_than_equal": "must be at most {bound}",
     "too_short": "must have at least {bound} entries",
     "too_long": "must have at most {bound} entries",
-    "string_too_short": "must not be empty",
 }
 
 
@@ -341,6 +361,8 @@ def _unknown(key: str, model: type[BaseModel] | None) -> str:
 
 def _bad_tag(tag: Any, expected: str) -> str:
     known = [word.strip("' ") for word in expected.split(",")]
+    if tag in LATER:
+        return f"`{tag}` is not available in this version of fpsolver; choose one of {_listed(known)}"
     near = difflib.get_close_matches(str(tag), known, n=1)
     hint = f"; did you mean `{near[0]}`?" if near else ""
     return f"must be one of {_listed(known)}, but is {schema.shown(tag)}{hint}"

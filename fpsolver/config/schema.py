@@ -5,6 +5,7 @@ Values that later versions will understand are refused with a sentence, never ig
 
 from __future__ import annotations
 
+import difflib
 import math
 from itertools import pairwise
 from typing import Annotated, Any, Literal
@@ -48,6 +49,8 @@ def _number_or(word: str, *, above: float | None = None, whole: int | None = Non
     def check(value: Any) -> Any:
         if value == word:
             return value
+        if isinstance(value, str) and difflib.get_close_matches(value, [word]):
+            raise _fault(f"must be `{word}` or {kind}, but is {shown(value)}; did you mean `{word}`?")
         good = is_number(value) and (above is None or value > above)
         if whole is not None:
             good = good and isinstance(value, int) and value >= whole
@@ -75,11 +78,20 @@ def _one_of(known: tuple[str, ...], later: tuple[str, ...] = ()) -> Any:
 
 def _not_yet(name: str) -> Any:
     def check(value: Any) -> Any:
+        if value is None:
+            return None
         raise _fault(f"`{name}` is not available in this version of fpsolver; leave it out")
 
     return Annotated[Any, BeforeValidator(check), WithJsonSchema({"not": {}})]
 
 
+def _printable(value: str) -> str:
+    if not value.isprintable():
+        raise _fault(f"must be one line of printable text, but is {value!a}")
+    return value
+
+
+Text = Annotated[str, AfterValidator(_printable)]
 Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
 Row = Annotated[list[float], Field(min_length=2)]
@@ -165,8 +177,8 @@ class ThermalBath(Section):
     @model_validator(mode="after")
     def _one_temperature(self) -> ThermalBath:
         if (self.beta is None) == (self.temperature is None):
-            given = "neither" if self.beta is None else "both"
-            raise _fault(f"needs either `beta` or `temperature`, but {given} of them is given")
+            given = "neither is" if self.beta is None else "both are"
+            raise _fault(f"needs either `beta` or `temperature`, but {given} given")
         return self
 
     @property
@@ -220,6 +232,8 @@ class QuantumOpticalBath(ThermalBath):
 
 
 def _complex(value: Any) -> Any:
+    if isinstance(value, complex) and math.isfinite(abs(value)):
+        return value
     if is_number(value):
         return complex(value)
     if isinstance(value, list | tuple) and len(value) == 2 and all(map(is_number, value)):
@@ -294,8 +308,8 @@ class System(Section):
     @model_validator(mode="after")
     def _one_dissipator(self) -> System:
         if (self.bath is None) == (self.matrices is None):
-            given = "neither" if self.bath is None else "both"
-            raise _fault(f"needs either `bath` or `matrices`, but {given} of them is given")
+            given = "neither is" if self.bath is None else "both are"
+            raise _fault(f"needs either `bath` or `matrices`, but {given} given")
         return self
 
 
@@ -346,7 +360,7 @@ class FileInitial(Section):
     """Final W of a result on the same grid."""
 
     kind: Literal["file"]
-    path: str
+    path: Text
 
 
 Initial = Annotated[
@@ -440,7 +454,7 @@ def _compression(value: str) -> str:
 class Output(Section):
     """What is written, and where."""
 
-    path: str | None = Field(None, description="HDF5 file; default: the stem of the configuration, .h5", min_length=1)
+    path: Text | None = Field(None, description="HDF5 file; default: the stem of the configuration, .h5", min_length=1)
     every: _number_or("auto", above=0) = "auto"  # type: ignore[valid-type]
     snapshots: Annotated[
         Any,
@@ -467,7 +481,7 @@ class Checks(Section):
 class ConfigData(Section):
     """A whole configuration."""
 
-    title: str = ""
+    title: Text = ""
     units: Units = Units()
     system: System
     initial: Initial

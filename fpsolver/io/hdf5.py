@@ -17,7 +17,7 @@ import numpy as np
 
 import fpsolver
 from fpsolver.config.reader import Config, parse_yaml
-from fpsolver.errors import FileFormatError, FpsolverError, OutputError
+from fpsolver.errors import ConfigError, FileFormatError, FpsolverError, OutputError, OutputExistsError
 from fpsolver.grid import Axis, Grid
 from fpsolver.io.provenance import now
 from fpsolver.physics.potentials import FloatArray
@@ -48,6 +48,7 @@ _EXACT = {
 def write(result: Result, path: Path, *, force: bool = False) -> Path:
     """Write a result; OutputError if the file exists and not ``force``, or cannot be written."""
     check_output(path, force=force)
+    path = Path(os.path.realpath(path))  # a link keeps pointing to its file
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
@@ -68,14 +69,25 @@ def write(result: Result, path: Path, *, force: bool = False) -> Path:
 
 def check_output(path: Path, *, force: bool) -> None:
     """OutputError if ``path`` must not, or cannot, be written; writes nothing."""
+    try:
+        _check_output(path, force=force)
+    except OSError as error:
+        raise OutputError(f"the output {path} cannot be written: {(error.strerror or str(error)).lower()}") from None
+
+
+def _check_output(path: Path, *, force: bool) -> None:
     if path.is_dir():
         raise OutputError(f"the output {path} is a directory; give the name of a file")
+    if path.exists() and not path.is_file():
+        raise OutputError(f"the output {path} is not an ordinary file and will not be replaced")
     if path.exists() and not force:
-        raise OutputError(f"the output {path} exists already")
+        raise OutputExistsError(f"the output {path} exists already")
     parent = path.parent
     while not parent.exists():
         parent = parent.parent
-    if not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK):
+    if not parent.is_dir():
+        raise OutputError(f"the output {path} cannot be written: {parent} is a file, not a folder")
+    if not os.access(parent, os.W_OK | os.X_OK):
         raise OutputError(f"the output {path} cannot be written: no permission in {parent}")
 
 
@@ -237,17 +249,25 @@ def read_state(path: str | Path) -> tuple[Grid, FloatArray]:
 
 def _opened(path: str | Path, reader: Callable[[h5py.File], Any]) -> Any:
     path = Path(path)
-    if not path.is_file():
-        raise FileFormatError(f"{path} is a directory" if path.is_dir() else f"{path} does not exist")
     try:
+        if not path.is_file():
+            raise FileFormatError(f"{path} is a directory" if path.is_dir() else f"{path} does not exist")
         with h5py.File(path, "r") as file:
             _check_format(path, file)
             return reader(file)
+    except ConfigError as error:
+        raise FileFormatError(
+            f"{path} is not a readable fpsolver result: its configuration is damaged ({_in_one_line(error)})"
+        ) from None
     except FpsolverError:
         raise
     except (OSError, KeyError, ValueError, TypeError, AttributeError, IndexError) as error:
         text = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise FileFormatError(f"{path} is not a readable fpsolver result: {text}") from None
+
+
+def _in_one_line(error: ConfigError) -> str:
+    return "; ".join(f"{fault.key}: {fault.text}" for fault in error.faults)
 
 
 def _check_format(path: Path, file: h5py.File) -> None:
@@ -264,9 +284,11 @@ def _read_all(file: h5py.File) -> dict[str, Any]:
     data, _ = parse_yaml(file["config"].asstr()[()], "the configuration in the result")
     series, final, snapshots = file["series"], file["final"], file["snapshots"]
     exact = file.get("exact")
+    grid = read_grid(file["grid"])
+    _check_shapes(grid, final, snapshots)
     return {
         "config": Config(**data),
-        "grid": read_grid(file["grid"]),
+        "grid": grid,
         "series": {"time": series["time"][()], **{q.name: series[q.name][()] for q in SERIES}},
         "final": {"time": float(final.attrs["time"]), **{name: final[name][()] for name in _FINAL}},
         "snapshots": {"time": snapshots["time"][()], "W": snapshots["W"][()]},
@@ -281,6 +303,17 @@ def _read_all(file: h5py.File) -> dict[str, Any]:
     }
 
 
+def _check_shapes(grid: Grid, final: h5py.Group, snapshots: h5py.Group) -> None:
+    """ValueError if an array does not belong to the grid."""
+    for name in _FINAL:
+        shape = (len(grid.axes), *grid.shape) if name.startswith("J") else grid.shape
+        if final[name].shape != shape:
+            raise ValueError(f"final/{name} has the shape {final[name].shape} instead of {shape}")
+    shape = (len(snapshots["time"]), *grid.shape)
+    if snapshots["W"].shape != shape:
+        raise ValueError(f"snapshots/W has the shape {snapshots['W'].shape} instead of {shape}")
+
+
 def _attributes(group: h5py.Group) -> dict[str, Any]:
     return {name: value.item() if isinstance(value, np.generic) else value for name, value in group.attrs.items()}
 
@@ -288,6 +321,8 @@ def _attributes(group: h5py.Group) -> dict[str, Any]:
 def read_grid(group: h5py.Group) -> Grid:
     """Grid of a result."""
     names = [name for name in group if not name.endswith("_faces")]
+    if sorted(names) != ["p", "q"]:
+        raise ValueError(f"the grid must have the axes q and p, but has {names}")
     axes = []
     for name in sorted(names, key=lambda name: (name[0] == "p", name)):
         attrs = group[name].attrs

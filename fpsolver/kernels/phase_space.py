@@ -248,4 +248,3 @@ def _runge_kutta_4(W, work, along_q, along_p, walls, constants, first, second_q,
 pad, pad_parallel = serial_and_parallel(_pad)
 rate, rate_parallel = serial_and_parallel(_rate)
 runge_kutta_4, runge_kutta_4_parallel = serial_and_parallel(_runge_kutta_4)
-

@@ -132,7 +132,7 @@ def choose_step(generator: Generator, dt: float | None, fastest: float = 0.0, sl
         return StepSize(SAFETY * limit, fastest, slowest)
     if dt > limit:
         raise StabilityError(
-            f"the time step dt must not exceed {limit:.6g}, the stability limit of rk4 on this grid, but is {dt:g}; "
+            f"time.dt must not exceed {limit:.6g}, the stability limit of rk4 on this grid, but is {dt:g}; "
             "give a smaller dt, or `auto`"
         )
     return StepSize(dt)
