@@ -71,9 +71,10 @@ def right_hand_side(cells: int, order: int, d_qp: float, threads: int) -> dict[s
     grid = Grid((Axis("q", -10.4, 10.4, cells), Axis("p", -10.4, 10.4, cells)))
     generator = Generator(system_with(d_qp), grid, Scheme(order=order))
     W = generator.pad(np.random.default_rng(1).normal(size=grid.shape), generator.empty_padded())
-    out, coefficients = np.empty((cells + 1, cells)), generator.coefficients()
-    kernel = phase_space.rate_parallel if threads > 1 else phase_space.rate
-    rate = median_seconds(lambda: kernel(W, *coefficients, out))
+    work, coefficients = np.stack([W, W]), generator.coefficients()
+    one = np.ones(1)
+    kernel = phase_space.advance_parallel if threads > 1 else phase_space.advance
+    rate = median_seconds(lambda: kernel(W, work, *coefficients, one, 0.0, 0))
     generator.is_parallel = threads > 1
     stepper = RungeKutta4(generator)
     step = median_seconds(lambda: stepper.advance(W, 0.0, 1e-6, 1))

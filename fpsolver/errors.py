@@ -74,13 +74,11 @@ class FileFormatError(FpsolverError):
     exit_status = 2
 
 
-class OutputExistsError(FpsolverError):
-    """An output that exists already and was not to be overwritten."""
-
-    exit_status = 2
-
-
 class OutputError(FpsolverError):
     """An output that cannot be written, or must not be overwritten."""
 
     exit_status = 2
+
+
+class OutputExistsError(OutputError):
+    """An output that exists already and was not to be overwritten."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -62,10 +62,15 @@ class Generator:
         if W.shape != self.grid.shape:
             raise GridError(f"W must have the shape {self.grid.shape} of the grid, but has {W.shape}")
         out = np.empty(self.grid.shape) if out is None else out
-        kernel = phase_space.rate_parallel if self.is_parallel else phase_space.rate
-        kernel(self.pad(W, self._padded), *self.coefficients(time), self._rate)
-        out[...] = self._rate[: len(out)]
+        W = self.pad(W, self._padded)
+        self.kernel(W, self._work, *self.coefficients(time), np.ones(1), 0.0, 0)
+        out[...] = self._work[1, :, PAD:-PAD]
         return out
+
+    @property
+    def kernel(self) -> Any:
+        """Serial or parallel kernel: chosen by the size of the grid and never by threads, for the same bits."""
+        return phase_space.advance_parallel if self.is_parallel else phase_space.advance
 
     def to_sparse(self) -> csr_array:
         """The same operator as a sparse matrix on W.ravel(), assembled from one-dimensional matrices."""
@@ -88,9 +93,8 @@ class Generator:
         return self.empty_padded()
 
     @cached_property
-    def _rate(self) -> FloatArray:
-        n_q, n_p = self.grid.shape
-        return np.empty((n_q + 1, n_p))
+    def _work(self) -> FloatArray:
+        return np.stack([self.empty_padded(), self.empty_padded()])
 
     def coefficients(self, time: float = 0.0) -> Coefficients:
         """Numbers for the kernels at ``time``; the systems of this version do not depend on it."""

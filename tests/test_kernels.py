@@ -123,4 +123,4 @@ def test_apply_allocates_nothing_new_and_respects_out(rng):
     W, out = rng.normal(size=generator.grid.shape), np.empty(generator.grid.shape)
     assert generator.apply(W, out=out) is out
     np.testing.assert_array_equal(out, generator.apply(W))
-    assert len(phase_space.rate.signatures) <= len(ORDERS)  # one compilation for each order, none for strides
+    assert len(phase_space.advance.signatures) <= len(ORDERS)  # one compilation for each order, none for strides

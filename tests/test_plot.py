@@ -19,6 +19,8 @@ from fpsolver import plot
 from fpsolver.errors import OutputError, UsageError
 from fpsolver.plot import lines, phase_space, style
 
+pytestmark = pytest.mark.slow  # constrained layout takes seconds for each figure
+
 SYSTEM = {
     "mass": 1.0,
     "potential": {"kind": "harmonic", "omega": 1.0},

@@ -10,7 +10,6 @@ from typing import Any
 import click
 import numpy as np
 
-from fpsolver import api
 from fpsolver.cli.options import config_argument, set_option, table, warn
 from fpsolver.config.reader import load_config
 from fpsolver.errors import NoSteadyStateError
@@ -18,6 +17,7 @@ from fpsolver.kernels import phase_space
 from fpsolver.physics import exact
 from fpsolver.physics.potentials import FloatArray
 from fpsolver.physics.system import System
+from fpsolver.problem import Problem, prepare
 from fpsolver.stepping.explicit import RungeKutta4, stable_step
 from fpsolver.thermo.detailed_balance import gaussian_detailed_balance, parity_residual
 
@@ -27,7 +27,7 @@ from fpsolver.thermo.detailed_balance import gaussian_detailed_balance, parity_r
 @set_option
 def command(config: Path, overrides: tuple[str, ...]) -> int:
     """Validate CONFIG and print what it will do; run nothing."""
-    problem = api.prepare(load_config(config, overrides))
+    problem = prepare(load_config(config, overrides))
     warn(problem.warnings)
     system = problem.system
     click.echo(problem.config.title or str(config))
@@ -63,7 +63,7 @@ def positivity(system: System) -> str:
     )
 
 
-def steady_rows(problem: api.Problem) -> list[tuple[str, Any]]:
+def steady_rows(problem: Problem) -> list[tuple[str, Any]]:
     """Exact steady state, its rates and detailed balance, where there is one."""
     system = problem.system
     periodic = problem.grid.axes[0].periodic
@@ -90,7 +90,7 @@ def steady_rows(problem: api.Problem) -> list[tuple[str, Any]]:
     ]
 
 
-def grid_rows(problem: api.Problem) -> list[tuple[str, Any]]:
+def grid_rows(problem: Problem) -> list[tuple[str, Any]]:
     """Grid and its resolution."""
     rows = []
     for axis in problem.grid.axes:
@@ -107,7 +107,7 @@ def grid_rows(problem: api.Problem) -> list[tuple[str, Any]]:
     return rows
 
 
-def cost_rows(problem: api.Problem) -> list[tuple[str, Any]]:
+def cost_rows(problem: Problem) -> list[tuple[str, Any]]:
     """Step, steps, memory and run time."""
     plan = problem.plan
     limit = stable_step(problem.generator)
@@ -126,7 +126,7 @@ def cost_rows(problem: api.Problem) -> list[tuple[str, Any]]:
     ]
 
 
-def seconds_per_step(problem: api.Problem) -> float:
+def seconds_per_step(problem: Problem) -> float:
     """Time of one step, measured: a few steps of a zero state."""
     generator = problem.generator
     stepper = RungeKutta4(generator)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from fpsolver.autogrid import AxisRequest
-from fpsolver.config import schema
+from fpsolver.config import schema, schema_system
 from fpsolver.errors import ConfigError, Fault
 from fpsolver.physics import baths, potentials, states
 from fpsolver.physics.baths import Bath
@@ -39,55 +39,55 @@ def build_system(config: schema.ConfigData) -> System:
 def build_potential(section: Any, mass: float) -> Potential:
     """Potential of a configuration section."""
     match section:
-        case schema.HarmonicPotential():
+        case schema_system.HarmonicPotential():
             return potentials.harmonic(mass=mass, omega=section.omega)
-        case schema.QuarticPotential():
+        case schema_system.QuarticPotential():
             return potentials.quartic(mass=mass, omega=section.omega, quartic=section.quartic)
-        case schema.DoubleWellPotential():
+        case schema_system.DoubleWellPotential():
             return potentials.double_well(quadratic=section.quadratic, quartic=section.quartic)
-        case schema.PolynomialPotential():
+        case schema_system.PolynomialPotential():
             return potentials.Polynomial(tuple(section.coefficients))
-        case schema.CosinePotential():
+        case schema_system.CosinePotential():
             return potentials.Cosine(section.amplitude, section.wavenumber, section.tilt)
         case _:
             return potentials.free()
 
 
-def build_bath(section: schema.System, hbar: float) -> Bath:
+def build_bath(section: schema_system.System, hbar: float) -> Bath:
     """Bath of a configuration; words such as ``detailed_balance`` become numbers."""
     bath, mass = section.bath, section.mass
     match bath:
-        case schema.CustomBath():
+        case schema_system.CustomBath():
             values = bath.model_dump(exclude={"model"})
             return Bath(**values)
-        case schema.LindbladBath():
+        case schema_system.LindbladBath():
             if hbar == 0:
                 raise ConfigError(Fault("system.bath.model", "`lindblad` needs hbar > 0, but units.hbar is 0"))
             return baths.lindblad([(u, v) for u, v in bath.operators], hbar=hbar)
-        case schema.QuantumOpticalBath():
+        case schema_system.QuantumOpticalBath():
             omega = bath.omega or _harmonic_omega(section, "system.bath.omega", "`omega` has to be given")
             return baths.quantum_optical(mass=mass, hbar=hbar, eta=bath.eta, beta=bath.inverse_temperature, omega=omega)
-        case schema.CaldeiraLeggettBath():
+        case schema_system.CaldeiraLeggettBath():
             return baths.caldeira_leggett(mass=mass, eta=bath.eta, beta=bath.inverse_temperature)
-        case schema.ThermalBath():
+        case schema_system.ThermalBath():
             return _brownian(section, bath, hbar)
         case _:
             return baths.none()
 
 
-def _brownian(section: schema.System, bath: Any, hbar: float) -> Bath:
+def _brownian(section: schema_system.System, bath: Any, hbar: float) -> Bath:
     common = {"mass": section.mass, "hbar": hbar, "eta": bath.eta, "beta": bath.inverse_temperature}
     extra: dict[str, Any] = {"d_qq": bath.d_qq}
-    if isinstance(bath, schema.TranslationCovariantBath):
+    if isinstance(bath, schema_system.TranslationCovariantBath):
         extra["d_qp"] = bath.d_qp
-    if isinstance(bath, schema.SymmetryBrokenBath):
+    if isinstance(bath, schema_system.SymmetryBrokenBath):
         extra["alpha"] = _alpha(section, bath, hbar)
-    if isinstance(bath, schema.PositionFrictionBath):
+    if isinstance(bath, schema_system.PositionFrictionBath):
         extra["xi"] = _xi(section, bath, hbar)
     return baths.brownian(model=bath.model, **common, **extra)
 
 
-def _alpha(section: schema.System, bath: schema.SymmetryBrokenBath, hbar: float) -> float:
+def _alpha(section: schema_system.System, bath: schema_system.SymmetryBrokenBath, hbar: float) -> float:
     if bath.alpha != "detailed_balance":
         return float(bath.alpha)
     omega = _harmonic_omega(section, "system.bath.alpha", "`detailed_balance` needs one particle in a harmonic well")
@@ -98,7 +98,7 @@ def _alpha(section: schema.System, bath: schema.SymmetryBrokenBath, hbar: float)
     return baths.alpha_detailed_balance(mass=section.mass, omega=omega, eta=bath.eta, d_qq=d_qq, d_pp=d_pp)
 
 
-def _xi(section: schema.System, bath: schema.PositionFrictionBath, hbar: float) -> float:
+def _xi(section: schema_system.System, bath: schema_system.PositionFrictionBath, hbar: float) -> float:
     if bath.xi != "detailed_balance":
         return float(bath.xi)
     omega = _harmonic_omega(section, "system.bath.xi", "`detailed_balance` needs one particle in a harmonic well")
@@ -116,13 +116,13 @@ def _xi(section: schema.System, bath: schema.PositionFrictionBath, hbar: float) 
     return xi
 
 
-def _harmonic_omega(section: schema.System, key: str, need: str) -> float:
-    if not isinstance(section.potential, schema.HarmonicPotential):
+def _harmonic_omega(section: schema_system.System, key: str, need: str) -> float:
+    if not isinstance(section.potential, schema_system.HarmonicPotential):
         raise ConfigError(Fault(key, f"{need}, but the potential is `{section.potential.kind}`"))
     return section.potential.omega
 
 
-def _matrices(section: schema.Matrices | None) -> tuple[FloatArray | None, FloatArray | None]:
+def _matrices(section: schema_system.Matrices | None) -> tuple[FloatArray | None, FloatArray | None]:
     if section is None:
         return None, None
     drift = _square(section.drift, "system.matrices.drift")

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import difflib
 import io
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
-from pydantic import BaseModel, PrivateAttr, ValidationError
+from pydantic import PrivateAttr, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from fpsolver.config import schema
+from fpsolver.config.faults import faults_of
+from fpsolver.config.types import shown
 from fpsolver.errors import ConfigError, Fault, UsageError
 
 MAXIMUM_BYTES = 100_000
 MAXIMUM_NODES = 10_000
 MAXIMUM_DEPTH = 20
-LATER = ("hu_paz_zhang", "fock", "cat", "wavefunction", "density_matrix")
 Lines = dict[tuple[str | int, ...], str]
 
 
@@ -127,9 +127,7 @@ def parse_yaml(text: str, name: str) -> tuple[dict[str, Any], Lines]:
     budget = [MAXIMUM_NODES]
     data = _plain(tree, (), lines, budget, name)
     if not isinstance(data, dict):
-        raise ConfigError(
-            Fault(name, f"must hold sections such as `system:` and `initial:`, but holds {schema.shown(data)}")
-        )
+        raise ConfigError(Fault(name, f"must hold sections such as `system:` and `initial:`, but holds {shown(data)}"))
     return data, lines
 
 
@@ -212,7 +210,7 @@ def apply_override(data: dict[str, Any], override: str) -> None:
 def _descend(target: Any, step: str, key: str) -> Any:
     child = target[_index(target, step, key)] if isinstance(target, list) else target.setdefault(step, {})
     if not isinstance(child, dict | list):
-        raise UsageError(f"--set {key}: `{step}` is {schema.shown(child)}, which has no keys")
+        raise UsageError(f"--set {key}: `{step}` is {shown(child)}, which has no keys")
     return child
 
 
@@ -246,127 +244,3 @@ def _place(lines: Lines, key: str) -> str:
         steps = steps[:-1]
     place = lines[steps] if steps else ""
     return ", ".join(part for part in (place, key) if part)
-
-
-def faults_of(error: ValidationError, data: dict[str, Any]) -> list[Fault]:
-    """Pydantic's findings as sentences, with the dotted keys of the file."""
-    return [_fault(dict(item), data) for item in error.errors(include_url=False)]
-
-
-def _fault(item: dict[str, Any], data: dict[str, Any]) -> Fault:
-    steps, model = _resolve(item["loc"], data)
-    key = ".".join(str(step) for step in steps)
-    kind, given, limits = item["type"], schema.shown(item["input"]), item.get("ctx", {})
-    if kind == "fpsolver":
-        return Fault(key, limits["text"])
-    if kind == "missing":
-        return Fault(key, "required, but missing")
-    if kind == "extra_forbidden":
-        return Fault(key, _unknown(str(steps[-1]), model))
-    if kind == "union_tag_not_found":
-        name = limits["discriminator"].strip("'")
-        return Fault(f"{key}.{name}", f"required, but missing; choose one of {_listed(_tags(model, item))}")
-    if kind == "union_tag_invalid":
-        name = limits["discriminator"].strip("'")
-        return Fault(f"{key}.{name}", _bad_tag(limits["tag"], limits["expected_tags"]))
-    if kind == "too_short" and isinstance(item["input"], str):
-        return Fault(key, "must not be empty")
-    rule = _RULES.get(kind, item["msg"][0].lower() + item["msg"][1:])
-    bound = next((limits[name] for name in ("gt", "ge", "lt", "le", "min_length", "max_length") if name in limits), "")
-    if isinstance(bound, float):
-        bound = f"{bound:g}"
-    return Fault(key, f"{rule.format(bound=bound)}, but is {given}")
-
-
-_RULES = {
-    "float_type": "must be a number",
-    "int_type": "must be an integer",
-    "bool_type": "must be true or false",
-    "string_type": "must be a text",
-    "list_type": "must be a list",
-    "model_type": "must be a section with keys",
-    "model_attributes_type": "must be a section with keys",
-    "dict_type": "must be a section with keys",
-    "finite_number": "must be a finite number",
-    "greater_than": "must be greater than {bound}",
-    "greater_than_equal": "must be at least {bound}",
-    "less_than": "must be less than {bound}",
-    "less_than_equal": "must be at most {bound}",
-    "too_short": "must have at least {bound} entries",
-    "too_long": "must have at most {bound} entries",
-}
-
-
-def _resolve(loc: tuple[str | int, ...], data: Any) -> tuple[list[str | int], type[BaseModel] | None]:
-    """Keys of the file for a pydantic location (which has the tags of unions between), and the section's model."""
-    steps: list[str | int] = []
-    model: type[BaseModel] | None = schema.ConfigData
-    node = data
-    for position, step in enumerate(loc):
-        tagged = isinstance(node, dict) and step not in node and step in (node.get("kind"), node.get("model"))
-        if tagged and position < len(loc):
-            model = next((m for m in _members(model) if step in _tag_values(m)), model)
-            continue
-        steps.append(step)
-        annotation = model.model_fields[str(step)].annotation if model and str(step) in model.model_fields else None
-        last = position == len(loc) - 1
-        if not last or _models_in(annotation):
-            model = _union(annotation) if annotation is not None else model
-        if isinstance(node, dict):
-            node = node.get(step)
-        elif isinstance(node, list) and isinstance(step, int) and step < len(node):
-            node = node[step]
-    return steps, model
-
-
-class _Union(BaseModel):
-    """Marker that carries the members of a union while a location is resolved."""
-
-
-def _models_in(annotation: Any) -> list[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return [annotation]
-    return [model for part in get_args(annotation) for model in _models_in(part)]
-
-
-def _union(annotation: Any) -> type[BaseModel] | None:
-    models = _models_in(annotation)
-    if len(models) == 1:
-        return models[0]
-    return type("Choice", (_Union,), {"__members__": tuple(models)}) if models else None
-
-
-def _members(model: type[BaseModel] | None) -> tuple[type[BaseModel], ...]:
-    return tuple(getattr(model, "__members__", ()))
-
-
-def _tag_values(model: type[BaseModel]) -> tuple[str, ...]:
-    for name in ("kind", "model"):
-        if name in model.model_fields:
-            return get_args(model.model_fields[name].annotation)
-    return ()
-
-
-def _tags(model: type[BaseModel] | None, item: dict[str, Any]) -> list[str]:
-    del item
-    return [tag for member in _members(model) for tag in _tag_values(member)]
-
-
-def _unknown(key: str, model: type[BaseModel] | None) -> str:
-    known = sorted(model.model_fields) if model else []
-    near = difflib.get_close_matches(key, known, n=1)
-    hint = f"; did you mean `{near[0]}`?" if near else ""
-    return f"unknown key{hint} (allowed: {', '.join(known)})"
-
-
-def _bad_tag(tag: Any, expected: str) -> str:
-    known = [word.strip("' ") for word in expected.split(",")]
-    if tag in LATER:
-        return f"`{tag}` is not available in this version of fpsolver; choose one of {_listed(known)}"
-    near = difflib.get_close_matches(str(tag), known, n=1)
-    hint = f"; did you mean `{near[0]}`?" if near else ""
-    return f"must be one of {_listed(known)}, but is {schema.shown(tag)}{hint}"
-
-
-def _listed(words: list[str]) -> str:
-    return ", ".join(f"`{word}`" for word in words)

@@ -186,14 +186,11 @@ def _finish_row(W, i, along_q, along_p, walls, constants, first, second_p, slope
 
 
 @inlined
-def _rate_rows(W, i, along_q, along_p, walls, constants, first, second_q, second_p, slope, rate, a, b):
-    """dW/dt of rows i and i + 1 into rows a and b of ``rate``."""
-    n = W.shape[0]
-    friction_b = along_q[0, _wrap(i + 1, n)]
-    _sweep_q(W, i, along_q[0, i], friction_b, along_p, first, second_q, rate, a, b)
-    _finish_row(W, i, along_q, along_p, walls, constants, first, second_p, slope, rate, a)
-    if i + 1 < n:
-        _finish_row(W, i + 1, along_q, along_p, walls, constants, first, second_p, slope, rate, b)
+def _update_row(W, keep, part, rate, a, target, i):
+    """Row i of ``target`` = keep * W + part * rate, with its halo."""
+    for j in range(rate.shape[1]):
+        target[i, j + PAD] = keep * W[i, j + PAD] + part * rate[a, j]
+    _make_periodic(target, i)
 
 
 def _pad(W, padded):
@@ -204,47 +201,30 @@ def _pad(W, padded):
         _make_periodic(padded, i)
 
 
-def _rate(W, along_q, along_p, walls, constants, first, second_q, second_p, out):
-    """Rows of dW/dt for a padded W; ``out`` has one row more than W, because rows come in pairs."""
-    n = W.shape[0]
-    for block in numba.prange((n + ROWS - 1) // ROWS):
-        slope = np.empty((1, W.shape[1]))
-        for i in range(block * ROWS, min(block * ROWS + ROWS, n), 2):
-            _rate_rows(W, i, along_q, along_p, walls, constants, first, second_q, second_p, slope, out, i, i + 1)
+def _advance(W, work, along_q, along_p, walls, constants, first, second_q, second_p, parts, keep, steps):
+    """Steps of nested stages: each stage makes keep * W + part * L(result of the stage before), starting from W.
 
-
-@inlined
-def _update_row(W, dt, rate, a, target, i):
-    """Row i of ``target`` = W + dt * rate, with its halo."""
-    for j in range(rate.shape[1]):
-        target[i, j + PAD] = W[i, j + PAD] + dt * rate[a, j]
-    _make_periodic(target, i)
-
-
-def _runge_kutta_4(W, work, along_q, along_p, walls, constants, first, second_q, second_p, dt, steps):
-    """Steps of the padded W in place; ``work`` holds two more padded arrays.
-
-    W + dt L (W + dt/2 L (W + dt/3 L (W + dt/4 L W))): for coefficients that do not change during the step this is
-    the classical fourth-order method, with half of its memory traffic.
+    ``work`` holds two more padded arrays. With keep = 1 the last stage of a step overwrites W; with steps = 0 and
+    one part, keep = 0, the result is part * L W in work[1]. One kernel for both, because it takes five seconds
+    to compile.
     """
     n = W.shape[0]
-    for _ in range(steps):
-        for stage in range(4):
+    stages = parts.shape[0]
+    for _ in range(max(steps, 1)):
+        for stage in range(stages):
             source = W if stage == 0 else work[stage % 2]
-            target = W if stage == 3 else work[(stage + 1) % 2]
-            part = dt / (4 - stage)
+            target = W if stage == stages - 1 and steps > 0 else work[(stage + 1) % 2]
+            part = parts[stage]
             for block in numba.prange((n + ROWS - 1) // ROWS):
                 slope = np.empty((1, W.shape[1]))
                 rate = np.empty((2, W.shape[1] - 2 * PAD))
                 for i in range(block * ROWS, min(block * ROWS + ROWS, n), 2):
-                    _rate_rows(
-                        source, i, along_q, along_p, walls, constants, first, second_q, second_p, slope, rate, 0, 1
-                    )
-                    _update_row(W, part, rate, 0, target, i)
-                    if i + 1 < n:
-                        _update_row(W, part, rate, 1, target, i + 1)
+                    friction_b = along_q[0, _wrap(i + 1, n)]
+                    _sweep_q(source, i, along_q[0, i], friction_b, along_p, first, second_q, rate, 0, 1)
+                    for a in range(min(2, n - i)):
+                        _finish_row(source, i + a, along_q, along_p, walls, constants, first, second_p, slope, rate, a)
+                        _update_row(W, keep, part, rate, a, target, i + a)
 
 
 pad, pad_parallel = serial_and_parallel(_pad)
-rate, rate_parallel = serial_and_parallel(_rate)
-runge_kutta_4, runge_kutta_4_parallel = serial_and_parallel(_runge_kutta_4)
+advance, advance_parallel = serial_and_parallel(_advance)

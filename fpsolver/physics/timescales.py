@@ -90,3 +90,11 @@ def _barrier(system: System) -> float:
         return 0.0
     between = potential.energy(np.linspace(wells[0], wells[-1], 1001))
     return float(between.max() - potential.energy(wells).max())
+
+
+def linear_rates(system: System) -> tuple[float, float]:
+    """Fastest rate and slowest positive decay rate of small motions in the deepest well (or at q = 0), 1/time."""
+    wells = system.particles[0].potential.minima()
+    values = np.linalg.eigvals(system.linearised_drift(wells[:1] if len(wells) else np.zeros(1)))
+    decays = -values.real[-values.real > 1e-12 * np.abs(values).max()]
+    return float(np.abs(values).max()), float(decays.min()) if len(decays) else 0.0

@@ -18,7 +18,7 @@ import numpy as np
 
 from fpsolver.errors import StabilityError
 from fpsolver.generator import Generator
-from fpsolver.kernels import phase_space, stencils
+from fpsolver.kernels import stencils
 from fpsolver.physics.potentials import FloatArray
 
 TIME_ERROR = 2e-9
@@ -28,6 +28,9 @@ _ANGLES = np.linspace(0.0, np.pi, 65)
 
 class RungeKutta4:
     """Steps of one generator; owns its two work arrays.
+
+    W + dt L (W + dt/2 L (W + dt/3 L (W + dt/4 L W))): for coefficients that do not change during the step this is
+    the classical fourth-order method, with half of its memory traffic.
 
     A time-dependent generator will take two such steps with averaged coefficients for each of its own (a
     commutator-free Magnus step), so that the kernels need no second path.
@@ -39,15 +42,14 @@ class RungeKutta4:
 
     def advance(self, W: FloatArray, time: float, dt: float, steps: int) -> None:
         """Take ``steps`` steps of size ``dt`` from ``time``, changing the padded W in place."""
-        parallel = self.generator.is_parallel
-        kernel = phase_space.runge_kutta_4_parallel if parallel else phase_space.runge_kutta_4
-        kernel(W, self._work, *self.generator.coefficients(time), dt, steps)
+        parts = dt / np.array([4.0, 3.0, 2.0, 1.0])
+        self.generator.kernel(W, self._work, *self.generator.coefficients(time), parts, 1.0, steps)
 
     def compile(self) -> None:
         """Compile the kernels, or load them from the disk cache."""
         W = self.generator.empty_padded()
         self.generator.pad(np.zeros(self.generator.grid.shape), W)
-        self.advance(W, 0.0, 0.0, 0)
+        self.advance(W, 0.0, 0.0, 1)
 
 
 @lru_cache

@@ -1,0 +1,213 @@
+"""The `system` section: potentials, baths, matrices."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
+
+from fpsolver.config.types import NotNegative, Positive, Row, Section, fault, is_number, not_yet, number_or, shown
+
+
+class FreePotential(Section):
+    """U = 0."""
+
+    kind: Literal["free"]
+
+
+class HarmonicPotential(Section):
+    """U = m omega^2 q^2 / 2."""
+
+    kind: Literal["harmonic"]
+    omega: Positive
+
+
+class QuarticPotential(Section):
+    """U = m omega^2 q^2 / 2 + quartic q^4 / 4."""
+
+    kind: Literal["quartic"]
+    omega: NotNegative
+    quartic: Positive
+
+
+class DoubleWellPotential(Section):
+    """U = -quadratic q^2 / 2 + quartic q^4 / 4."""
+
+    kind: Literal["double_well"]
+    quadratic: Positive
+    quartic: Positive
+
+
+class PolynomialPotential(Section):
+    """U = c0 + c1 q + c2 q^2 + ..."""
+
+    kind: Literal["polynomial"]
+    coefficients: Annotated[list[float], Field(min_length=1, max_length=21)]
+
+
+class CosinePotential(Section):
+    """U = -amplitude cos(wavenumber q) - tilt q."""
+
+    kind: Literal["cosine"]
+    amplitude: float
+    wavenumber: Positive
+    tilt: float = 0.0
+
+
+Potential = Annotated[
+    FreePotential | HarmonicPotential | QuarticPotential | DoubleWellPotential | PolynomialPotential | CosinePotential,
+    Field(discriminator="kind"),
+]
+
+
+class NoBath(Section):
+    """Hamiltonian motion only."""
+
+    model: Literal["none"]
+
+
+class ThermalBath(Section):
+    """Friction eta of the momentum and a temperature, given as beta or as temperature."""
+
+    eta: Positive
+    beta: Positive | None = Field(None, description="inverse temperature 1/(k_B T), 1/energy")
+    temperature: Positive | None = Field(None, description="k_B T, energy; instead of beta")
+
+    @model_validator(mode="after")
+    def _one_temperature(self) -> ThermalBath:
+        if (self.beta is None) == (self.temperature is None):
+            given = "neither is" if self.beta is None else "both are"
+            raise fault(f"needs either `beta` or `temperature`, but {given} given")
+        return self
+
+    @property
+    def inverse_temperature(self) -> float:
+        """Beta, however it was given."""
+        return self.beta if self.beta is not None else 1 / (self.temperature or math.inf)
+
+
+class CaldeiraLeggettBath(ThermalBath):
+    """Momentum friction and diffusion only; not completely positive."""
+
+    model: Literal["caldeira_leggett"]
+
+
+class MinimallyInvasiveBath(ThermalBath):
+    """Caldeira-Leggett with the smallest position diffusion that is completely positive."""
+
+    model: Literal["minimally_invasive"]
+    d_qq: NotNegative | None = Field(None, description="position diffusion; default: minimal")
+
+
+class TranslationCovariantBath(ThermalBath):
+    """With cross-diffusion d_qp."""
+
+    model: Literal["translation_covariant"]
+    d_qp: float
+    d_qq: NotNegative | None = Field(None, description="position diffusion; default: minimal")
+
+
+class SymmetryBrokenBath(ThermalBath):
+    """With the squeezing alpha {q, p} / 2."""
+
+    model: Literal["symmetry_broken"]
+    alpha: number_or("detailed_balance")  # type: ignore[valid-type]
+    d_qq: NotNegative | None = Field(None, description="position diffusion; default: minimal")
+
+
+class PositionFrictionBath(ThermalBath):
+    """With friction xi of the position."""
+
+    model: Literal["position_friction"]
+    xi: number_or("detailed_balance")  # type: ignore[valid-type]
+    d_qq: NotNegative | None = Field(None, description="position diffusion; default: minimal")
+
+
+class QuantumOpticalBath(ThermalBath):
+    """Rotating-wave damping with the exact Gibbs state."""
+
+    model: Literal["quantum_optical"]
+    omega: Positive | None = Field(None, description="frequency; default: the harmonic potential's")
+
+
+def _complex(value: Any) -> Any:
+    if isinstance(value, complex) and math.isfinite(abs(value)):
+        return value
+    if is_number(value):
+        return complex(value)
+    if isinstance(value, list | tuple) and len(value) == 2 and all(map(is_number, value)):
+        return complex(*value)
+    if isinstance(value, str):
+        try:
+            number = complex(value.replace(" ", "").replace("i", "j"))
+        except ValueError:
+            number = complex("nan")
+        if math.isfinite(abs(number)):
+            return number
+    raise fault(f'must be a complex number such as 0.5, [0.5, 1] or "0.5+1j", but is {shown(value)}')
+
+
+Complex = Annotated[Any, BeforeValidator(_complex), WithJsonSchema({"type": ["number", "array", "string"]})]
+Operator = Annotated[list[Complex], Field(min_length=2, max_length=2)]
+
+
+class LindbladBath(Section):
+    """Lindblad operators L = u q + v p, one [u, v] each."""
+
+    model: Literal["lindblad"]
+    operators: Annotated[list[Operator], Field(min_length=1, max_length=64)]
+
+
+class CustomBath(Section):
+    """All rates and diffusion constants given one by one."""
+
+    model: Literal["custom"]
+    eta: float
+    alpha: float = 0.0
+    xi: float = 0.0
+    d_qq: NotNegative = 0.0
+    d_pp: NotNegative
+    d_qp: float = 0.0
+
+
+Bath = Annotated[
+    NoBath
+    | CaldeiraLeggettBath
+    | MinimallyInvasiveBath
+    | TranslationCovariantBath
+    | SymmetryBrokenBath
+    | PositionFrictionBath
+    | QuantumOpticalBath
+    | LindbladBath
+    | CustomBath,
+    Field(discriminator="model"),
+]
+
+
+class Matrices(Section):
+    """Dissipator given by its matrices, added to the Hamiltonian part: drift A and diffusion B = 2 D."""
+
+    drift: Annotated[list[Row], Field(min_length=2)]
+    diffusion: Annotated[list[Row], Field(min_length=2)]
+
+
+class System(Section):
+    """The particle, its potential, and its bath or matrices."""
+
+    mass: Positive
+    potential: Potential
+    bath: Bath | None = None
+    matrices: Matrices | None = None
+    moyal: bool = Field(True, description="quantum terms of an anharmonic potential")
+    husimi_omega: not_yet("husimi_omega") = None  # type: ignore[valid-type]
+    particles: not_yet("particles") = None  # type: ignore[valid-type]
+    couplings: not_yet("couplings") = None  # type: ignore[valid-type]
+    chain: not_yet("chain") = None  # type: ignore[valid-type]
+
+    @model_validator(mode="after")
+    def _one_dissipator(self) -> System:
+        if (self.bath is None) == (self.matrices is None):
+            given = "neither is" if self.bath is None else "both are"
+            raise fault(f"needs either `bath` or `matrices`, but {given} given")
+        return self

@@ -1,0 +1,102 @@
+"""Building blocks of the schema: strict sections, numbers or words, later features refused with a sentence."""
+
+from __future__ import annotations
+
+import difflib
+import math
+from typing import Annotated, Any
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    WithJsonSchema,
+)
+from pydantic_core import PydanticCustomError
+
+
+def fault(text: str) -> PydanticCustomError:
+    """A finding whose text is ours."""
+    return PydanticCustomError("fpsolver", "{text}", {"text": text})
+
+
+def shown(value: Any) -> str:
+    """A value as it is quoted in a message."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if value is None:
+        return "empty"
+    text = repr(value) if isinstance(value, str) else str(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def is_number(value: Any) -> bool:
+    """True for a finite int or float that is not a boolean."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def number_or(word: str, *, above: float | None = None, whole: int | None = None) -> Any:
+    """Type of a value that is either ``word`` or a number (``whole``: an integer of at least that)."""
+    kind = f"an integer of at least {whole}" if whole is not None else "a number"
+    kind += f" greater than {above:g}" if above is not None else ""
+
+    def check(value: Any) -> Any:
+        if value == word:
+            return value
+        if isinstance(value, str) and difflib.get_close_matches(value, [word]):
+            raise fault(f"must be `{word}` or {kind}, but is {shown(value)}; did you mean `{word}`?")
+        good = is_number(value) and (above is None or value > above)
+        if whole is not None:
+            good = good and isinstance(value, int) and value >= whole
+        if not good:
+            raise fault(f"must be `{word}` or {kind}, but is {shown(value)}")
+        return value
+
+    json_type = {"type": "integer", "minimum": whole} if whole is not None else {"type": "number"}
+    return Annotated[Any, BeforeValidator(check), WithJsonSchema({"anyOf": [{"const": word}, json_type]})]
+
+
+def one_of(known: tuple[str, ...], later: tuple[str, ...] = ()) -> Any:
+    """Type of a word out of a list; ``later`` words are in the documentation but not in this version."""
+
+    def check(value: Any) -> Any:
+        choices = " or ".join(f"`{word}`" for word in known)
+        if isinstance(value, str) and value in later:
+            raise fault(f"`{value}` is not available in this version of fpsolver; use {choices}")
+        if value not in known:
+            raise fault(f"must be {choices}, but is {shown(value)}")
+        return value
+
+    return Annotated[str, BeforeValidator(check), WithJsonSchema({"enum": list(known)})]
+
+
+def not_yet(name: str) -> Any:
+    """Type of a key of a later version: anything but nothing is refused."""
+
+    def check(value: Any) -> Any:
+        if value is None:
+            return None
+        raise fault(f"`{name}` is not available in this version of fpsolver; leave it out")
+
+    return Annotated[Any, BeforeValidator(check), WithJsonSchema({"not": {}})]
+
+
+def _printable(value: str) -> str:
+    if not value.isprintable():
+        raise fault(f"must be one line of printable text, but is {value!a}")
+    return value
+
+
+Text = Annotated[str, AfterValidator(_printable)]
+Positive = Annotated[float, Field(gt=0)]
+NotNegative = Annotated[float, Field(ge=0)]
+Row = Annotated[list[float], Field(min_length=2)]
+
+
+class Section(BaseModel):
+    """Base of all sections: strict types, unknown keys refused, values immutable."""
+
+    # defer_build: only the whole configuration is compiled, not each section (0.1 s of start-up)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False, defer_build=True)

@@ -1,0 +1,115 @@
+"""From the trajectory of a run to its result: currents, densities, verdicts, comparison with the exact solution."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numba
+import numpy as np
+
+from fpsolver import autogrid
+from fpsolver.io import provenance
+from fpsolver.physics import exact as exact_module
+from fpsolver.physics.linear import is_stable
+from fpsolver.physics.potentials import FloatArray
+from fpsolver.physics.states import GaussianState
+from fpsolver.physics.timescales import linear_rates
+from fpsolver.problem import Problem
+from fpsolver.recorder import phase_space, reasons
+from fpsolver.result import Final, Result, Snapshots
+from fpsolver.simulation import Trajectory
+from fpsolver.thermo import detailed_balance, entropy
+from fpsolver.thermo.state import State
+
+
+def evaluate(problem: Problem, trajectory: Trajectory) -> Result:
+    """Currents, densities, diagnostics and the comparison with the exact solution."""
+    state = State(trajectory.W, phase_space(problem.generator))
+    series = trajectory.series()
+    exact, error = _compare(problem, trajectory)
+    found = reasons(state)
+    return Result(
+        config=problem.config,
+        grid=problem.grid,
+        series=series,
+        final=_final(state, trajectory.times[-1]),
+        snapshots=Snapshots(
+            np.array(trajectory.snapshot_times),
+            np.array(trajectory.snapshots).reshape(-1, *problem.grid.shape),
+        ),
+        exact=exact,
+        exact_error=error,
+        diagnostics=diagnostics(problem, state, series),
+        status=trajectory.status,
+        message=trajectory.message,
+        reasons=found,
+        warnings=[*problem.warnings, *_new_warnings(problem, trajectory)],
+        provenance=provenance.collect(numba.get_num_threads()),
+    )
+
+
+def _new_warnings(problem: Problem, trajectory: Trajectory) -> list[str]:
+    """What the run had to warn about; a coarse grid has been named before it."""
+    known = {"resolution"} if problem.resolution.cells < autogrid.WARN_BELOW else set()
+    return [text for kind, text in trajectory.warnings.items() if kind not in known]
+
+
+def _final(state: State, time: float) -> Final:
+    reversible, irreversible = state.reversible_current, state.irreversible_current
+    production = entropy.production_channels(state).sum(axis=0)
+    drift, cross = entropy.flux_densities(state)
+    flux = drift + cross
+    if entropy.why_not_finite(state):
+        production, flux = np.full_like(production, np.inf), np.full_like(flux, np.inf)
+    elif entropy.why_undefined(state):
+        production = np.full_like(production, np.nan)
+    return Final(time, state.W, reversible + irreversible, reversible, irreversible, production, flux)
+
+
+def _compare(problem: Problem, trajectory: Trajectory) -> tuple[dict[str, FloatArray] | None, float]:
+    exact = problem.exact
+    if exact is None:
+        return None, math.nan
+    times = np.array(trajectory.times)
+    mean, covariance = exact.moments(times)
+    rates = exact_module.gaussian_rates(problem.system, mean, covariance)
+    values = GaussianState(mean[-1], covariance[-1]).values(problem.grid.coordinates)
+    return {
+        "time": times,
+        "mean": mean,
+        "covariance": covariance,
+        "entropy_production": rates.entropy_production,
+        "entropy_flux": rates.entropy_flux,
+    }, problem.grid.integrate(np.abs(trajectory.W - values))
+
+
+def diagnostics(problem: Problem, state: State, series: dict[str, FloatArray]) -> dict[str, Any]:
+    """Verdicts and residuals of the model and of the last state."""
+    system = problem.system
+    margin = system.cp_margin()
+    residual = detailed_balance.first_line_residual(state)
+    parity = detailed_balance.parity_residual(system)
+    covariance = series["covariance"][-1]
+    steady = None
+    on_line = not any(axis.periodic for axis in problem.grid.axes)
+    if system.is_quadratic and on_line and is_stable(system.drift_matrix):
+        steady = exact_module.steady(system)
+        covariance = steady.covariance
+    if steady is not None:
+        satisfied = detailed_balance.gaussian_detailed_balance(steady)
+    else:
+        satisfied = parity == 0 and residual <= 1e-6 * linear_rates(problem.system)[0]
+    decay = problem.plan.decay
+    return {
+        "cp_margin": margin,
+        "is_completely_positive": system.is_completely_positive(),
+        "cp_on_boundary": bool(abs(margin) <= system.cp_tolerance),
+        "detailed_balance_residual": residual,
+        "diffusion_parity_residual": parity,
+        "kms_residual": detailed_balance.kms_residual(system, covariance),
+        "satisfies_detailed_balance": bool(satisfied),
+        "steady_residual": float(series["residual"][-1]),
+        "slowest_rate": decay.value if decay is not None else math.nan,
+        "resolution": problem.grid.cells_per_deviation(series["covariance"][-1]),
+    }

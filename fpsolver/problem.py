@@ -1,0 +1,260 @@
+"""A configuration turned into everything a run needs, checked before anything large is allocated."""
+
+from __future__ import annotations
+
+import math
+import os
+from dataclasses import dataclass
+
+import numpy as np
+
+from fpsolver import autogrid
+from fpsolver.config import build
+from fpsolver.config.reader import Config
+from fpsolver.errors import ConfigError, Fault, FpsolverError, GridError, ResourceError
+from fpsolver.generator import Generator, Scheme
+from fpsolver.grid import Grid
+from fpsolver.io import hdf5
+from fpsolver.physics.exact import Gaussian
+from fpsolver.physics.potentials import FloatArray
+from fpsolver.physics.states import GaussianState, UniformState
+from fpsolver.physics.system import System
+from fpsolver.physics.timescales import DecayRate, linear_rates, slowest_rate
+from fpsolver.simulation import Plan
+from fpsolver.stepping.explicit import choose_step
+
+MAXIMUM_STEPS = 1e12
+BYTES_PER_RECORD = 4000
+ARRAYS_IN_MEMORY = 40  # of the grid's size, at the peak: stepper 5, thermodynamics and densities the rest
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """A configuration turned into everything a run needs, before anything large is allocated."""
+
+    config: Config
+    system: System
+    state: GaussianState | UniformState | None
+    grid: Grid
+    resolution: autogrid.Resolution
+    generator: Generator
+    plan: Plan
+    warnings: tuple[str, ...]
+
+    @property
+    def exact(self) -> Gaussian | None:
+        """The exact solution: a Gaussian start of a quadratic system on the line."""
+        on_line = not any(axis.periodic for axis in self.grid.axes)
+        if on_line and self.system.is_quadratic and isinstance(self.state, GaussianState):
+            return Gaussian(self.system, self.state.mean, self.state.covariance)
+        return None
+
+    @property
+    def memory(self) -> float:
+        """Estimated peak memory, bytes."""
+        return needed_memory(self.grid, self.plan)
+
+
+def prepare(config: Config) -> Problem:
+    """Check a configuration against physics, grid, memory and stability; allocates nothing large."""
+    try:
+        with np.errstate(over="raise", divide="raise", invalid="raise"):
+            return _prepare(config)
+    except ConfigError as error:
+        raise config.located(error) from None
+    except (ArithmeticError, np.linalg.LinAlgError):
+        text = (
+            "the numbers are so extreme that floating-point arithmetic fails; choose units in which they are near one"
+        )
+        raise config.located(ConfigError(Fault("system", text))) from None
+
+
+def _prepare(config: Config) -> Problem:
+    system, state = _build(config)
+    _require_complete_positivity(config, system)
+    requests = build.axis_requests(config, system)
+    length = build.ring_length(config)
+    until = build.until_time(config)
+    decay = slowest_rate(system, length) if math.isinf(until) else None
+    grid, found = _choose_grid(config, system, state, requests, until, length)
+    _refuse_large(grid, config)
+    generator = Generator(system, grid, Scheme(config.scheme.flux, config.scheme.order))
+    plan = make_plan(config, decay, until, generator)
+    _refuse_endless(grid, plan)
+    notes = _warnings(config, system, state, found, grid)
+    return Problem(config, system, state, grid, found, generator, plan, notes)
+
+
+def _build(config: Config) -> tuple[System, GaussianState | UniformState | None]:
+    """System and initial state; the faults of both are reported together."""
+    faults: list[Fault] = []
+    system, state = None, None
+    try:
+        system = build.build_system(config)
+    except ConfigError as error:
+        faults += error.faults
+    try:
+        state = build.build_initial(config)
+    except ConfigError as error:
+        faults += error.faults
+    if faults or system is None:
+        raise ConfigError(*faults)
+    return system, state
+
+
+def _require_complete_positivity(config: Config, system: System) -> None:
+    if config.checks.require_complete_positivity and not system.is_completely_positive():
+        raise FpsolverError(
+            f"the model is not completely positive (margin {system.cp_margin():.6g}), and "
+            "checks.require_complete_positivity asks for it; give a larger d_qq, or another bath model"
+        )
+
+
+def _choose_grid(
+    config: Config,
+    system: System,
+    state: GaussianState | UniformState | None,
+    requests: tuple[autogrid.AxisRequest, autogrid.AxisRequest],
+    until: float,
+    length: float | None,
+) -> tuple[Grid, autogrid.Resolution]:
+    if state is None:
+        grid = _file_grid(config, requests)
+        return grid, autogrid.Resolution(math.inf, 0.0)
+    minimum = None
+    if length is None and system.is_quadratic and isinstance(state, GaussianState):
+        path = autogrid.gaussian_path(system, state, until)
+    else:
+        path = autogrid.well_path(system, state, length)
+        minimum = autogrid.well_widths(system)
+    grid = autogrid.choose_grid(path, requests, minimum=minimum)
+    found = autogrid.resolution(path, grid, minimum)
+    if not (config.grid.q.allow_coarse or config.grid.p.allow_coarse):
+        autogrid.refuse_coarse(found, grid)
+    autogrid.refuse_cut(path, grid)
+    return grid, found
+
+
+def _file_grid(config: Config, requests: tuple[autogrid.AxisRequest, ...]) -> Grid:
+    """Grid of the result that holds the initial state; what the configuration says must agree with it."""
+    path = getattr(config.initial, "path", "")
+    grid, _ = hdf5.read_state(path)
+    for request, axis in zip(requests, grid.axes, strict=True):
+        same_cells = request.cells in (None, axis.cells)
+        same_extent = request.extent is None or np.allclose(request.extent, (axis.low, axis.high), rtol=1e-12)
+        if not (same_cells and same_extent and request.periodic == axis.periodic):
+            text = (
+                f"axis {axis.name} of {path} has {axis.cells} cells on [{axis.low:g}, {axis.high:g}], which the "
+                f"configuration contradicts; give the same grid, or leave it `auto`"
+            )
+            raise GridError(text)
+    return grid
+
+
+def _refuse_large(grid: Grid, config: Config) -> None:
+    """ResourceError for arrays and snapshots that do not fit; nothing is allocated yet."""
+    wanted = config.output.snapshots
+    kept = 2 * wanted if isinstance(wanted, int) else len(wanted)
+    _refuse_memory(8.0 * grid.size * (ARRAYS_IN_MEMORY + kept), grid, f"{kept} snapshots")
+
+
+def _refuse_endless(grid: Grid, plan: Plan) -> None:
+    """ConfigError for a run that would never end, ResourceError for records that do not fit."""
+    end = min(plan.until, plan.max_time)
+    if end / plan.step.limit > MAXIMUM_STEPS:
+        text = f"would take {end / plan.step.limit:.2g} steps of {plan.step.limit:.3g}; give a larger dt, or `auto`"
+        raise ConfigError(Fault("time.dt", text))
+    _refuse_memory(needed_memory(grid, plan), grid, f"{end / plan.every:.3g} records")
+
+
+def _refuse_memory(needed: float, grid: Grid, what: str) -> None:
+    available = available_memory()
+    if needed > available:
+        cells = " x ".join(str(n) for n in grid.shape)
+        raise ResourceError(
+            f"a grid of {cells} cells with {what} needs about {needed / 2**30:.3g} GiB, and "
+            f"{available / 2**30:.3g} GiB are available; give fewer cells, fewer output.snapshots, or a larger "
+            "output.every"
+        )
+
+
+def needed_memory(grid: Grid, plan: Plan) -> float:
+    """Estimated peak memory of arrays, snapshots and records, bytes."""
+    kept = 2 * plan.snapshots if isinstance(plan.snapshots, int) else len(plan.snapshots)
+    return 8 * grid.size * (ARRAYS_IN_MEMORY + kept) + BYTES_PER_RECORD * min(plan.until, plan.max_time) / plan.every
+
+
+def available_memory() -> int:
+    """Memory that is free now, bytes (all there is, where the system does not tell)."""
+    name = "SC_AVPHYS_PAGES" if "SC_AVPHYS_PAGES" in os.sysconf_names else "SC_PHYS_PAGES"
+    return os.sysconf(name) * os.sysconf("SC_PAGE_SIZE")
+
+
+def make_plan(config: Config, decay: DecayRate | None, until: float, generator: Generator) -> Plan:
+    """Stops and steps of a run; ``auto`` values from the slowest decay rate."""
+    section = config.time
+    fastest, slowest = linear_rates(generator.system)
+    step = choose_step(generator, None if section.dt == "auto" else float(section.dt), fastest, slowest)
+    max_time = math.inf
+    if decay is not None:
+        max_time = 40 / decay.value if section.max_time == "auto" else float(section.max_time)
+        expected = min(max_time, math.log(1 / section.tolerance) / decay.value)
+    else:
+        expected = until
+    every = round_number(expected / 200) if config.output.every == "auto" else float(config.output.every)
+    kept = snapshot_times(config.output.snapshots, until)
+    return Plan(until, max_time, section.tolerance, decay, every, kept, step)
+
+
+def snapshot_times(wanted: int | list[float], until: float) -> int | tuple[float, ...]:
+    """Times of the snapshots; a number only while the end is not known."""
+    if not isinstance(wanted, int):
+        return tuple(float(t) for t in wanted)
+    return wanted if math.isinf(until) else tuple(until * k / wanted for k in range(wanted + 1))
+
+
+def round_number(value: float) -> float:
+    """The nearest 1, 2 or 5 times a power of ten."""
+    power = 10.0 ** math.floor(math.log10(value))
+    digit = min((1.0, 2.0, 5.0, 10.0), key=lambda d: abs(math.log(d * power / value)))
+    return float(f"{digit * power:.1g}")
+
+
+def _warnings(
+    config: Config,
+    system: System,
+    state: GaussianState | UniformState | None,
+    found: autogrid.Resolution,
+    grid: Grid,
+) -> tuple[str, ...]:
+    notes = [build.uncertainty_warning(state, system.hbar)]
+    if system.hbar > 0 and not system.is_completely_positive():
+        notes.append(
+            f"the model is not completely positive (margin {system.cp_margin():.6g}): some quantum states would become "
+            "unphysical under it"
+        )
+    if found.cells < autogrid.WARN_BELOW:
+        notes.append(
+            f"at time {found.time:.4g} the narrowest standard deviation of the state spans {found.cells:.2g} cells; "
+            f"below {autogrid.WARN_BELOW:g} Pi has fewer than eight digits; "
+            f"give {autogrid.cells_advice(found, grid)}"
+        )
+    if isinstance(config.output.snapshots, list) and math.isfinite(build.until_time(config)):
+        late = [t for t in config.output.snapshots if t > build.until_time(config)]
+        if late:
+            notes.append(f"snapshots after the end of the run are not taken: {late}")
+    return tuple(note for note in notes if note)
+
+
+def initial_values(problem: Problem) -> FloatArray:
+    """W at the start, on the grid."""
+    grid, state = problem.grid, problem.state
+    if state is None:
+        return hdf5.read_state(getattr(problem.config.initial, "path", ""))[1]
+    q_axis = grid.axes[0]
+    if isinstance(state, UniformState):
+        return state.values(grid.coordinates, q_axis.length)
+    if not q_axis.periodic:
+        return state.values(grid.coordinates)
+    q, p = grid.coordinates
+    return np.asarray(sum(state.values((q + turn * q_axis.length, p)) for turn in range(-3, 4)))
