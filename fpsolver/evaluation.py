@@ -101,7 +101,7 @@ def diagnostics(problem: Problem, state: State, series: dict[str, FloatArray]) -
     else:
         satisfied = parity == 0 and residual <= 1e-6 * linear_rates(problem.system)[0]
     decay = problem.plan.decay
-    return {
+    found = {
         "cp_margin": margin,
         "is_completely_positive": system.is_completely_positive(),
         "cp_on_boundary": bool(abs(margin) <= system.cp_tolerance),
@@ -113,3 +113,15 @@ def diagnostics(problem: Problem, state: State, series: dict[str, FloatArray]) -
         "slowest_rate": decay.value if decay is not None else math.nan,
         "resolution": problem.grid.cells_per_deviation(series["covariance"][-1]),
     }
+    return found | {f"{name}_reason": text for name, text in _WHY_NAN.items() if _is_nan(found[name])}
+
+
+_WHY_NAN = {
+    "cp_margin": "undefined: a classical system (hbar = 0) has no complete positivity",
+    "kms_residual": "undefined: q lives on a ring, or a deviation is zero",
+    "slowest_rate": "not needed: the run ends at a given time",
+}
+
+
+def _is_nan(value: Any) -> bool:
+    return isinstance(value, float) and math.isnan(value)

@@ -114,6 +114,9 @@ class Grid:
         scaled = (covariance / np.outer(spacings, spacings))[np.ix_(known, known)]
         return float(np.sqrt(max(np.linalg.eigvalsh(scaled)[0], 0.0))) if known.any() else float("nan")
 
+    def _repr_html_(self) -> str:
+        return f"<pre>{self}</pre>"
+
     def __str__(self) -> str:
         rows = [f"{'axis':<6}{'cells':>7}{'low':>12}{'high':>12}{'spacing':>12}  boundary"]
         for axis in self.axes:

@@ -103,6 +103,10 @@ def _build(config: Config) -> tuple[System, GaussianState | UniformState | None]
 
 
 def _require_complete_positivity(config: Config, system: System) -> None:
+    if config.checks.require_complete_positivity and system.hbar == 0:
+        raise FpsolverError(
+            "checks.require_complete_positivity has no meaning for a classical system (units.hbar is 0); leave it out"
+        )
     if config.checks.require_complete_positivity and not system.is_completely_positive():
         raise FpsolverError(
             f"the model is not completely positive (margin {system.cp_margin():.6g}), and "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import io
 from pathlib import Path
 from typing import Any
@@ -71,7 +72,7 @@ class Config(schema.ConfigData):
         return self.to_yaml()
 
     def _repr_html_(self) -> str:
-        return f"<pre>{self.to_yaml()}</pre>"
+        return f"<pre>{html.escape(self.to_yaml())}</pre>"
 
 
 def load_config(path: str | Path, overrides: tuple[str, ...] | list[str] = ()) -> Config:

@@ -9,6 +9,7 @@ with A x + f the Hamiltonian flow (p/m, -U'(q)) plus the linear drift of the bat
 
 from __future__ import annotations
 
+import html
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -143,6 +144,9 @@ class System:
         for k, block in enumerate(blocks):
             matrix[np.ix_([k, n + k], [k, n + k])] += block
         return matrix
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{html.escape(repr(self))}</pre>"
 
     def __repr__(self) -> str:
         rows = [f"System of {self.size} particle(s), hbar = {self.hbar:g}"]

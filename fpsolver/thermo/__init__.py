@@ -60,6 +60,6 @@ def moments(W: FloatArray, system: System, grid: Grid) -> tuple[FloatArray, Floa
     return observables.moments(_state(W, system, grid))
 
 
-def detailed_balance_residual(W: FloatArray, system: System, grid: Grid, *, order: int = 8) -> float:
+def detailed_balance_residual(W: FloatArray, system: System, grid: Grid) -> float:
     """First line of detailed balance: int abs(2 a^I W - B grad W), relative to the deviations, 1/time."""
-    return detailed_balance.first_line_residual(_state(W, system, grid, order))
+    return detailed_balance.first_line_residual(_state(W, system, grid))

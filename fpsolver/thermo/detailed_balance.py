@@ -12,6 +12,7 @@ import numpy as np
 from fpsolver.physics.exact import SteadyState
 from fpsolver.physics.potentials import FloatArray
 from fpsolver.physics.system import System
+from fpsolver.thermo.differences import spectral_gradient
 from fpsolver.thermo.observables import moments
 from fpsolver.thermo.state import State
 
@@ -23,9 +24,10 @@ def first_line_residual(state: State) -> float:
     """
     B = state.system.diffusion_matrix
     deviations = _deviations(state)
+    gradient = spectral_gradient(state.W, state.grid)
     worst = 0.0
     for k, deviation in enumerate(deviations):
-        spread = sum(B[k, j] * state.gradient[j] for j in range(len(B)))
+        spread = sum(B[k, j] * gradient[j] for j in range(len(B)))
         defect = 2 * state.space.irreversible_drift[k] * state.W - spread
         worst = max(worst, state.grid.integrate(np.abs(defect)) / deviation)
     return worst

@@ -21,3 +21,20 @@ def gradient(W: FloatArray, grid: Grid, order: int) -> FloatArray:
         weights = np.array(stencils.first_derivative(order)) / axis.spacing
         central(W.reshape(view), weights, axis.periodic, out[k].reshape(view))
     return out
+
+
+def spectral_gradient(W: FloatArray, grid: Grid) -> FloatArray:
+    r"""All first derivatives by Fourier sums, shape (2N, \*grid.shape), for states negligible at closed walls.
+
+    For verdicts: at 4 cells for each deviation the truncation error of eighth-order differences (1e-5) would hide
+    that detailed balance holds; that of Fourier sums is exp(-(4 pi)^2/2).
+    """
+    out = np.empty((W.ndim, *W.shape))
+    for k, axis in enumerate(grid.axes):
+        frequencies = 2 * math.pi * np.fft.rfftfreq(axis.cells, axis.spacing)
+        if axis.cells % 2 == 0:
+            frequencies[-1] = 0.0  # the highest one has no derivative on the grid
+        shape = [-1 if i == k else 1 for i in range(W.ndim)]
+        spectrum = np.fft.rfft(W, axis=k) * (1j * frequencies).reshape(shape)
+        out[k] = np.fft.irfft(spectrum, n=axis.cells, axis=k)
+    return out

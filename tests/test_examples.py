@@ -1,0 +1,208 @@
+"""Whole runs: the shipped configurations, rings and wells against closed forms, threads, outcomes."""
+
+import math
+from pathlib import Path
+
+import numba
+import numpy as np
+import pytest
+
+import fpsolver as fp
+from fpsolver import api
+from fpsolver.problem import round_number, snapshot_times
+
+CONFIGS = sorted((Path(__file__).parents[1] / "configs").glob("*.yaml"))
+EXPECTED = {"minimally_invasive": (0.5 * (0.7 / 4) ** 2, False, True), "caldeira_leggett": (0.0, True, False)}
+
+
+def outcome(config):
+    """Result without turning its warnings into errors."""
+    return api.run_problem(api.prepare(config))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_shipped_configurations(path):
+    """Pi = Phi = eta (beta hbar omega/4)^2 or 0, verdicts, and the errors the README states."""
+    Pi, balance, positive = EXPECTED[path.stem]
+    result = outcome(fp.load_config(path))
+    assert result.status == "steady"
+    assert result.last("entropy_production") == pytest.approx(Pi, abs=1e-9)
+    assert result.last("entropy_flux") == pytest.approx(Pi, abs=1e-9)
+    assert result.diagnostics["satisfies_detailed_balance"] is balance
+    assert result.diagnostics["is_completely_positive"] is positive
+    assert result.exact_error <= 1e-6
+    assert abs(result.last("mass") - 1) <= 1e-12
+
+
+def ring(**system):
+    return fp.Config(
+        units={"hbar": system.pop("hbar", 1.0)},
+        system={"mass": 1.0, **system},
+        initial={"kind": "uniform", "momentum_variance": 1.0},
+        grid={"q": {"cells": 32, "extent": [0.0, 10.0], "boundary": "periodic"}, "p": {"cells": 96}},
+        time={"tolerance": 1e-11},  # Phi is linear in what is left of the transient
+        output={"every": 1.0},
+    )
+
+
+def test_free_ring_with_cross_diffusion():
+    """The Maxwellian is stationary and J^I = 0, yet the reversible current carries 1 + beta d_qp."""
+    bath = {"model": "translation_covariant", "eta": 0.5, "beta": 0.7, "d_qp": 0.2}
+    result = outcome(ring(potential={"kind": "free"}, bath=bath))
+    assert result.status == "steady"
+    assert result.exact is None
+    assert abs(result.last("entropy_production")) <= 1e-11
+    assert abs(result.last("entropy_flux")) <= 1e-11
+    assert result.diagnostics["diffusion_parity_residual"] == pytest.approx(0.8)
+    assert not result.diagnostics["satisfies_detailed_balance"]
+    p = result.grid.coordinates[1]
+    W = np.sqrt(0.7 / (2 * np.pi)) * np.exp(-0.35 * p**2) / 10 + 0 * result.final.W
+    np.testing.assert_allclose(result.final.J_reversible[0], p * (1 + 0.14) * W, atol=1e-7)
+    assert np.isnan(result.series["mean"][-1][0])
+    assert "ring" in result.reasons["mean"]
+
+
+def test_driven_ring():
+    """A constant force F on a ring: <p> = F/eta, Pi = Phi = beta F^2/(m eta), the heat is F <p>/m, minus."""
+    force, eta, beta = 0.3, 0.5, 0.7
+    potential = {"kind": "cosine", "amplitude": 0.0, "wavenumber": 2 * math.pi / 10, "tilt": force}
+    bath = {"model": "caldeira_leggett", "eta": eta, "beta": beta}
+    result = outcome(ring(potential=potential, bath=bath, hbar=0))
+    assert result.status == "steady"
+    assert result.series["mean"][-1][1] == pytest.approx(force / eta, abs=1e-8)
+    assert result.last("entropy_production") == pytest.approx(beta * force**2 / eta, abs=1e-8)
+    assert result.last("entropy_flux") == pytest.approx(beta * force**2 / eta, abs=1e-8)
+    assert result.series["heat_current"][-1][0] == pytest.approx(-(force**2) / eta, abs=1e-8)
+    assert result.last("energy") == pytest.approx((1 / beta + (force / eta) ** 2) / 2, abs=1e-8)  # no tilt in it
+
+
+@pytest.mark.slow
+def test_classical_double_well_reaches_its_gibbs_state():
+    """<q^2>, <q^4> by quadrature of exp(-beta U), detailed balance by the residual, Pi = 0; the stop is estimated."""
+    beta = 1.0
+    config = fp.Config(
+        units={"hbar": 0},
+        system={
+            "mass": 1.0,
+            "potential": {"kind": "double_well", "quadratic": 1.0, "quartic": 1.0},
+            "bath": {"model": "caldeira_leggett", "eta": 1.0, "beta": beta},
+        },
+        initial={"kind": "gaussian", "mean": [0.8, 0.0], "covariance": [[0.3, 0], [0, 1.0]]},
+        output={"every": 1.0},
+    )
+    result = outcome(config)
+    assert result.status == "steady"
+    q = np.linspace(-6, 6, 4001)
+    weight = np.exp(-beta * (-(q**2) / 2 + q**4 / 4))
+    second = (q**2 * weight).sum() / weight.sum()
+    assert result.series["covariance"][-1][0, 0] == pytest.approx(second, abs=1e-7)
+    assert abs(result.series["mean"][-1][0]) <= 1e-8  # the wells exchanged their probability
+    assert result.series["covariance"][-1][1, 1] == pytest.approx(1 / beta, abs=1e-9)
+    assert abs(result.last("entropy_production")) <= 1e-9
+    assert result.diagnostics["satisfies_detailed_balance"]
+    assert result.exact is None
+
+
+@pytest.mark.parametrize("d_qp", [0.0, 0.2])
+def test_bits_do_not_depend_on_threads(d_qp):
+    """W and every series, on a grid large enough for the parallel kernels."""
+    bath = {"model": "translation_covariant", "eta": 0.5, "beta": 0.7, "d_qp": d_qp}
+    config = fp.Config(
+        system={"mass": 1.0, "potential": {"kind": "harmonic", "omega": 1.0}, "bath": bath},
+        initial={"kind": "gaussian", "mean": [1.0, 0.0], "covariance": [[0.8, 0], [0, 0.8]]},
+        grid={"q": {"cells": 176}, "p": {"cells": 177}},
+        time={"until": 0.2},
+        output={"every": 0.1},
+    )
+    most, results = numba.config.NUMBA_NUM_THREADS, []
+    for threads in (1, most):
+        numba.set_num_threads(threads)
+        results.append(outcome(config))
+    numba.set_num_threads(most)
+    first, second = results
+    assert api.prepare(config).generator.is_parallel
+    np.testing.assert_array_equal(first.final.W, second.final.W)
+    np.testing.assert_array_equal(first.final.J, second.final.J)
+    for name, values in first.series.items():
+        np.testing.assert_array_equal(values, second.series[name], err_msg=name)
+
+
+def short(**changes):
+    sections = {
+        "system": {
+            "mass": 1.0,
+            "potential": {"kind": "harmonic", "omega": 1.0},
+            "bath": {"model": "minimally_invasive", "eta": 0.5, "beta": 0.7},
+        },
+        "initial": {"kind": "gaussian", "mean": [0.5, 0.0], "covariance": [[1.2, 0], [0, 1.2]]},
+        "grid": {"q": {"cells": 48}, "p": {"cells": 48}},
+        "time": {"until": 1.0},
+        "output": {"every": 0.3},
+    }
+    return fp.Config(**{**sections, **changes})
+
+
+def test_the_end_is_recorded_even_between_records():
+    result = outcome(short())
+    np.testing.assert_allclose(result.series["time"], [0, 0.3, 0.6, 0.9, 1.0], rtol=1e-15)
+    assert result.final.time == 1.0
+    assert result.snapshots.time[0] == 0.0
+    assert result.snapshots.time[-1] == 1.0
+    assert len(result.snapshots.time) == 11
+
+
+def test_not_converged_keeps_the_result():
+    result = outcome(short(time={"until": "steady", "max_time": 2.0}))
+    assert result.status == "not_converged"
+    assert "larger time.max_time" in result.message
+    assert result.series["time"][-1] == 2.0
+
+
+def test_a_run_that_starts_steady_stops_at_once():
+    V = fp.exact.steady(fp.build_system(short())).covariance
+    config = short(
+        initial={"kind": "gaussian", "mean": [0, 0], "covariance": V}, time={"until": "steady", "tolerance": 0.01}
+    )
+    result = outcome(config)
+    assert result.status == "steady"
+    assert result.final.time == 0.0
+
+
+def test_interruption_keeps_what_was_done(monkeypatch):
+    from fpsolver import simulation
+
+    def interrupt(time, end):
+        if time > 0.5:
+            raise KeyboardInterrupt
+
+    result = api.run_problem(api.prepare(short()), interrupt)
+    assert result.status == "interrupted"
+    assert 0 < result.final.time < 1.0
+    assert len(result.series["time"]) == len(result.series["mass"])
+    assert simulation.STATUS_WORDS["interrupted"] in result.message
+
+
+def test_overflow_is_a_failure_with_a_cure(monkeypatch):
+    """An unstable step cannot be asked for; if it happens all the same, the run says so and keeps its last record."""
+    problem = api.prepare(short(time={"until": 200.0}, output={"every": 1.0}))
+    object.__setattr__(problem.plan.step, "limit", 40 * problem.plan.step.limit)
+    object.__setattr__(problem.plan.step, "fastest", 0.0)
+    with np.errstate(all="ignore"):
+        result = api.run_problem(problem)
+    assert result.status == "failed"
+    assert "smaller dt" in result.message
+    assert np.isfinite(result.final.W).all()
+
+
+def test_printing_is_short():
+    result = outcome(short())
+    for thing in (result, result.config, result.grid, fp.build_system(result.config)):
+        assert 1 < len(str(thing).splitlines()) < 40
+        assert thing._repr_html_().startswith("<")
+
+
+def test_round_numbers_and_snapshot_times():
+    assert [round_number(x) for x in (0.0007, 0.415, 3.4, 80.0)] == [0.0005, 0.5, 5.0, 100.0]
+    assert snapshot_times(4, 2.0) == (0.0, 0.5, 1.0, 1.5, 2.0)
+    assert snapshot_times(4, math.inf) == 4
