@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
 # Below this a thread's share of a pass (about 10 us) is eaten by starting it; measured by benchmarks/kernels.py.
-PARALLEL_FROM_CELLS = 160 * 160
+PARALLEL_FROM_CELLS = 80 * 80
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import importlib
 import os
 import sys
@@ -64,8 +66,16 @@ def cli(debug: bool) -> None:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command line and exit: 0 success, 2 bad usage or configuration, 3 failed computation."""
-    sys.exit(status_of(list(sys.argv[1:] if arguments is None else arguments)))
+    """Run the command line and exit: 0 success, 2 bad usage or configuration, 3 failed computation.
+
+    Ends without taking Python apart, which with Numba and LLVM loaded costs 0.4 s; files are closed by now.
+    """
+    gc.set_threshold(100_000)  # importing makes a million objects that stay: 0.1 s of collecting nothing
+    status = status_of(list(sys.argv[1:] if arguments is None else arguments))
+    with contextlib.suppress(BrokenPipeError):
+        sys.stdout.flush()
+        sys.stderr.flush()
+    os._exit(status)
 
 
 def status_of(arguments: list[str]) -> int:
