@@ -247,6 +247,10 @@ def read_state(path: str | Path) -> tuple[Grid, FloatArray]:
     return grid, W
 
 
+# What h5py and NumPy raise for damaged files, found by flipping bits.
+_DAMAGE = (OSError, LookupError, ValueError, TypeError, AttributeError, RuntimeError, ArithmeticError, MemoryError)
+
+
 def _opened(path: str | Path, reader: Callable[[h5py.File], Any]) -> Any:
     path = Path(path)
     try:
@@ -261,7 +265,7 @@ def _opened(path: str | Path, reader: Callable[[h5py.File], Any]) -> Any:
         ) from None
     except FpsolverError:
         raise
-    except (OSError, KeyError, ValueError, TypeError, AttributeError, IndexError) as error:
+    except _DAMAGE as error:
         text = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise FileFormatError(f"{path} is not a readable fpsolver result: {text}") from None
 
