@@ -40,7 +40,7 @@ def evaluate(problem: Problem, trajectory: Trajectory) -> Result:
         ),
         exact=exact,
         exact_error=error,
-        diagnostics=diagnostics(problem, state, series),
+        diagnostics=diagnostics(problem, state, series, ended_steady=trajectory.status == "steady"),
         status=trajectory.status,
         message=trajectory.message,
         reasons=found,
@@ -84,7 +84,7 @@ def _compare(problem: Problem, trajectory: Trajectory) -> tuple[dict[str, FloatA
     }, problem.grid.integrate(np.abs(trajectory.W - values))
 
 
-def diagnostics(problem: Problem, state: State, series: dict[str, FloatArray]) -> dict[str, Any]:
+def diagnostics(problem: Problem, state: State, series: dict[str, FloatArray], *, ended_steady: bool) -> dict[str, Any]:
     """Verdicts and residuals of the model and of the last state."""
     system = problem.system
     margin = system.cp_margin()
@@ -101,7 +101,7 @@ def diagnostics(problem: Problem, state: State, series: dict[str, FloatArray]) -
     else:
         satisfied = parity == 0 and residual <= 1e-6 * linear_rates(problem.system)[0]
     decay = problem.plan.decay
-    found = {
+    found: dict[str, Any] = {
         "cp_margin": margin,
         "is_completely_positive": system.is_completely_positive(),
         "cp_on_boundary": bool(abs(margin) <= system.cp_tolerance),
@@ -113,9 +113,12 @@ def diagnostics(problem: Problem, state: State, series: dict[str, FloatArray]) -
         "slowest_rate": decay.value if decay is not None else math.nan,
         "resolution": problem.grid.cells_per_deviation(series["covariance"][-1]),
     }
+    if steady is None and parity == 0 and not ended_steady:
+        found |= {"satisfies_detailed_balance": False, "satisfies_detailed_balance_reason": BALANCE_UNKNOWN}
     return found | {f"{name}_reason": text for name, text in _WHY_NAN.items() if _is_nan(found[name])}
 
 
+BALANCE_UNKNOWN = "not known: line 1 is about the steady state, and the run did not end in one"
 _WHY_NAN = {
     "cp_margin": "undefined: a classical system (hbar = 0) has no complete positivity",
     "kms_residual": "undefined: q lives on a ring, or a deviation is zero",

@@ -124,8 +124,7 @@ class Result:
     def _balance_words(self) -> str:
         found = self.diagnostics
         verdict = "satisfied" if found["satisfies_detailed_balance"] else "violated"
-        if not self.is_complete and self.exact is None:
-            verdict = "not known before the steady state"
+        verdict = found.get("satisfies_detailed_balance_reason", verdict)
         return (
             f"{verdict} (line 1: {found['detailed_balance_residual']:.3g}, line 2: "
             f"{found['diffusion_parity_residual']:.3g}, KMS: {found['kms_residual']:.3g})"

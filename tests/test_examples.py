@@ -152,6 +152,18 @@ def test_the_end_is_recorded_even_between_records():
     assert len(result.snapshots.time) == 11
 
 
+def test_detailed_balance_is_not_judged_before_the_steady_state():
+    """A free particle on the line never gets there; with d_qp line 2 is enough to say violated."""
+    line = {"mass": 1.0, "potential": {"kind": "free"}}
+    state = {"kind": "gaussian", "mean": [0, 0], "covariance": [[2.0, 0], [0, 1.2]]}
+    bath = {"model": "minimally_invasive", "eta": 0.5, "beta": 0.7}
+    found = outcome(short(system={**line, "bath": bath}, initial=state))
+    assert "not known" in dict(found.summary())["detailed balance"]
+    bath = {"model": "translation_covariant", "eta": 0.5, "beta": 0.7, "d_qp": 0.1}
+    found = outcome(short(system={**line, "bath": bath}, initial=state))
+    assert "violated" in dict(found.summary())["detailed balance"]
+
+
 def test_not_converged_keeps_the_result():
     result = outcome(short(time={"until": "steady", "max_time": 2.0}))
     assert result.status == "not_converged"

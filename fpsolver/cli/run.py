@@ -15,7 +15,7 @@ from fpsolver.cli.main import STARTED
 from fpsolver.cli.options import config_argument, set_option, table, warn
 from fpsolver.config.reader import load_config
 from fpsolver.errors import OutputExistsError, UsageError
-from fpsolver.io.hdf5 import check_output
+from fpsolver.io.paths import check_output
 from fpsolver.progress import Bar
 from fpsolver.result import Result
 

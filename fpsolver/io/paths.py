@@ -1,0 +1,32 @@
+"""Whether an output can be written: asked before a run, so that no hour is lost."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from fpsolver.errors import OutputError, OutputExistsError
+
+
+def check_output(path: Path, *, force: bool) -> None:
+    """OutputError if ``path`` must not, or cannot, be written; writes nothing."""
+    try:
+        _check_output(path, force=force)
+    except OSError as error:
+        raise OutputError(f"the output {path} cannot be written: {(error.strerror or str(error)).lower()}") from None
+
+
+def _check_output(path: Path, *, force: bool) -> None:
+    if path.is_dir():
+        raise OutputError(f"the output {path} is a directory; give the name of a file")
+    if path.exists() and not path.is_file():
+        raise OutputError(f"the output {path} is not an ordinary file and will not be replaced")
+    if path.exists() and not force:
+        raise OutputExistsError(f"the output {path} exists already")
+    parent = path.parent
+    while not parent.exists():
+        parent = parent.parent
+    if not parent.is_dir():
+        raise OutputError(f"the output {path} cannot be written: {parent} is a file, not a folder")
+    if not os.access(parent, os.W_OK | os.X_OK):
+        raise OutputError(f"the output {path} cannot be written: no permission in {parent}")
