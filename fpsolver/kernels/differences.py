@@ -1,4 +1,4 @@
-"""Central first difference along the middle axis of a three-dimensional view: any axis of any grid."""
+"""Central first difference along any axis of any grid."""
 
 from __future__ import annotations
 
@@ -6,21 +6,23 @@ from fpsolver.kernels.jit import kernel
 
 
 @kernel
-def central(W, weights, periodic, out):
-    """Out[a, i, b] = sum_m weights[m] (W[a, i+m+1, b] - W[a, i-m-1, b]); zero beyond a closed end."""
+def central(W, stride, weights, periodic, out):
+    """Difference along an axis whose neighbours are ``stride`` apart in each row of W; zero beyond a closed end.
+
+    out[a, x] = sum_m weights[m] (W[a, x + (m+1) stride] - W[a, x - (m+1) stride]). Every axis of a C-ordered array
+    has this form, with the axes before it as rows: the inner loops are contiguous for all of them.
+    """
     n = W.shape[1]
     for a in range(W.shape[0]):
-        for i in range(n):
-            for b in range(W.shape[2]):
-                out[a, i, b] = 0.0
-            for m in range(weights.shape[0]):
-                up = i + m + 1
-                down = i - m - 1
-                if periodic or up < n:
-                    up = up - n if up >= n else up
-                    for b in range(W.shape[2]):
-                        out[a, i, b] += weights[m] * W[a, up, b]
-                if periodic or down >= 0:
-                    down = down + n if down < 0 else down
-                    for b in range(W.shape[2]):
-                        out[a, i, b] -= weights[m] * W[a, down, b]
+        for x in range(n):
+            out[a, x] = 0.0
+        for m in range(weights.shape[0]):
+            shift = (m + 1) * stride
+            for x in range(n - shift):
+                out[a, x] += weights[m] * W[a, x + shift]
+            for x in range(n - shift):
+                out[a, x + shift] -= weights[m] * W[a, x]
+            if periodic:
+                for x in range(shift):
+                    out[a, n - shift + x] += weights[m] * W[a, x]
+                    out[a, x] -= weights[m] * W[a, n - shift + x]

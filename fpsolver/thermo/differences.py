@@ -17,9 +17,9 @@ def gradient(W: FloatArray, grid: Grid, order: int) -> FloatArray:
     W = np.ascontiguousarray(W, dtype=float)
     out = np.empty((W.ndim, *W.shape))
     for k, axis in enumerate(grid.axes):
-        view = (math.prod(W.shape[:k]), W.shape[k], math.prod(W.shape[k + 1 :]))
+        rows, stride = (math.prod(W.shape[:k]), -1), math.prod(W.shape[k + 1 :])
         weights = np.array(stencils.first_derivative(order)) / axis.spacing
-        central(W.reshape(view), weights, axis.periodic, out[k].reshape(view))
+        central(W.reshape(rows), stride, weights, axis.periodic, out[k].reshape(rows))
     return out
 
 

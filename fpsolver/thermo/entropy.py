@@ -86,10 +86,8 @@ def tail_uncertainty(state: State, mean: FloatArray, covariance: FloatArray) -> 
     """
     if why_not_finite(state) or why_undefined(state) or not np.isfinite(covariance).all():
         return math.nan
-    cells = np.nonzero(~state.above_floor)
-    position = [axis.centres[index] - x0 for axis, index, x0 in zip(state.grid.axes, cells, mean, strict=True)]
-    slope = np.abs(apply_matrix(np.linalg.inv(covariance), np.array(position)))
-    drift = np.abs(np.array([component[cells] for component in state.space.irreversible_drift]))
-    size = drift + apply_matrix(state.space.irreversible_D, slope)
+    position = np.broadcast_arrays(*(x - x0 for x, x0 in zip(state.grid.coordinates, mean, strict=True)))
+    slope = np.abs(apply_matrix(np.linalg.inv(covariance), position))
+    size = state.space.drift_size + apply_matrix(state.space.irreversible_D, slope)
     density = (size * apply_matrix(np.abs(state.space.inverse_D), size)).sum(axis=0)
-    return state.grid.integrate(density * np.abs(state.W[cells]))
+    return state.grid.integrate(density * np.where(state.above_floor, 0.0, np.abs(state.W)))

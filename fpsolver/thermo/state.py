@@ -5,6 +5,7 @@ J = (A x + f) W - D grad W = J^R + J^I,     J^I = A^I x W - D^I grad W,     D = 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -20,7 +21,7 @@ from fpsolver.thermo.differences import gradient
 FLOOR = 1e-12  # of max W: below it quotients by W are round-off; 1e-9 already costs 4e-7 in the balance
 
 
-def apply_matrix(matrix: FloatArray, field: FloatArray) -> FloatArray:
+def apply_matrix(matrix: FloatArray, field: Sequence[FloatArray] | FloatArray) -> FloatArray:
     """Matrix times a field of vectors (first index), skipping zeros."""
     out = np.zeros((len(matrix), *field[0].shape))
     for i, j in zip(*np.nonzero(matrix), strict=True):
@@ -40,6 +41,11 @@ class PhaseSpace:
     def irreversible_drift(self) -> FloatArray:
         r"""a^I = A^I x at the cell centres, shape (2N, \*grid.shape)."""
         return self._on_grid(self.system.irreversible_drift)
+
+    @cached_property
+    def drift_size(self) -> FloatArray:
+        """abs(a^I), same shape."""
+        return np.abs(self.irreversible_drift)
 
     @cached_property
     def reversible_drift(self) -> FloatArray:
