@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from fpsolver.errors import GridError
 from fpsolver.grid import Axis, Grid
 from fpsolver.kernels import phase_space, stencils
 from fpsolver.kernels.phase_space import PAD, Coefficients
+from fpsolver.kernels.threads import Team
 from fpsolver.physics.potentials import FloatArray
 from fpsolver.physics.system import System
 
@@ -56,21 +57,27 @@ class Generator:
         self.grid = grid
         self.scheme = scheme or Scheme()
         self.is_parallel = grid.size >= PARALLEL_FROM_CELLS
+        self._team = Team()
 
     def apply(self, W: FloatArray, out: FloatArray | None = None, time: float = 0.0) -> FloatArray:
         """dW/dt at ``time``, shape of the grid."""
         if W.shape != self.grid.shape:
             raise GridError(f"W must have the shape {self.grid.shape} of the grid, but has {W.shape}")
         out = np.empty(self.grid.shape) if out is None else out
-        W = self.pad(W, self._padded)
-        self.kernel(W, self._work, *self.coefficients(time), np.ones(1), 0.0, 0)
+        self.advance(self.pad(W, self._padded), self._work, time, np.ones(1), 0.0, 0)
         out[...] = self._work[1, :, PAD:-PAD]
         return out
 
-    @property
-    def kernel(self) -> Any:
-        """Serial or parallel kernel: chosen by the size of the grid and never by threads, for the same bits."""
-        return phase_space.advance_parallel if self.is_parallel else phase_space.advance
+    def advance(self, W: FloatArray, work: FloatArray, time: float, parts: FloatArray, keep: float, steps: int) -> None:
+        """Steps of nested stages, as :mod:`fpsolver.kernels.phase_space` defines them, on padded arrays.
+
+        Serial or parallel kernel: chosen by the size of the grid and never by threads, for the same bits.
+        """
+        arguments = (W, work, *self.coefficients(time), parts, keep, steps)
+        if self.is_parallel:
+            self._team.run(max(steps, 1) * len(parts), lambda: phase_space.advance_parallel(*arguments))
+        else:
+            phase_space.advance(*arguments)
 
     def to_sparse(self) -> csr_array:
         """The same operator as a sparse matrix on W.ravel(), assembled from one-dimensional matrices."""
@@ -80,7 +87,9 @@ class Generator:
 
     def pad(self, W: FloatArray, padded: FloatArray) -> FloatArray:
         """Copy W into an array with halos, as the kernels want it."""
-        (phase_space.pad_parallel if self.is_parallel else phase_space.pad)(np.ascontiguousarray(W), padded)
+        padded[:, PAD:-PAD] = W
+        padded[:, :PAD] = W[:, -PAD:]
+        padded[:, -PAD:] = W[:, :PAD]
         return padded
 
     def empty_padded(self) -> FloatArray:

@@ -125,10 +125,9 @@ class Result:
         found = self.diagnostics
         verdict = "satisfied" if found["satisfies_detailed_balance"] else "violated"
         verdict = found.get("satisfies_detailed_balance_reason", verdict)
-        return (
-            f"{verdict} (line 1: {found['detailed_balance_residual']:.3g}, line 2: "
-            f"{found['diffusion_parity_residual']:.3g}, KMS: {found['kms_residual']:.3g})"
-        )
+        names = {"line 1": "detailed_balance_residual", "line 2": "diffusion_parity_residual", "KMS": "kms_residual"}
+        known = [f"{word}: {found[name]:.3g}" for word, name in names.items() if not math.isnan(found[name])]
+        return f"{verdict} ({', '.join(known)})"
 
     def _exact_words(self) -> str:
         assert self.exact is not None

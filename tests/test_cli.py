@@ -9,16 +9,19 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
 import h5py
+import jsonschema
 import numba
 import numpy as np
 import pytest
 
 import fpsolver as fp
 from fpsolver import api
-from fpsolver.cli.main import LATER, status_of
+from fpsolver.cli.main import COMMANDS, LATER, status_of
+from fpsolver.config import schema_system
+from fpsolver.config.catalogue import MODELS
 from fpsolver.stepping.explicit import RungeKutta4
 
 CONFIG = """\
@@ -601,8 +604,10 @@ def test_later_commands_say_so(name, cli):
 
 
 def test_every_command_of_the_contract_is_known_or_later(cli):
-    for name in ("models", "new", "schema", "spectrum", "convergence", "sweep", "animate", "report"):
+    for name in ("spectrum", "convergence", "sweep", "animate", "report"):
         assert name in LATER
+    for name in ("run", "check", "plot", "info", "models", "new", "schema"):
+        assert name in COMMANDS
     found = cli("run", "run.yaml", "--resume")
     assert found.status == 2
     assert "--resume is not available in this version" in found.err
@@ -676,3 +681,55 @@ def test_too_many_records(cli):
     found = cli("check", "run.yaml", "--set", "output.every=1e-9")
     assert found.status in (2, 3)
     assert "output.every" in found.err
+
+
+# --- models, new, schema ---------------------------------------------------------------------------------------------
+
+NAMES = [model.name for model in MODELS]
+
+
+def test_models_lists_every_model_the_configuration_knows(cli):
+    known = {get_args(bath.model_fields["model"].annotation)[0] for bath in get_args(get_args(schema_system.Bath)[0])}
+    assert set(NAMES) == known
+    found = cli("models")
+    assert found.status == 0
+    for name in NAMES:
+        assert f"\n{name}" in found.out
+    assert max(map(len, found.out.splitlines())) <= 130
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_starter_files_run_as_they_stand_and_state_the_defaults(name, cli, tmp_path):
+    assert cli("new", name, "-o", "starter.yaml").out == "wrote starter.yaml\n"
+    assert cli("new", name).out == (tmp_path / "starter.yaml").read_text()
+    config = fp.load_config("starter.yaml")
+    assert config.system.bath.model == name
+    api.prepare(config)
+    bare = fp.Config(system=config.system.model_dump(exclude_none=True), initial=config.initial.model_dump())
+    expected = bare.replaced(output={"path": "starter.h5"}, time={"until": config.time.until})
+    assert config.model_dump(exclude={"title"}) == expected.model_dump(exclude={"title"})
+
+
+def test_starter_files_are_not_overwritten(cli, tmp_path):
+    (tmp_path / "mine.yaml").write_text("precious")
+    found = cli("new", "none", "-o", "mine.yaml")
+    assert found.status == 2
+    assert found.err.rstrip().endswith("fpsolver new none -o mine.yaml --force")
+    assert (tmp_path / "mine.yaml").read_text() == "precious"
+    assert cli("new", "none", "-o", "mine.yaml", "--force").status == 0
+    assert "none" in (tmp_path / "mine.yaml").read_text()
+
+
+def test_an_unknown_model_is_answered_with_the_nearest(cli):
+    found = cli("new", "caldeira_legett")
+    assert found.status == 2
+    assert "did you mean `caldeira_leggett`?" in found.err
+
+
+def test_schema_is_json_that_knows_the_keys_of_this_version_only(cli):
+    schema = json.loads(cli("schema").out)
+    jsonschema.Draft202012Validator.check_schema(schema)
+    keys = set(schema["$defs"]["System"]["properties"])
+    assert keys == {"mass", "potential", "bath", "matrices", "moyal"}
+    described = schema["$defs"]["TranslationCovariantBath"]["properties"]
+    assert all("description" in described[key] for key in ("eta", "beta", "temperature", "d_qp", "d_qq"))

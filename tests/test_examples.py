@@ -1,7 +1,6 @@
-"""Whole runs: the shipped configurations, rings and wells against closed forms, threads, outcomes."""
+"""Whole runs: rings and wells against closed forms, threads, outcomes."""
 
 import math
-from pathlib import Path
 
 import numba
 import numpy as np
@@ -11,28 +10,10 @@ import fpsolver as fp
 from fpsolver import api
 from fpsolver.problem import round_number, snapshot_times
 
-CONFIGS = sorted((Path(__file__).parents[1] / "configs").glob("*.yaml"))
-EXPECTED = {"minimally_invasive": (0.5 * (0.7 / 4) ** 2, False, True), "caldeira_leggett": (0.0, True, False)}
-
 
 def outcome(config):
     """Result without turning its warnings into errors."""
     return api.run_problem(api.prepare(config))
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
-def test_shipped_configurations(path):
-    """Pi = Phi = eta (beta hbar omega/4)^2 or 0, verdicts, and the errors the README states."""
-    Pi, balance, positive = EXPECTED[path.stem]
-    result = outcome(fp.load_config(path))
-    assert result.status == "steady"
-    assert result.last("entropy_production") == pytest.approx(Pi, abs=1e-9)
-    assert result.last("entropy_flux") == pytest.approx(Pi, abs=1e-9)
-    assert result.diagnostics["satisfies_detailed_balance"] is balance
-    assert result.diagnostics["is_completely_positive"] is positive
-    assert result.exact_error <= 1e-6
-    assert abs(result.last("mass") - 1) <= 1e-12
 
 
 def ring(**system):

@@ -1,11 +1,15 @@
 """Kernels against matrices assembled from the formulas, stencil weights from their moment conditions."""
 
+import time
+
+import numba
 import numpy as np
 import pytest
 
 from fpsolver.generator import Generator, Scheme
 from fpsolver.grid import Axis, Grid
 from fpsolver.kernels import phase_space, stencils
+from fpsolver.kernels.threads import Team
 from fpsolver.physics import baths, potentials
 from fpsolver.physics.system import Particle, System
 from fpsolver.stepping.explicit import RungeKutta4
@@ -124,3 +128,18 @@ def test_apply_allocates_nothing_new_and_respects_out(rng):
     assert generator.apply(W, out=out) is out
     np.testing.assert_array_equal(out, generator.apply(W))
     assert len(phase_space.advance.signatures) <= len(ORDERS)  # one compilation for each order, none for strides
+
+
+def test_threads_are_left_alone_where_they_wait_for_another_process():
+    """The faster of all threads and one is kept; the user's number of threads is what it was afterwards."""
+    most, used = numba.get_num_threads(), []
+    team = Team()
+
+    def work():
+        used.append(numba.get_num_threads())
+        time.sleep(1e-4 if used[-1] == 1 else 1e-2)
+
+    for _ in range(6):
+        team.run(1, work)
+    assert used == [most, 1, 1, 1, 1, 1]
+    assert numba.get_num_threads() == most

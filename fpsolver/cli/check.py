@@ -14,12 +14,13 @@ from fpsolver.cli.options import config_argument, set_option, table, warn
 from fpsolver.config.reader import load_config
 from fpsolver.errors import NoSteadyStateError
 from fpsolver.kernels import phase_space
-from fpsolver.physics import exact
+from fpsolver.physics import equilibrium, exact
+from fpsolver.physics.baths import Bath
 from fpsolver.physics.potentials import FloatArray
 from fpsolver.physics.system import System
 from fpsolver.problem import Problem, prepare
 from fpsolver.stepping.explicit import RungeKutta4, stable_step
-from fpsolver.thermo.detailed_balance import gaussian_detailed_balance, parity_residual
+from fpsolver.thermo.detailed_balance import gaussian_detailed_balance, kms_residual, parity_residual
 
 
 @click.command("check")
@@ -29,16 +30,35 @@ def command(config: Path, overrides: tuple[str, ...]) -> int:
     """Validate CONFIG and print what it will do; run nothing."""
     problem = prepare(load_config(config, overrides))
     warn(problem.warnings)
-    system = problem.system
     click.echo(problem.config.title or str(config))
-    rows = [("drift A", drift_words(system)), ("diffusion B", matrix(system.diffusion_matrix))]
-    rows += [("completely positive", positivity(system)), *steady_rows(problem)]
-    click.echo(table([*rows, *grid_rows(problem), *cost_rows(problem)]))
+    parts = {"model": model_rows, "steady state": steady_rows, "grid": grid_rows, "run": cost_rows}
+    for name, rows in parts.items():
+        click.echo(f"{name}\n{table(rows(problem))}")
     return 0
 
 
+def model_rows(problem: Problem) -> list[tuple[str, Any]]:
+    """Particle, bath, matrices, complete positivity."""
+    system = problem.system
+    particle = system.particles[0]
+    units = f"mass {particle.mass:g}, hbar {system.hbar:g}"
+    rows = [("particle", f"{units}, {particle.potential}")]
+    if problem.config.system.matrices is None:
+        rows.append(("bath", bath_words(particle.bath)))
+    rows += [("drift A", drift_words(system)), ("diffusion B = 2 D", matrix(system.diffusion_matrix))]
+    return [*rows, ("completely positive", positivity(system))]
+
+
+def bath_words(bath: Bath) -> str:
+    """Name of the model and every number of it that is not zero."""
+    names = ("eta", "alpha", "xi", "d_qq", "d_pp", "d_qp", "beta")
+    values = [f"{name} {value:.6g}" for name in names if (value := getattr(bath, name))]
+    return f"{bath.model}: {', '.join(values)}" if values else bath.model
+
+
 def matrix(values: FloatArray) -> str:
-    """A small matrix on one line."""
+    """A small matrix on one line, round-off as 0."""
+    values = np.where(np.abs(values) > 1e-14 * np.abs(values).max(), values, 0.0)
     return "[" + ", ".join("[" + ", ".join(f"{x:.6g}" for x in row) + "]" for row in values) + "]"
 
 
@@ -64,30 +84,55 @@ def positivity(system: System) -> str:
 
 
 def steady_rows(problem: Problem) -> list[tuple[str, Any]]:
-    """Exact steady state, its rates and detailed balance, where there is one."""
+    """Exact steady state, its rates, temperatures and detailed balance, where there is one."""
     system = problem.system
-    periodic = problem.grid.axes[0].periodic
-    if not system.is_quadratic or periodic:
+    if not system.is_quadratic:
         parity = parity_residual(system)
         verdict = f"violated (line 2: {parity:.3g})" if parity > 0 else "the run will tell: it needs the steady state"
-        return [
-            ("detailed balance", verdict),
-            ("exact steady state", "no closed form"),
-        ]
+        return [("closed form", "none: the force is not linear"), ("detailed balance", verdict)]
     try:
-        steady = exact.steady(system)
+        return ring_rows(system) if problem.grid.axes[0].periodic else gaussian_rows(exact.steady(system))
     except NoSteadyStateError as error:
-        return [("steady state", str(error))]
-    balance = "satisfied" if gaussian_detailed_balance(steady) else "violated"
-    eigenvalues = ", ".join(f"{v.real:.6g}{v.imag:+.6g}i" for v in np.linalg.eigvals(system.drift_matrix))
-    reason = f" ({steady.rates.reason})" if steady.rates.reason else ""
+        return [("none", str(error))]
+
+
+def ring_rows(system: System) -> list[tuple[str, Any]]:
+    """Uniform in q, Gaussian in p."""
+    state = exact.steady_on_ring(system)
+    momentum = f"mean {state.mean_momentum + 0.0:.6g}, variance {state.momentum_variance:.6g}"
+    lines = f"force: {abs(system.force[1]):.3g}, line 2: {parity_residual(system):.3g}"
     return [
-        ("detailed balance", balance),
-        ("steady mean", "[" + ", ".join(f"{x + 0.0:.6g}" for x in steady.mean) + "]"),
-        ("steady covariance", matrix(steady.covariance)),
-        ("steady Pi = Phi", f"{steady.Pi:.12g}{reason}"),
-        ("rates of A", eigenvalues),
+        ("position", "uniform on the ring"),
+        ("momentum", f"Gaussian, {momentum}"),
+        ("Pi = Phi", f"{state.Pi:.12g}"),
+        ("detailed balance", "satisfied" if state.satisfies_detailed_balance else f"violated ({lines})"),
     ]
+
+
+def gaussian_rows(steady: exact.SteadyState) -> list[tuple[str, Any]]:
+    """Moments, rates, verdict, temperatures."""
+    reason = f" ({steady.rates.reason})" if steady.rates.reason else ""
+    eigenvalues = ", ".join(f"{v.real:.6g}{v.imag:+.6g}i" for v in np.linalg.eigvals(steady.system.drift_matrix))
+    residuals = (
+        f"KMS: {kms_residual(steady.system, steady.covariance):.3g}, line 2: {parity_residual(steady.system):.3g}"
+    )
+    rows = [
+        ("mean (q, p)", "[" + ", ".join(f"{x + 0.0:.6g}" for x in steady.mean) + "]"),
+        ("covariance V", matrix(steady.covariance)),
+        ("Pi = Phi", f"{steady.Pi:.12g}{reason}"),
+        ("detailed balance", "satisfied" if gaussian_detailed_balance(steady) else f"violated ({residuals})"),
+        ("eigenvalues of A", eigenvalues),
+    ]
+    found = equilibrium.temperatures(steady)
+    return rows if found is None else [*rows, ("temperatures", temperature_words(found))]
+
+
+def temperature_words(found: equilibrium.Temperatures) -> str:
+    """Of position and momentum, and what they would be in equilibrium with the bath."""
+    text = f"m omega^2 V_qq = {found.position:.6g}, V_pp/m = {found.momentum:.6g}"
+    if found.bath is None:
+        return text
+    return f"{text} (bath 1/beta = {found.bath:.6g}, quantum Gibbs state {found.quantum:.6g})"
 
 
 def grid_rows(problem: Problem) -> list[tuple[str, Any]]:

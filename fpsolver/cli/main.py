@@ -22,8 +22,11 @@ COMMANDS = {
     "check": "Say what a configuration will do; run nothing.",
     "plot": "Draw figures of one or several results.",
     "info": "Say what is in a result.",
+    "models": "List the bath models with equations and references.",
+    "new": "Write a commented configuration to start from.",
+    "schema": "Print the JSON schema of configurations, for editors.",
 }
-LATER = ("models", "new", "schema", "spectrum", "convergence", "sweep", "animate", "report")
+LATER = ("spectrum", "convergence", "sweep", "animate", "report")
 
 
 class LazyCommands(click.Group):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 import time
 from pathlib import Path
 
@@ -12,7 +10,7 @@ import numba
 
 from fpsolver import api
 from fpsolver.cli.main import STARTED
-from fpsolver.cli.options import config_argument, set_option, table, warn
+from fpsolver.cli.options import config_argument, force_option, same_command_with_force, set_option, table, warn
 from fpsolver.config.reader import load_config
 from fpsolver.errors import OutputExistsError, UsageError
 from fpsolver.io.paths import check_output
@@ -24,7 +22,7 @@ from fpsolver.result import Result
 @config_argument
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="HDF5 file to write (default: output.path).")
 @set_option
-@click.option("--force", is_flag=True, help="Overwrite an existing output.")
+@force_option
 @click.option("--threads", type=int, help="Number of threads (the results do not depend on it).")
 @click.option("--quiet", is_flag=True, help="Print warnings and errors only.")
 @click.option("--resume", is_flag=True, hidden=True)
@@ -102,5 +100,4 @@ def refuse_existing(path: Path, force: bool) -> None:
     try:
         check_output(path, force=force)
     except OutputExistsError as error:
-        again = shlex.join(["fpsolver", *sys.argv[1:], "--force"])
-        raise OutputExistsError(f"{error}; to overwrite it: {again}") from None
+        raise same_command_with_force(error) from None

@@ -36,8 +36,8 @@ class GaussianInitial(Section):
     """A Gaussian of given mean and covariance."""
 
     kind: Literal["gaussian"]
-    mean: Row
-    covariance: Annotated[list[Row], Field(min_length=2)]
+    mean: Row = Field(description="[q, p]")
+    covariance: Annotated[list[Row], Field(min_length=2)] = Field(description="[[V_qq, V_qp], [V_qp, V_pp]]")
 
 
 class ThermalInitial(Section):
@@ -64,22 +64,22 @@ class SqueezedInitial(Section):
     q: float
     p: float
     omega: Positive
-    r: Annotated[float, Field(ge=-10, le=10)]
-    theta: float = 0.0
+    r: Annotated[float, Field(ge=-10, le=10)] = Field(description="strength: variances exp(-2r), exp(2r) of the vacuum")
+    theta: float = Field(0.0, description="direction, radians; 0 squeezes q")
 
 
 class UniformInitial(Section):
     """Uniform around a periodic q, Gaussian in p."""
 
     kind: Literal["uniform"]
-    momentum_variance: Positive
+    momentum_variance: Positive = Field(description="<p^2>; m/beta is the Maxwell distribution")
 
 
 class FileInitial(Section):
     """Final W of a result on the same grid."""
 
     kind: Literal["file"]
-    path: Text
+    path: Text = Field(description="result file (HDF5)")
 
 
 Initial = Annotated[
@@ -103,24 +103,29 @@ Extent = Annotated[
     WithJsonSchema({"anyOf": [{"const": "auto"}, {"type": "array", "items": {"type": "number"}}]}),
 ]
 Cells = number_or("auto", whole=16)
+CELLS_WORDS = "number of cells; auto: at least 4 for the smallest standard deviation of the state at any time"
+EXTENT_WORDS = "[low, high]; auto: 8.5 standard deviations around the whole path"
+COARSE_WORDS = "run even with fewer than 1.5 cells for a standard deviation"
 
 
 class AxisQ(Section):
     """Position axis."""
 
-    cells: Cells = "auto"  # type: ignore[valid-type]
-    extent: Extent = "auto"
-    boundary: one_of(("no_flux", "periodic")) = "no_flux"  # type: ignore[valid-type]
-    allow_coarse: bool = False
+    cells: Cells = Field("auto", description=CELLS_WORDS)  # type: ignore[valid-type]
+    extent: Extent = Field("auto", description=EXTENT_WORDS)
+    boundary: one_of(("no_flux", "periodic")) = Field(  # type: ignore[valid-type]
+        "no_flux", description="no_flux: a closed box, for states negligible at its edge; periodic: a ring"
+    )
+    allow_coarse: bool = Field(False, description=COARSE_WORDS)
 
 
 class AxisP(Section):
     """Momentum axis."""
 
-    cells: Cells = "auto"  # type: ignore[valid-type]
-    extent: Extent = "auto"
+    cells: Cells = Field("auto", description=CELLS_WORDS)  # type: ignore[valid-type]
+    extent: Extent = Field("auto", description=EXTENT_WORDS)
     boundary: one_of(("no_flux",)) = "no_flux"  # type: ignore[valid-type]
-    allow_coarse: bool = False
+    allow_coarse: bool = Field(False, description=COARSE_WORDS)
 
 
 class Grid(Section):
@@ -140,19 +145,27 @@ class Scheme(Section):
     """Discretisation in phase space."""
 
     flux: one_of(("central",), later=("chang_cooper",)) = "central"  # type: ignore[valid-type]
-    order: Annotated[int, BeforeValidator(_order), WithJsonSchema({"enum": [2, 4, 6, 8]})] = 8
+    order: Annotated[int, BeforeValidator(_order), WithJsonSchema({"enum": [2, 4, 6, 8]})] = Field(
+        8, description="order of the differences; 8 is the most accurate for its time"
+    )
     reversible: not_yet("reversible") = None  # type: ignore[valid-type]
 
 
 class Time(Section):
     """How long, how fine, and by which method."""
 
-    until: number_or("steady", above=0) = "steady"  # type: ignore[valid-type]
-    tolerance: Annotated[float, Field(gt=0, lt=1)] = 1e-9
-    max_time: number_or("auto", above=0) = "auto"  # type: ignore[valid-type]
+    until: number_or("steady", above=0) = Field("steady", description="end of the run")  # type: ignore[valid-type]
+    tolerance: Annotated[float, Field(gt=0, lt=1)] = Field(
+        1e-9, description="steady: int abs(dW/dt) below tolerance x slowest decay rate"
+    )
+    max_time: number_or("auto", above=0) = Field(  # type: ignore[valid-type]
+        "auto", description="give up then; auto: 40 / slowest decay rate"
+    )
     method: one_of(("stepping",), later=("direct", "gaussian", "auto")) = "stepping"  # type: ignore[valid-type]
     stepper: one_of(("auto", "rk4"), later=("implicit",)) = "auto"  # type: ignore[valid-type]
-    dt: number_or("auto", above=0) = "auto"  # type: ignore[valid-type]
+    dt: number_or("auto", above=0) = Field(  # type: ignore[valid-type]
+        "auto", description="time step; auto: 96 % of the stability limit, less while fast motion matters"
+    )
 
 
 def _snapshots(value: Any) -> Any:
@@ -174,14 +187,16 @@ class Output(Section):
     """What is written, and where."""
 
     path: Text | None = Field(None, description="HDF5 file; default: the stem of the configuration, .h5", min_length=1)
-    every: number_or("auto", above=0) = "auto"  # type: ignore[valid-type]
+    every: number_or("auto", above=0) = Field(  # type: ignore[valid-type]
+        "auto", description="time between records of the series; auto: about 200 of them"
+    )
     snapshots: Annotated[
         Any,
         BeforeValidator(_snapshots),
         WithJsonSchema({"anyOf": [{"type": "integer"}, {"type": "array", "items": {"type": "number"}}]}),
-    ] = 10
+    ] = Field(10, description="times at which W is kept: a list, or their number")
     checkpoint_every: not_yet("checkpoint_every") = None  # type: ignore[valid-type]
-    compression: Annotated[str, AfterValidator(_compression)] = "gzip 4"
+    compression: Annotated[str, AfterValidator(_compression)] = Field("gzip 4", description="none, or gzip 1 to gzip 9")
 
 
 def _not_strict(value: bool) -> bool:
@@ -194,16 +209,16 @@ class Checks(Section):
     """What turns a warning into a failure."""
 
     strict: Annotated[bool, AfterValidator(_not_strict)] = False
-    require_complete_positivity: bool = False
+    require_complete_positivity: bool = Field(False, description="refuse models that are not completely positive")
 
 
 class ConfigData(Section):
     """A whole configuration."""
 
-    title: Text = ""
+    title: Text = Field("", description="free text")
     units: Units = Units()
     system: System
-    initial: Initial
+    initial: Initial = Field(description="state at time 0")
     grid: Grid = Grid()
     scheme: Scheme = Scheme()
     time: Time = Time()
@@ -220,3 +235,24 @@ def to_plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [to_plain(item) for item in value]
     return value
+
+
+def json_schema() -> dict[str, Any]:
+    """JSON schema of a configuration for editors; keys of later versions are left out."""
+    title = "fpsolver configuration"
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **_known(ConfigData.model_json_schema()),
+        "title": title,
+    }
+
+
+def _known(node: Any) -> Any:
+    """The same without properties that nothing satisfies, and without titles that repeat the key."""
+    if isinstance(node, list):
+        return [_known(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    properties = {k: _known(v) for k, v in node.get("properties", {}).items() if "not" not in v}
+    rest = {k: _known(v) for k, v in node.items() if k not in ("properties", "title", "discriminator")}
+    return {**rest, "properties": properties} if "properties" in node else rest

@@ -20,39 +20,39 @@ class HarmonicPotential(Section):
     """U = m omega^2 q^2 / 2."""
 
     kind: Literal["harmonic"]
-    omega: Positive
+    omega: Positive = Field(description="frequency, 1/time")
 
 
 class QuarticPotential(Section):
     """U = m omega^2 q^2 / 2 + quartic q^4 / 4."""
 
     kind: Literal["quartic"]
-    omega: NotNegative
-    quartic: Positive
+    omega: NotNegative = Field(description="frequency at the bottom, 1/time")
+    quartic: Positive = Field(description="energy/length^4")
 
 
 class DoubleWellPotential(Section):
     """U = -quadratic q^2 / 2 + quartic q^4 / 4."""
 
     kind: Literal["double_well"]
-    quadratic: Positive
-    quartic: Positive
+    quadratic: Positive = Field(description="energy/length^2; the wells are at q = +- sqrt(quadratic/quartic)")
+    quartic: Positive = Field(description="energy/length^4")
 
 
 class PolynomialPotential(Section):
     """U = c0 + c1 q + c2 q^2 + ..."""
 
     kind: Literal["polynomial"]
-    coefficients: Annotated[list[float], Field(min_length=1, max_length=21)]
+    coefficients: Annotated[list[float], Field(min_length=1, max_length=21)] = Field(description="[c0, c1, c2, ...]")
 
 
 class CosinePotential(Section):
     """U = -amplitude cos(wavenumber q) - tilt q."""
 
     kind: Literal["cosine"]
-    amplitude: float
-    wavenumber: Positive
-    tilt: float = 0.0
+    amplitude: float = Field(description="energy; the barrier is twice as high")
+    wavenumber: Positive = Field(description="k, 1/length")
+    tilt: float = Field(0.0, description="constant force, energy/length")
 
 
 Potential = Annotated[
@@ -70,7 +70,7 @@ class NoBath(Section):
 class ThermalBath(Section):
     """Friction eta of the momentum and a temperature, given as beta or as temperature."""
 
-    eta: Positive
+    eta: Positive = Field(description="relaxation rate of the momentum, 1/time (2 gamma in many papers)")
     beta: Positive | None = Field(None, description="inverse temperature 1/(k_B T), 1/energy")
     temperature: Positive | None = Field(None, description="k_B T, energy; instead of beta")
 
@@ -104,7 +104,7 @@ class TranslationCovariantBath(ThermalBath):
     """With cross-diffusion d_qp."""
 
     model: Literal["translation_covariant"]
-    d_qp: float
+    d_qp: float = Field(description="cross-diffusion of position and momentum")
     d_qq: NotNegative | None = Field(None, description="position diffusion; default: minimal")
 
 
@@ -112,7 +112,9 @@ class SymmetryBrokenBath(ThermalBath):
     """With the squeezing alpha {q, p} / 2."""
 
     model: Literal["symmetry_broken"]
-    alpha: number_or("detailed_balance")  # type: ignore[valid-type]
+    alpha: number_or("detailed_balance") = Field(  # type: ignore[valid-type]
+        description="rate of the squeezing alpha {q, p}/2, 1/time; `detailed_balance`: Eq. 18 of arXiv:2507.23322"
+    )
     d_qq: NotNegative | None = Field(None, description="position diffusion; default: minimal")
 
 
@@ -120,7 +122,9 @@ class PositionFrictionBath(ThermalBath):
     """With friction xi of the position."""
 
     model: Literal["position_friction"]
-    xi: number_or("detailed_balance")  # type: ignore[valid-type]
+    xi: number_or("detailed_balance") = Field(  # type: ignore[valid-type]
+        description="relaxation rate of the position, 1/time; `detailed_balance`: the value that restores it"
+    )
     d_qq: NotNegative | None = Field(None, description="position diffusion; default: minimal")
 
 
@@ -156,19 +160,21 @@ class LindbladBath(Section):
     """Lindblad operators L = u q + v p, one [u, v] each."""
 
     model: Literal["lindblad"]
-    operators: Annotated[list[Operator], Field(min_length=1, max_length=64)]
+    operators: Annotated[list[Operator], Field(min_length=1, max_length=64)] = Field(
+        description='[[u, v], ...]; complex numbers as [re, im] or "0.5+1j"'
+    )
 
 
 class CustomBath(Section):
     """All rates and diffusion constants given one by one."""
 
     model: Literal["custom"]
-    eta: float
-    alpha: float = 0.0
-    xi: float = 0.0
-    d_qq: NotNegative = 0.0
-    d_pp: NotNegative
-    d_qp: float = 0.0
+    eta: float = Field(description="relaxation rate of the momentum, 1/time")
+    alpha: float = Field(0.0, description="rate of the squeezing alpha {q, p}/2, 1/time")
+    xi: float = Field(0.0, description="relaxation rate of the position, 1/time")
+    d_qq: NotNegative = Field(0.0, description="position diffusion")
+    d_pp: NotNegative = Field(description="momentum diffusion")
+    d_qp: float = Field(0.0, description="cross-diffusion")
 
 
 Bath = Annotated[
@@ -188,17 +194,17 @@ Bath = Annotated[
 class Matrices(Section):
     """Dissipator given by its matrices, added to the Hamiltonian part: drift A and diffusion B = 2 D."""
 
-    drift: Annotated[list[Row], Field(min_length=2)]
-    diffusion: Annotated[list[Row], Field(min_length=2)]
+    drift: Annotated[list[Row], Field(min_length=2)] = Field(description="added to the Hamiltonian part of A, 1/time")
+    diffusion: Annotated[list[Row], Field(min_length=2)] = Field(description="B = 2 D, symmetric")
 
 
 class System(Section):
     """The particle, its potential, and its bath or matrices."""
 
-    mass: Positive
-    potential: Potential
-    bath: Bath | None = None
-    matrices: Matrices | None = None
+    mass: Positive = Field(description="mass of the particle")
+    potential: Potential = Field(description="U(q)")
+    bath: Bath | None = Field(None, description="friction and noise: one of the models of `fpsolver models`")
+    matrices: Matrices | None = Field(None, description="instead of a bath: drift and diffusion matrices")
     moyal: bool = Field(True, description="quantum terms of an anharmonic potential")
     husimi_omega: not_yet("husimi_omega") = None  # type: ignore[valid-type]
     particles: not_yet("particles") = None  # type: ignore[valid-type]

@@ -30,3 +30,17 @@ def _check_output(path: Path, *, force: bool) -> None:
         raise OutputError(f"the output {path} cannot be written: {parent} is a file, not a folder")
     if not os.access(parent, os.W_OK | os.X_OK):
         raise OutputError(f"the output {path} cannot be written: no permission in {parent}")
+
+
+def write_text(path: Path, text: str, *, force: bool) -> None:
+    """Write a text file complete or not at all; missing folders are made, an existing file needs ``force``."""
+    check_output(path, force=force)
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial.write_text(text, encoding="utf-8")
+        partial.replace(path)
+    except OSError as error:
+        raise OutputError(f"the output {path} cannot be written: {(error.strerror or str(error)).lower()}") from None
+    finally:
+        partial.unlink(missing_ok=True)

@@ -193,14 +193,6 @@ def _update_row(W, keep, part, rate, a, target, i):
     _make_periodic(target, i)
 
 
-def _pad(W, padded):
-    """Copy W (n_q, n_p) into the padded array (n_q, n_p + 2 PAD)."""
-    for i in numba.prange(W.shape[0]):
-        for j in range(W.shape[1]):
-            padded[i, j + PAD] = W[i, j]
-        _make_periodic(padded, i)
-
-
 def _advance(W, work, along_q, along_p, walls, constants, first, second_q, second_p, parts, keep, steps):
     """Steps of nested stages: each stage makes keep * W + part * L(result of the stage before), starting from W.
 
@@ -226,5 +218,4 @@ def _advance(W, work, along_q, along_p, walls, constants, first, second_q, secon
                         _update_row(W, keep, part, rate, a, target, i + a)
 
 
-pad, pad_parallel = serial_and_parallel(_pad)
 advance, advance_parallel = serial_and_parallel(_advance)

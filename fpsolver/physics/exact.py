@@ -171,6 +171,30 @@ def steady(system: System) -> SteadyState:
     return SteadyState(system, mean, linear.steady_covariance(A, system.diffusion_matrix))
 
 
+@dataclass(frozen=True, slots=True)
+class RingState:
+    r"""Steady state on a ring under a constant force: uniform in q, Gaussian in p.
+
+    With the force F and the friction gamma of p: <p> = F/gamma, variance d_pp/gamma, Pi = Phi = F^2/d_pp, because
+    J_q^I = 0 and J_p^I = -F W. Detailed balance: F = 0 and no cross-diffusion.
+    """
+
+    mean_momentum: float
+    momentum_variance: float
+    Pi: float
+    satisfies_detailed_balance: bool
+
+
+def steady_on_ring(system: System) -> RingState:
+    """Steady state of one particle on a ring without corrugation; NoSteadyStateError if nothing damps or shakes it."""
+    friction, d_pp = -system.dissipative_drift[1, 1], system.diffusion_matrix[1, 1] / 2
+    if friction <= 0 or d_pp <= 0:
+        raise NoSteadyStateError("the system has no steady state: nothing damps the momentum, or nothing shakes it")
+    force = float(system.force[1])
+    balanced = force == 0 and not system.reversible_diffusion.any()
+    return RingState(force / friction, d_pp / friction, force**2 / d_pp, balanced)
+
+
 def why_not_steady(A: FloatArray) -> str:
     """Sentence that says which motion of dx/dt = A x does not decay."""
     values = np.linalg.eigvals(A)

@@ -47,6 +47,10 @@ class Polynomial:
 
     coefficients: tuple[float, ...]
 
+    def __str__(self) -> str:
+        terms = [_term(c, n) for n, c in enumerate(self.coefficients) if c]
+        return "U = " + (" + ".join(terms).replace("+ -", "- ") or "0")
+
     def _series(self, order: int = 0) -> Series:
         return Series(np.asarray(self.coefficients, dtype=float)).trim().deriv(order)
 
@@ -106,6 +110,11 @@ class Cosine:
 
     is_confining = False
 
+    def __str__(self) -> str:
+        corrugation = f"{-self.amplitude:.6g} cos({self.wavenumber:.6g} q)" if self.amplitude else ""
+        slope = _term(-self.tilt, 1) if self.tilt else ""
+        return "U = " + (" + ".join(term for term in (corrugation, slope) if term).replace("+ -", "- ") or "0")
+
     @property
     def is_quadratic(self) -> bool:
         """True only without a corrugation."""
@@ -139,6 +148,10 @@ class Cosine:
     def range_below(self, energy: float) -> tuple[float, float]:
         """A periodic potential confines nothing."""
         raise ValueError("a cosine potential does not confine a particle; give the extent of q")
+
+
+def _term(coefficient: float, power: int) -> str:
+    return f"{coefficient:.6g}" + ("" if power == 0 else " q" if power == 1 else f" q^{power}")
 
 
 def free() -> Polynomial:

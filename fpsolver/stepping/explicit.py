@@ -43,7 +43,7 @@ class RungeKutta4:
     def advance(self, W: FloatArray, time: float, dt: float, steps: int) -> None:
         """Take ``steps`` steps of size ``dt`` from ``time``, changing the padded W in place."""
         parts = dt / np.array([4.0, 3.0, 2.0, 1.0])
-        self.generator.kernel(W, self._work, *self.generator.coefficients(time), parts, 1.0, steps)
+        self.generator.advance(W, self._work, time, parts, 1.0, steps)
 
     def compile(self) -> None:
         """Compile the kernels, or load them from the disk cache."""
