@@ -3,6 +3,7 @@
 import json
 import math
 import re
+import runpy
 from pathlib import Path
 
 import jsonschema
@@ -221,3 +222,11 @@ def test_configs_satisfy_the_schema_that_lies_beside_them(path):
     for broken in ({**document, "tme": 1}, {**document, "system": {**document["system"], "mass": -1}}):
         with pytest.raises(jsonschema.ValidationError):
             jsonschema.validate(broken, schema)
+
+
+def test_the_page_that_compares_the_models_is_what_the_code_gives():
+    script = runpy.run_path(str(FOLDER.parent / "scripts" / "models_table.py"))
+    text = (FOLDER.parent / "docs" / "models.md").read_text(encoding="utf-8")
+    assert text == script["page"](), "run `python scripts/models_table.py`"
+    for name in (*OSCILLATORS, "free_ring", "free_ring_cross_diffusion"):
+        assert f"| `{name}` |" in text

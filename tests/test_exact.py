@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fpsolver.errors import NoSteadyStateError
-from fpsolver.physics import baths, exact, linear, potentials, states
+from fpsolver.physics import baths, equilibrium, exact, linear, potentials, states
 from fpsolver.physics.system import Particle, System
 from tests import systems
 
@@ -217,3 +217,52 @@ def test_long_times_do_not_overflow():
     _, expected = systems.gaussian_path(system, np.zeros(2), np.eye(2), 10.0)
     np.testing.assert_allclose(covariance[0], expected, atol=1e-13)
     np.testing.assert_allclose(covariance[1], systems.lyapunov(system), atol=1e-13)
+
+
+@pytest.mark.parametrize("units", systems.UNITS, ids=["unit", "scaled"])
+def test_relative_entropy_is_its_integral(units):
+    """int W ln(W/G) by a midpoint sum, with a mean; its tolerance is that of the sum at 12 deviations and 400^2."""
+    system = systems.model("translation_covariant", **units)
+    steady = exact.steady(system)
+    G = equilibrium.gibbs_covariance(system, 1 / 0.7)
+    d = np.array([0.3, -0.2])
+    q, p = (np.linspace(-9, 9, 400) * np.sqrt(max(V[k, k] for V in (steady.covariance, G))) for k in range(2))
+    x = np.stack(np.meshgrid(q, p, indexing="ij"))
+
+    def log_density(V, mean):
+        y = x - mean[:, None, None]
+        return -0.5 * np.einsum("iab,ij,jab->ab", y, np.linalg.inv(V), y) - np.log(
+            2 * np.pi * np.sqrt(np.linalg.det(V))
+        )
+
+    W, other = log_density(steady.covariance, d), log_density(G, 0 * d)
+    expected = (np.exp(W) * (W - other)).sum() * (q[1] - q[0]) * (p[1] - p[0])
+    assert equilibrium.relative_entropy(d, steady.covariance, G) == pytest.approx(expected, rel=1e-10)
+
+
+def test_temperatures_in_equilibrium_are_those_of_the_bath():
+    units = systems.UNITS[1]
+    found = equilibrium.temperatures(exact.steady(systems.model("quantum_optical", **units)))
+    assert found.position == pytest.approx(found.quantum, rel=1e-12)
+    assert found.momentum == pytest.approx(found.quantum, rel=1e-12)
+    steady = exact.steady(systems.model("position_friction_db", **units))
+    found = equilibrium.temperatures(steady)
+    assert found.position == pytest.approx(found.bath, rel=1e-12)
+    assert equilibrium.distance_to_gibbs(steady, found.bath) == pytest.approx(0, abs=1e-14)
+    assert equilibrium.temperatures(exact.steady(systems.model("lindblad", **units))).bath is None
+
+
+def test_ring_under_a_constant_force_is_stationary():
+    """The Gaussian in p satisfies d_p[(F - gamma p) W - d_pp d_p W] = 0; Pi is the current squared over d_pp W."""
+    bath = baths.brownian(model="translation_covariant", mass=1.7, hbar=0.8, eta=0.5, beta=0.7, d_qp=0.1)
+    system = System((Particle(1.7, potentials.Cosine(0.0, 1.0, 0.3), bath),), 0.8)
+    found = exact.steady_on_ring(system)
+    p = np.linspace(-14, 15, 400)
+    W = np.exp(-((p - found.mean_momentum) ** 2) / (2 * found.momentum_variance))
+    W /= np.sqrt(2 * np.pi * found.momentum_variance)
+    slope = -(p - found.mean_momentum) / found.momentum_variance * W
+    np.testing.assert_allclose((0.3 - 0.5 * p) * W - bath.d_pp * slope, 0, atol=1e-15)
+    irreversible = -0.5 * p * W - bath.d_pp * slope
+    production = (irreversible**2 / W).sum() * (p[1] - p[0]) / bath.d_pp
+    assert found.Pi == pytest.approx(production, rel=1e-9)
+    assert not found.satisfies_detailed_balance

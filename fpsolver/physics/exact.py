@@ -187,7 +187,7 @@ class RingState:
 
 def steady_on_ring(system: System) -> RingState:
     """Steady state of one particle on a ring without corrugation; NoSteadyStateError if nothing damps or shakes it."""
-    friction, d_pp = -system.dissipative_drift[1, 1], system.diffusion_matrix[1, 1] / 2
+    friction, d_pp = -float(system.dissipative_drift[1, 1]), float(system.diffusion_matrix[1, 1]) / 2
     if friction <= 0 or d_pp <= 0:
         raise NoSteadyStateError("the system has no steady state: nothing damps the momentum, or nothing shakes it")
     force = float(system.force[1])
