@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import time
 import warnings
+
+import numpy as np
 
 from fpsolver.config import build
 from fpsolver.config.reader import Config
@@ -13,8 +16,7 @@ from fpsolver.physics.system import System
 from fpsolver.problem import Problem, initial_values, prepare
 from fpsolver.progress import Bar
 from fpsolver.result import Result
-from fpsolver.simulation import Progress, simulate
-from fpsolver.stepping.explicit import RungeKutta4
+from fpsolver.simulation import Progress, simulate, solve
 
 __all__ = ["build_system", "prepare", "run", "run_problem"]
 
@@ -43,11 +45,12 @@ def run_problem(problem: Problem, progress: Progress | None = None) -> Result:
     """Run a prepared problem."""
     clock = time.perf_counter
     started = clock()
-    RungeKutta4(problem.generator).compile()
+    problem.generator.apply(np.zeros(problem.grid.shape))  # compiles the kernels, or loads them from the disk cache
     compiled = clock()
-    W = initial_values(problem)
-    problem.generator.apply(W)
-    trajectory = simulate(problem.generator, W, problem.plan, progress)
+    if problem.plan.method == "direct":
+        trajectory = solve(problem.generator, problem.plan)
+    else:
+        trajectory = simulate(problem.generator, initial_values(problem), problem.plan, progress)
     solved = clock()
     result = evaluate(problem, trajectory)
     result.provenance |= {
@@ -55,6 +58,7 @@ def run_problem(problem: Problem, progress: Progress | None = None) -> Result:
         "wall_solve": solved - compiled,
         "wall_evaluate": clock() - solved,
         "steps": trajectory.steps,
-        "dt": problem.plan.step.limit,
+        "dt": problem.plan.step.limit if trajectory.steps else math.nan,
+        "method": problem.plan.method,
     }
     return result

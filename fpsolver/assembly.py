@@ -8,6 +8,7 @@ first derivative), T (zero ghosts, no flux through walls) and diagonal velocitie
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,15 +21,15 @@ if TYPE_CHECKING:
     from fpsolver.generator import Generator
 
 
-def assemble(generator: Generator) -> sparse.csr_array:
-    """Sparse matrix of the generator on W.ravel()."""
+def assemble(generator: Generator, *, wrapped: bool = True) -> sparse.csr_array:
+    """Sparse matrix of the generator on W.ravel(); ``wrapped=False`` leaves out what wraps around closed axes."""
     system, order = generator.system, generator.scheme.order
     q_axis, p_axis = generator.grid.axes
     A, B = system.dissipative_drift, system.diffusion_matrix
     particle = system.particles[0]
     speed = (1 / particle.mass + A[0, 1]) * p_axis.centres
     force = -particle.potential.derivative(q_axis.centres) + A[1, 0] * q_axis.centres
-    D_q, D_p = (first_matrix(axis, order, wrap=True) for axis in (q_axis, p_axis))
+    D_q, D_p = (first_matrix(axis, order, wrap=wrapped or axis.periodic) for axis in (q_axis, p_axis))
     T_q = friction_matrix(q_axis, order, A[0, 0], B[0, 0] / 2)
     T_p = friction_matrix(p_axis, order, A[1, 1], B[1, 1] / 2)
     one_q, one_p = sparse.eye_array(q_axis.cells), sparse.eye_array(p_axis.cells)
@@ -59,6 +60,13 @@ def second_matrix(axis: Axis, order: int, *, wrap: bool) -> sparse.csr_array:
         weights[m] = weights[-m] = e / axis.spacing**2
         weights[0] -= 2 * e / axis.spacing**2
     return _banded(axis.cells, weights, wrap=wrap)
+
+
+def checkerboard_filter(axis: Axis, order: int) -> sparse.csr_array:
+    """Symbol sin^order(theta/2), on as many neighbours as the scheme: 1 on the highest mode, nothing on smooth ones."""
+    k = order // 2
+    weights = {m: (-1) ** m * math.comb(2 * k, k + m) / 4**k for m in range(-k, k + 1)}
+    return _banded(axis.cells, weights, wrap=axis.periodic)
 
 
 def friction_matrix(axis: Axis, order: int, rate: float, diffusion: float) -> sparse.csr_array:

@@ -16,7 +16,7 @@ import numpy as np
 from fpsolver.errors import GridError
 from fpsolver.grid import Axis, Grid
 from fpsolver.physics import linear
-from fpsolver.physics.exact import Gaussian
+from fpsolver.physics.exact import Gaussian, SteadyState
 from fpsolver.physics.potentials import FloatArray
 from fpsolver.physics.states import GaussianState, UniformState
 from fpsolver.physics.system import System
@@ -75,8 +75,18 @@ def gaussian_path(system: System, state: GaussianState, end: float) -> Path:
     return Path(np.unique(times), means, covariances)
 
 
-def well_path(system: System, state: GaussianState | UniformState, periodic_length: float | None) -> Path:
-    """Stand-in for the path in an anharmonic potential: the initial state, and thermal states of its wells.
+def steady_path(steady: SteadyState) -> Path:
+    """The steady state alone, for runs in which nothing moves."""
+    return Path(np.array([math.inf]), steady.mean[None], steady.covariance[None])
+
+
+def moment(time: float) -> str:
+    """When, in words."""
+    return f"at time {time:.4g}" if math.isfinite(time) else "in the steady state"
+
+
+def well_path(system: System, state: GaussianState | UniformState | None, periodic_length: float | None) -> Path:
+    """Stand-in for the path where there is no Gaussian one: the initial state, if any, and thermal states of the wells.
 
     Half-widths are stored as deviations: the region below 36 T_eff is taken as 8.5 deviations wide.
     """
@@ -87,7 +97,7 @@ def well_path(system: System, state: GaussianState | UniformState, periodic_leng
     if isinstance(state, UniformState):
         length = periodic_length or 1.0
         boxes.append((np.zeros(2), np.diag([length**2 / 12, state.momentum_variance])))
-    else:
+    elif state is not None:
         boxes.append((state.mean, state.covariance))
     if particle.potential.is_confining:
         energy = CONFINING_TEMPERATURES * temperature
@@ -200,13 +210,14 @@ def well_widths(system: System) -> FloatArray | None:
     return np.array([q_width, math.sqrt(particle.mass * temperature)]) * 2 / 3
 
 
+def cells_for(now: int, spanned: float) -> int:
+    """Cells that would give a deviation 4 of them instead of ``spanned``, rounded up to a multiple of 16."""
+    return 16 * math.ceil(now * CELLS_PER_DEVIATION / max(spanned, 1e-6) / 16)
+
+
 def cells_advice(found: Resolution, grid: Grid) -> str:
     """Configuration keys that would give 4 cells to the narrowest deviation: ``grid.q.cells: 240``."""
-    needed = {
-        axis.name: 16 * math.ceil(axis.cells * CELLS_PER_DEVIATION / max(found.cells, 1e-12) / 16)
-        for axis in grid.axes
-        if axis.name in found.axes
-    }
+    needed = {axis.name: cells_for(axis.cells, found.cells) for axis in grid.axes if axis.name in found.axes}
     return " and ".join(f"grid.{name}.cells: {cells}" for name, cells in needed.items())
 
 
@@ -214,7 +225,7 @@ def refuse_coarse(found: Resolution, grid: Grid) -> None:
     """GridError if a deviation spans less than 1.5 cells: the numbers would be wrong without a sign of trouble."""
     if found.cells < REFUSE_BELOW:
         raise GridError(
-            f"the grid is too coarse: at time {found.time:.4g} the narrowest standard deviation of the state spans "
+            f"the grid is too coarse: {moment(found.time)} the narrowest standard deviation of the state spans "
             f"{found.cells:.2g} cells, and at least {REFUSE_BELOW:g} are needed; give "
             f"{cells_advice(found, grid)}, a smaller extent, or grid.q.allow_coarse: true"
         )
@@ -231,7 +242,7 @@ def refuse_cut(path: Path, grid: Grid) -> None:
             reach = WIDEST_BOX * path.deviations[:, k]
             low, high = (path.centres[:, k] - reach).min(), (path.centres[:, k] + reach).max()
             raise GridError(
-                f"the box cuts the state: grid.{axis.name}.extent is [{axis.low:g}, {axis.high:g}], and at time "
-                f"{path.times[worst]:.4g} a wall is only {max(float(distance[worst]), 0):.2g} standard deviations away "
-                f"from the centre of the state; give `extent: auto` or at least [{low:.3g}, {high:.3g}]"
+                f"the box cuts the state: grid.{axis.name}.extent is [{axis.low:g}, {axis.high:g}], and "
+                f"{moment(float(path.times[worst]))} a wall is only {max(float(distance[worst]), 0):.2g} standard "
+                f"deviations away from the centre of the state; give `extent: auto` or at least [{low:.3g}, {high:.3g}]"
             )

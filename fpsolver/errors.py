@@ -68,6 +68,10 @@ class NoSteadyStateError(FpsolverError):
     exit_status = 2
 
 
+class ConvergenceError(FpsolverError):
+    """No steady state was found, or more than one."""
+
+
 class FileFormatError(FpsolverError):
     """A file that is not what its reader expects."""
 

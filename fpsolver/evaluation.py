@@ -68,11 +68,11 @@ def _final(state: State, time: float) -> Final:
 
 
 def _compare(problem: Problem, trajectory: Trajectory) -> tuple[dict[str, FloatArray] | None, float]:
-    exact = problem.exact
-    if exact is None:
-        return None, math.nan
     times = np.array(trajectory.times)
-    mean, covariance = exact.moments(times)
+    moments = problem.exact_moments(times)
+    if moments is None:
+        return None, math.nan
+    mean, covariance = moments
     rates = exact_module.gaussian_rates(problem.system, mean, covariance)
     values = GaussianState(mean[-1], covariance[-1]).values(problem.grid.coordinates)
     return {

@@ -3,29 +3,26 @@
 from __future__ import annotations
 
 import math
-import os
 from dataclasses import dataclass
 
 import numpy as np
 
-from fpsolver import autogrid
+from fpsolver import autogrid, costs
 from fpsolver.config import build
 from fpsolver.config.reader import Config
 from fpsolver.errors import ConfigError, Fault, FpsolverError, GridError, ResourceError
 from fpsolver.generator import Generator, Scheme
 from fpsolver.grid import Grid
 from fpsolver.io import hdf5
-from fpsolver.physics.exact import Gaussian
+from fpsolver.physics.exact import Gaussian, steady
 from fpsolver.physics.potentials import FloatArray
 from fpsolver.physics.states import GaussianState, UniformState
 from fpsolver.physics.system import System
-from fpsolver.physics.timescales import DecayRate, linear_rates, slowest_rate
+from fpsolver.physics.timescales import slowest_rate
+from fpsolver.planning import make_plan, needed_memory
 from fpsolver.simulation import Plan
-from fpsolver.stepping.explicit import choose_step
 
 MAXIMUM_STEPS = 1e12
-BYTES_PER_RECORD = 4000
-ARRAYS_IN_MEMORY = 40  # of the grid's size, at the peak: stepper 5, thermodynamics and densities the rest
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,17 +39,28 @@ class Problem:
     warnings: tuple[str, ...]
 
     @property
+    def on_line(self) -> bool:
+        """True if no axis is periodic."""
+        return not any(axis.periodic for axis in self.grid.axes)
+
+    @property
     def exact(self) -> Gaussian | None:
         """The exact solution: a Gaussian start of a quadratic system on the line."""
-        on_line = not any(axis.periodic for axis in self.grid.axes)
-        if on_line and self.system.is_quadratic and isinstance(self.state, GaussianState):
+        if self.on_line and self.system.is_quadratic and isinstance(self.state, GaussianState):
             return Gaussian(self.system, self.state.mean, self.state.covariance)
         return None
+
+    def exact_moments(self, times: FloatArray) -> tuple[FloatArray, FloatArray] | None:
+        """Exact means (T, 2N) and covariances (T, 2N, 2N), if there are any; time infinity is the steady state."""
+        if self.plan.method == "direct" and self.on_line and self.system.is_quadratic:
+            found = steady(self.system)
+            return found.mean[None], found.covariance[None]
+        return None if self.exact is None or self.plan.method == "direct" else self.exact.moments(times)
 
     @property
     def memory(self) -> float:
         """Estimated peak memory, bytes."""
-        return needed_memory(self.grid, self.plan)
+        return needed_memory(self.system, self.grid, self.plan)
 
 
 def prepare(config: Config) -> Problem:
@@ -77,10 +85,10 @@ def _prepare(config: Config) -> Problem:
     until = build.until_time(config)
     decay = slowest_rate(system, length) if math.isinf(until) else None
     grid, found = _choose_grid(config, system, state, requests, until, length)
-    _refuse_large(grid, config)
+    _refuse_large(system, grid, config)
     generator = Generator(system, grid, Scheme(config.scheme.flux, config.scheme.order))
     plan = make_plan(config, decay, until, generator)
-    _refuse_endless(grid, plan)
+    _refuse_endless(system, grid, plan)
     notes = _warnings(config, system, state, found, grid)
     return Problem(config, system, state, grid, found, generator, plan, notes)
 
@@ -122,14 +130,15 @@ def _choose_grid(
     until: float,
     length: float | None,
 ) -> tuple[Grid, autogrid.Resolution]:
-    if state is None:
+    direct = config.time.method == "direct"
+    if state is None and not direct:
         grid = _file_grid(config, requests)
         return grid, autogrid.Resolution(math.inf, 0.0)
     minimum = None
-    if length is None and system.is_quadratic and isinstance(state, GaussianState):
-        path = autogrid.gaussian_path(system, state, until)
+    if length is None and system.is_quadratic and (direct or isinstance(state, GaussianState)):
+        path = _path(system, None if direct else state, until)
     else:
-        path = autogrid.well_path(system, state, length)
+        path = autogrid.well_path(system, None if direct else state, length)
         minimum = autogrid.well_widths(system)
     grid = autogrid.choose_grid(path, requests, minimum=minimum)
     found = autogrid.resolution(path, grid, minimum)
@@ -137,6 +146,13 @@ def _choose_grid(
         autogrid.refuse_coarse(found, grid)
     autogrid.refuse_cut(path, grid)
     return grid, found
+
+
+def _path(system: System, state: GaussianState | UniformState | None, until: float) -> autogrid.Path:
+    """Exact path of a Gaussian, or the steady state alone where nothing moves."""
+    if isinstance(state, GaussianState):
+        return autogrid.gaussian_path(system, state, until)
+    return autogrid.steady_path(steady(system))
 
 
 def _file_grid(config: Config, requests: tuple[autogrid.AxisRequest, ...]) -> Grid:
@@ -155,73 +171,35 @@ def _file_grid(config: Config, requests: tuple[autogrid.AxisRequest, ...]) -> Gr
     return grid
 
 
-def _refuse_large(grid: Grid, config: Config) -> None:
-    """ResourceError for arrays and snapshots that do not fit; nothing is allocated yet."""
+def _refuse_large(system: System, grid: Grid, config: Config) -> None:
+    """ResourceError for arrays, factors and snapshots that do not fit; nothing is allocated yet."""
     wanted = config.output.snapshots
     kept = 2 * wanted if isinstance(wanted, int) else len(wanted)
-    _refuse_memory(8.0 * grid.size * (ARRAYS_IN_MEMORY + kept), grid, f"{kept} snapshots")
+    _refuse_memory(costs.arrays(grid, kept), grid, f"{kept} snapshots")
+    if config.time.method == "direct":
+        _refuse_memory(costs.direct_bytes(grid, system), grid, "the factors of time.method: direct")
 
 
-def _refuse_endless(grid: Grid, plan: Plan) -> None:
+def _refuse_endless(system: System, grid: Grid, plan: Plan) -> None:
     """ConfigError for a run that would never end, ResourceError for records that do not fit."""
+    if plan.method == "direct":
+        return
     end = min(plan.until, plan.max_time)
     if end / plan.step.limit > MAXIMUM_STEPS:
         text = f"would take {end / plan.step.limit:.2g} steps of {plan.step.limit:.3g}; give a larger dt, or `auto`"
         raise ConfigError(Fault("time.dt", text))
-    _refuse_memory(needed_memory(grid, plan), grid, f"{end / plan.every:.3g} records")
+    _refuse_memory(needed_memory(system, grid, plan), grid, f"{end / plan.every:.3g} records")
 
 
 def _refuse_memory(needed: float, grid: Grid, what: str) -> None:
-    available = available_memory()
+    available = costs.available_memory()
     if needed > available:
         cells = " x ".join(str(n) for n in grid.shape)
         raise ResourceError(
             f"a grid of {cells} cells with {what} needs about {needed / 2**30:.3g} GiB, and "
-            f"{available / 2**30:.3g} GiB are available; give fewer cells, fewer output.snapshots, or a larger "
-            "output.every"
+            f"{available / 2**30:.3g} GiB are available; give fewer cells, fewer output.snapshots, a larger "
+            "output.every, or time.method: stepping"
         )
-
-
-def needed_memory(grid: Grid, plan: Plan) -> float:
-    """Estimated peak memory of arrays, snapshots and records, bytes."""
-    kept = 2 * plan.snapshots if isinstance(plan.snapshots, int) else len(plan.snapshots)
-    return 8 * grid.size * (ARRAYS_IN_MEMORY + kept) + BYTES_PER_RECORD * min(plan.until, plan.max_time) / plan.every
-
-
-def available_memory() -> int:
-    """Memory that is free now, bytes (all there is, where the system does not tell)."""
-    name = "SC_AVPHYS_PAGES" if "SC_AVPHYS_PAGES" in os.sysconf_names else "SC_PHYS_PAGES"
-    return os.sysconf(name) * os.sysconf("SC_PAGE_SIZE")
-
-
-def make_plan(config: Config, decay: DecayRate | None, until: float, generator: Generator) -> Plan:
-    """Stops and steps of a run; ``auto`` values from the slowest decay rate."""
-    section = config.time
-    fastest, slowest = linear_rates(generator.system)
-    step = choose_step(generator, None if section.dt == "auto" else float(section.dt), fastest, slowest)
-    max_time = math.inf
-    if decay is not None:
-        max_time = 40 / decay.value if section.max_time == "auto" else float(section.max_time)
-        expected = min(max_time, math.log(1 / section.tolerance) / decay.value)
-    else:
-        expected = until
-    every = round_number(expected / 200) if config.output.every == "auto" else float(config.output.every)
-    kept = snapshot_times(config.output.snapshots, until)
-    return Plan(until, max_time, section.tolerance, decay, every, kept, step)
-
-
-def snapshot_times(wanted: int | list[float], until: float) -> int | tuple[float, ...]:
-    """Times of the snapshots; a number only while the end is not known."""
-    if not isinstance(wanted, int):
-        return tuple(float(t) for t in wanted)
-    return wanted if math.isinf(until) else tuple(until * k / wanted for k in range(wanted + 1))
-
-
-def round_number(value: float) -> float:
-    """The nearest 1, 2 or 5 times a power of ten."""
-    power = 10.0 ** math.floor(math.log10(value))
-    digit = min((1.0, 2.0, 5.0, 10.0), key=lambda d: abs(math.log(d * power / value)))
-    return float(f"{digit * power:.1g}")
 
 
 def _warnings(
@@ -231,7 +209,7 @@ def _warnings(
     found: autogrid.Resolution,
     grid: Grid,
 ) -> tuple[str, ...]:
-    notes = [build.uncertainty_warning(state, system.hbar)]
+    notes = [] if config.time.method == "direct" else [build.uncertainty_warning(state, system.hbar)]
     if system.hbar > 0 and not system.is_completely_positive():
         notes.append(
             f"the model is not completely positive (margin {system.cp_margin():.6g}): some quantum states would become "
@@ -239,8 +217,8 @@ def _warnings(
         )
     if found.cells < autogrid.WARN_BELOW:
         notes.append(
-            f"at time {found.time:.4g} the narrowest standard deviation of the state spans {found.cells:.2g} cells; "
-            f"below {autogrid.WARN_BELOW:g} Pi has fewer than eight digits; "
+            f"{autogrid.moment(found.time)} the narrowest standard deviation of the state spans {found.cells:.2g} "
+            f"cells; below {autogrid.WARN_BELOW:g} Pi has fewer than eight digits; "
             f"give {autogrid.cells_advice(found, grid)}"
         )
     if isinstance(config.output.snapshots, list) and math.isfinite(build.until_time(config)):

@@ -16,18 +16,16 @@ import numpy as np
 from fpsolver.generator import Generator
 from fpsolver.kernels.phase_space import PAD
 from fpsolver.physics.potentials import FloatArray
-from fpsolver.physics.timescales import DecayRate
+from fpsolver.physics.timescales import DecayRate, linear_rates
 from fpsolver.recorder import SERIES, Record, make_record, phase_space
 from fpsolver.stepping.explicit import RungeKutta4, StepSize
 from fpsolver.thermo.state import PhaseSpace, State
+from fpsolver.watch import watch
 
-EDGE_WARNING = 1e-9  # outer layers; Pi is then off by up to ten times that, relative to its scale
-RESOLUTION_WARNING = 3.0  # cells for the narrowest standard deviation
-NEGATIVITY_WARNING = 1e-8
 STATUS_WORDS = {
     "steady": "reached the steady state",
     "finished": "ended as requested",
-    "not_converged": "reached max_time before the steady state",
+    "not_converged": "did not reach the steady state",
     "failed": "stopped: W is not finite any more",
     "interrupted": "interrupted",
 }
@@ -46,6 +44,8 @@ class Plan:
     every: float
     snapshots: int | tuple[float, ...]
     step: StepSize
+    method: str = "stepping"
+    why: str = ""
 
 
 @dataclass(eq=False)
@@ -67,10 +67,6 @@ class Trajectory:
         """Arrays with time as first axis."""
         arrays = {q.name: np.array([record[q.name] for record in self.records]) for q in SERIES}
         return {"time": np.array(self.times), **arrays}
-
-    def warn(self, kind: str, text: str) -> None:
-        """Keep the first warning of each kind."""
-        self.warnings.setdefault(kind, text)
 
 
 def simulate(generator: Generator, W: FloatArray, plan: Plan, progress: Progress | None = None) -> Trajectory:
@@ -95,6 +91,30 @@ def simulate(generator: Generator, W: FloatArray, plan: Plan, progress: Progress
     except KeyboardInterrupt:
         _finish(trajectory, "interrupted", f"at time {time:.6g}")
     keeper.store(trajectory)
+    return trajectory
+
+
+def solve(generator: Generator, plan: Plan) -> Trajectory:
+    """The steady state by one sparse factorisation; its trajectory has one record, at time infinity."""
+    from fpsolver import steady  # scipy.sparse takes 0.2 s to import, and stepping does not need it
+
+    found = steady.null_vector(generator, linear_rates(generator.system)[0])
+    trajectory = Trajectory(times=[math.inf], snapshot_times=[math.inf], snapshots=[found.W])
+    trajectory.W, trajectory.dWdt = found.W, generator.apply(found.W)
+    record, edges = make_record(State(found.W, phase_space(generator)), trajectory.dWdt)
+    trajectory.records.append(record)
+    trajectory.warnings = watch(generator, record, edges, math.inf)
+    rate = plan.decay.value if plan.decay is not None and plan.decay.is_exact else found.gap
+    residual = float(np.asarray(record["residual"]))
+    reason = f" ({plan.why})" if plan.why else ""
+    if residual <= plan.tolerance * rate:
+        _finish(trajectory, "steady", f"without stepping{reason}")
+    else:
+        text = (
+            f"by the direct solver: int |dW/dt| is {residual:.3g}, and steady means {plan.tolerance * rate:.3g}; give "
+            "a larger time.tolerance, or time.method: stepping"
+        )
+        _finish(trajectory, "not_converged", text)
     return trajectory
 
 
@@ -128,7 +148,8 @@ def _visit(
     trajectory.times.append(time)
     trajectory.records.append(record)
     trajectory.W, trajectory.dWdt = W, dWdt
-    _watch(trajectory, generator, record, edges, time)
+    for kind, text in watch(generator, record, edges, time).items():
+        trajectory.warnings.setdefault(kind, text)  # the first of each kind
     _decide(trajectory, plan, time)
 
 
@@ -169,44 +190,6 @@ def decay_rate(trajectory: Trajectory, plan: Plan) -> float | None:
 def _finish(trajectory: Trajectory, status: str, detail: str) -> None:
     trajectory.status = status
     trajectory.message = f"{STATUS_WORDS[status]} {detail}".strip()
-
-
-def _watch(trajectory: Trajectory, generator: Generator, record: Record, edges: dict[str, float], time: float) -> None:
-    """Edge mass and resolution; each axis is warned about once."""
-    for name, mass in edges.items():
-        if mass > EDGE_WARNING:
-            trajectory.warn(
-                f"edge {name}",
-                f"at time {time:.4g} the outer cells of axis {name} hold a mass of {mass:.2g}: the box cuts the tail "
-                f"of the state; give a wider grid.{name}.extent (or `auto`) and more cells",
-            )
-    cells = generator.grid.cells_per_deviation(np.asarray(record["covariance"]))
-    if cells < RESOLUTION_WARNING:
-        k = int(np.argmin(_cells_by_axis(generator, record)))
-        name, n = generator.grid.names[k], generator.grid.shape[k]
-        trajectory.warn(
-            "resolution",
-            f"at time {time:.4g} the narrowest standard deviation of the state (mostly along {name}) spans {cells:.2g} "
-            f"cells, and 4 give Pi to nine digits; give grid.{name}.cells: {cells_for(n, cells)} or a smaller extent",
-        )
-    negativity = float(np.asarray(record["negativity"]))
-    if generator.system.is_quadratic and negativity > NEGATIVITY_WARNING:
-        trajectory.warn(
-            "negativity",
-            f"at time {time:.4g} W is negative (int |W| - int W = {negativity:.2g}) although it started positive "
-            "and the system is quadratic, so the grid is too coarse: Pi and the Wigner entropy are "
-            "undefined; give more cells",
-        )
-
-
-def cells_for(now: int, spanned: float) -> int:
-    """Cells that would give a deviation 4 of them instead of ``spanned``, rounded up to a multiple of 16."""
-    return 16 * math.ceil(now * 4 / max(spanned, 1e-6) / 16)
-
-
-def _cells_by_axis(generator: Generator, record: Record) -> FloatArray:
-    deviations = np.sqrt(np.diag(np.asarray(record["covariance"])))
-    return np.nan_to_num(deviations / generator.grid.spacings, nan=np.inf)
 
 
 def _expected_end(trajectory: Trajectory, plan: Plan) -> float:

@@ -8,7 +8,7 @@ import pytest
 
 import fpsolver as fp
 from fpsolver import api
-from fpsolver.problem import round_number, snapshot_times
+from fpsolver.planning import round_number, snapshot_times
 
 
 def outcome(config):

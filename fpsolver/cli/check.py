@@ -10,6 +10,7 @@ from typing import Any
 import click
 import numpy as np
 
+from fpsolver import costs
 from fpsolver.cli.options import config_argument, set_option, table, warn
 from fpsolver.config.reader import load_config
 from fpsolver.errors import NoSteadyStateError
@@ -155,6 +156,8 @@ def grid_rows(problem: Problem) -> list[tuple[str, Any]]:
 def cost_rows(problem: Problem) -> list[tuple[str, Any]]:
     """Step, steps, memory and run time."""
     plan = problem.plan
+    if plan.method == "direct":
+        return direct_rows(problem)
     limit = stable_step(problem.generator)
     end, words = plan.until, f"t = {plan.until:g}"
     if math.isinf(end) and plan.decay is not None:
@@ -168,6 +171,17 @@ def cost_rows(problem: Problem) -> list[tuple[str, Any]]:
         ("records", f"every {plan.every:g}, about {end / plan.every:.0f}"),
         ("memory", f"about {problem.memory / 2**20:.0f} MiB"),
         ("run time", f"about {seconds:.2g} s of stepping (measured on this machine)"),
+    ]
+
+
+def direct_rows(problem: Problem) -> list[tuple[str, Any]]:
+    """Memory and run time of the direct solver."""
+    seconds = costs.direct_seconds(problem.grid, problem.system)
+    return [
+        ("until", "steady"),
+        ("method", f"direct: null vector of a sparse matrix{f' ({problem.plan.why})' if problem.plan.why else ''}"),
+        ("memory", f"about {problem.memory / 2**20:.0f} MiB"),
+        ("run time", f"about {seconds:.2g} s (predicted)"),
     ]
 
 

@@ -82,7 +82,8 @@ def wall_times(result: Result, writing: float) -> str:
         "write": writing,
     }
     words = ", ".join(f"{name} {seconds:.2f}" for name, seconds in parts.items())
-    return f"{sum(parts.values()):.2f} s: {words} ({found['steps']} steps of {found['dt']:.4g})"
+    steps = f"{found['steps']} steps of {found['dt']:.4g}" if found["steps"] else "no steps: solved directly"
+    return f"{sum(parts.values()):.2f} s: {words} ({steps})"
 
 
 def set_threads(threads: int | None) -> None:

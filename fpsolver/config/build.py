@@ -156,7 +156,7 @@ def _check_diffusion(system: System, key: str) -> None:
 
 
 def build_initial(config: schema.ConfigData) -> State | None:
-    """Initial state; None for ``file``, which has no formula."""
+    """Initial state; None for ``file``, which has no formula, and where none is needed."""
     section, mass, hbar = config.initial, config.system.mass, config.units.hbar
     match section:
         case schema.GaussianInitial():

@@ -19,6 +19,13 @@ def faults_of(error: ValidationError, data: dict[str, Any]) -> list[Fault]:
     return [_fault(dict(item), data) for item in error.errors(include_url=False)]
 
 
+def needs_initial(data: dict[str, Any]) -> list[Fault]:
+    """The fault of a missing ``initial`` (a rule about two sections, which the schema of one cannot state)."""
+    time = data.get("time")
+    direct = isinstance(time, dict) and time.get("method") == "direct"
+    return [] if direct or data.get("initial") is not None else [Fault("initial", "required, but missing")]
+
+
 def _fault(item: dict[str, Any], data: dict[str, Any]) -> Fault:
     steps, model = _resolve(item["loc"], data)
     key = ".".join(str(step) for step in steps)

@@ -13,7 +13,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from fpsolver.config import schema
-from fpsolver.config.faults import faults_of
+from fpsolver.config.faults import faults_of, needs_initial
 from fpsolver.config.types import shown
 from fpsolver.errors import ConfigError, Fault, UsageError
 
@@ -31,10 +31,13 @@ class Config(schema.ConfigData):
 
     def __init__(self, **data: Any) -> None:
         plain = _from_python(data)
+        faults = needs_initial(plain)
         try:
             super().__init__(**plain)
         except ValidationError as error:
-            raise ConfigError(*faults_of(error, plain), heading="the configuration cannot be used:") from None
+            faults += faults_of(error, plain)
+        if faults:
+            raise ConfigError(*faults, heading="the configuration cannot be used:")
 
     def __eq__(self, other: object) -> bool:
         """Equal contents; where they were read from does not matter."""

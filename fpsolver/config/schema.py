@@ -8,7 +8,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
 
 from fpsolver.config.schema_system import System
 from fpsolver.config.types import (
@@ -161,11 +161,21 @@ class Time(Section):
     max_time: number_or("auto", above=0) = Field(  # type: ignore[valid-type]
         "auto", description="give up then; auto: 40 / slowest decay rate"
     )
-    method: one_of(("stepping",), later=("direct", "gaussian", "auto")) = "stepping"  # type: ignore[valid-type]
+    method: one_of(("stepping", "direct", "auto"), later=("gaussian",)) = Field(  # type: ignore[valid-type]
+        "stepping", description="direct: solve for the steady state at once; auto: whichever is predicted to be faster"
+    )
     stepper: one_of(("auto", "rk4"), later=("implicit",)) = "auto"  # type: ignore[valid-type]
     dt: number_or("auto", above=0) = Field(  # type: ignore[valid-type]
         "auto", description="time step; auto: 96 % of the stability limit, less while fast motion matters"
     )
+
+    @model_validator(mode="after")
+    def _direct_is_steady(self) -> Time:
+        if self.method == "direct" and self.until != "steady":
+            raise fault(
+                f"method `direct` finds the steady state, but until is {self.until:g}; leave it out, or use `stepping`"
+            )
+        return self
 
 
 def _snapshots(value: Any) -> Any:
@@ -218,7 +228,7 @@ class ConfigData(Section):
     title: Text = Field("", description="free text")
     units: Units = Units()
     system: System
-    initial: Initial = Field(description="state at time 0")
+    initial: Initial | None = Field(None, description="state at time 0; not needed with time.method: direct")
     grid: Grid = Grid()
     scheme: Scheme = Scheme()
     time: Time = Time()

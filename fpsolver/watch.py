@@ -1,0 +1,51 @@
+"""What a run warns about at every record: mass at the edge, resolution, negativity that only a grid can make."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fpsolver.autogrid import cells_for, moment
+from fpsolver.generator import Generator
+from fpsolver.physics.potentials import FloatArray
+from fpsolver.recorder import Record
+
+EDGE_WARNING = 1e-9  # outer layers; Pi is then off by up to ten times that, relative to its scale
+RESOLUTION_WARNING = 3.0  # cells for the narrowest standard deviation
+NEGATIVITY_WARNING = 1e-8
+
+
+def watch(generator: Generator, record: Record, edges: dict[str, float], time: float) -> dict[str, str]:
+    """Warnings of one record, by kind."""
+    found = {f"edge {name}": _edge(name, mass, time) for name, mass in edges.items() if mass > EDGE_WARNING}
+    cells = generator.grid.cells_per_deviation(np.asarray(record["covariance"]))
+    if cells < RESOLUTION_WARNING:
+        found["resolution"] = _resolution(generator, record, cells, time)
+    negativity = float(np.asarray(record["negativity"]))
+    if generator.system.is_quadratic and negativity > NEGATIVITY_WARNING:
+        found["negativity"] = (
+            f"{moment(time)} W is negative (int |W| - int W = {negativity:.2g}) although it started positive "
+            "and the system is quadratic, so the grid is too coarse: Pi and the Wigner entropy are "
+            "undefined; give more cells"
+        )
+    return found
+
+
+def _edge(name: str, mass: float, time: float) -> str:
+    return (
+        f"{moment(time)} the outer cells of axis {name} hold a mass of {mass:.2g}: the box cuts the tail "
+        f"of the state; give a wider grid.{name}.extent and more cells"
+    )
+
+
+def _resolution(generator: Generator, record: Record, cells: float, time: float) -> str:
+    k = int(np.argmin(_cells_by_axis(generator, record)))
+    name, n = generator.grid.names[k], generator.grid.shape[k]
+    return (
+        f"{moment(time)} the narrowest standard deviation of the state (mostly along {name}) spans {cells:.2g} "
+        f"cells, and 4 give Pi to nine digits; give grid.{name}.cells: {cells_for(n, cells)} or a smaller extent"
+    )
+
+
+def _cells_by_axis(generator: Generator, record: Record) -> FloatArray:
+    deviations = np.sqrt(np.diag(np.asarray(record["covariance"])))
+    return np.nan_to_num(deviations / generator.grid.spacings, nan=np.inf)
