@@ -10,7 +10,7 @@ import numpy as np
 
 from fpsolver.config import build
 from fpsolver.config.reader import Config
-from fpsolver.errors import ConfigError, FpsolverWarning
+from fpsolver.errors import ConfigError, FpsolverWarning, UsageError
 from fpsolver.evaluation import evaluate
 from fpsolver.physics.system import System
 from fpsolver.problem import Problem, initial_values, prepare
@@ -23,6 +23,7 @@ __all__ = ["build_system", "prepare", "run", "run_problem"]
 
 def build_system(config: Config) -> System:
     """System of a configuration; ConfigError names the key at fault."""
+    _require_config(config)
     try:
         return build.build_system(config)
     except ConfigError as error:
@@ -35,10 +36,19 @@ def run(config: Config, *, progress: bool | Progress = False) -> Result:
     ``progress=True`` shows a bar. Raises FpsolverError for what cannot be run; what the run itself had to say
     is in ``result.status``, ``result.message`` and ``result.warnings`` (also issued as FpsolverWarning).
     """
+    _require_config(config)
     result = run_problem(prepare(config), Bar().update if progress is True else (progress or None))
     for text in result.warnings:
         warnings.warn(text, FpsolverWarning, stacklevel=2)
     return result
+
+
+def _require_config(config: object) -> None:
+    if not isinstance(config, Config):
+        raise UsageError(
+            f"a fpsolver.Config is needed, but got {type(config).__name__}; write fpsolver.load_config('file.yaml') or "
+            "fpsolver.Config(**sections)"
+        )
 
 
 def run_problem(problem: Problem, progress: Progress | None = None) -> Result:

@@ -107,9 +107,9 @@ def well_path(system: System, state: GaussianState | UniformState | None, period
         q_width = (high - low) / (2 * WIDEST_BOX)
         p_width = math.sqrt(2 * particle.mass * energy) / WIDEST_BOX
         boxes.append((np.array([(low + high) / 2, 0.0]), np.diag([q_width**2, p_width**2])))
-    else:
+    elif periodic_length is not None:
         drift = _drift_velocity(system)
-        boxes.append((np.array([0.0, drift]), np.diag([(periodic_length or 1.0) ** 2 / 12, p_deviation**2])))
+        boxes.append((np.array([0.0, drift]), np.diag([periodic_length**2 / 12, p_deviation**2])))
     centres, covariances = zip(*boxes, strict=True)
     return Path(np.zeros(len(boxes)), np.array(centres), np.array(covariances))
 
@@ -128,8 +128,7 @@ def _drift_velocity(system: System) -> float:
     """Momentum at which friction balances the mean force of a tilted ring."""
     particle = system.particles[0]
     friction = -system.dissipative_drift[1, 1]
-    tilt = float(getattr(particle.potential, "tilt", 0.0))
-    return float(tilt / friction) if friction > 0 else 0.0
+    return float(particle.potential.tilt / friction) if friction > 0 else 0.0
 
 
 def choose_grid(path: Path, requests: tuple[AxisRequest, ...], *, minimum: FloatArray | None = None) -> Grid:

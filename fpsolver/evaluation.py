@@ -104,7 +104,7 @@ def diagnostics(problem: Problem, state: State, series: dict[str, FloatArray], *
     found: dict[str, Any] = {
         "cp_margin": margin,
         "is_completely_positive": system.is_completely_positive(),
-        "cp_on_boundary": bool(abs(margin) <= system.cp_tolerance),
+        "cp_on_boundary": system.is_on_cp_boundary(),
         "detailed_balance_residual": residual,
         "diffusion_parity_residual": parity,
         "kms_residual": detailed_balance.kms_residual(system, covariance),

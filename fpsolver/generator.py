@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fpsolver.errors import GridError
-from fpsolver.grid import Axis, Grid
+from fpsolver.grid import Axis, Grid, checked_values
 from fpsolver.kernels import phase_space, stencils
 from fpsolver.kernels.phase_space import PAD, Coefficients
 from fpsolver.kernels.threads import Team
@@ -53,6 +53,12 @@ class Generator:
     def __init__(self, system: System, grid: Grid, scheme: Scheme | None = None) -> None:
         if system.size != 1 or len(grid.axes) != 2:
             raise GridError(f"the grid solver takes one particle on two axes, not {system.size} on {len(grid.axes)}")
+        if scheme is not None and not isinstance(scheme, Scheme):
+            raise GridError(f"scheme must be a fpsolver.Scheme, but is {scheme!r}; write Scheme(order=8)")
+        if grid.names != ("q", "p"):
+            raise GridError(f"the axes must be named q and p, in this order, but are {grid.names}")
+        if grid.axes[1].periodic or (grid.axes[0].periodic and system.particles[0].potential.period is None):
+            raise GridError("a ring needs a periodic force along q; p and every other q must be closed axes")
         self.system = system
         self.grid = grid
         self.scheme = scheme or Scheme()
@@ -60,11 +66,11 @@ class Generator:
         self._team = Team()
 
     def apply(self, W: FloatArray, out: FloatArray | None = None, time: float = 0.0) -> FloatArray:
-        """dW/dt at ``time``, shape of the grid."""
-        if W.shape != self.grid.shape:
-            raise GridError(f"W must have the shape {self.grid.shape} of the grid, but has {W.shape}")
+        """dW/dt at ``time``, shape of the grid; GridError if W or ``out`` does not fit."""
         out = np.empty(self.grid.shape) if out is None else out
-        self.advance(self.pad(W, self._padded), self._work, time, np.ones(1), 0.0, 0)
+        if out.shape != self.grid.shape or out.dtype != float:
+            raise GridError(f"out must be float64 of shape {self.grid.shape}, but is {out.dtype} of {out.shape}")
+        self.advance(self.pad(checked_values(W, self.grid), self._padded), self._work, time, np.ones(1), 0.0, 0)
         out[...] = self._work[1, :, PAD:-PAD]
         return out
 

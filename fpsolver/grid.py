@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from fpsolver.errors import GridError
 from fpsolver.physics.potentials import FloatArray
@@ -56,6 +57,16 @@ class Axis:
     def faces(self) -> FloatArray:
         """Cell faces, shape (cells + 1,)."""
         return self.low + self.spacing * np.arange(self.cells + 1)
+
+
+def checked_values(W: ArrayLike, grid: Grid) -> FloatArray:
+    """W as real, finite floats of the grid's shape; GridError otherwise."""
+    values = np.asarray(W)
+    if values.shape != grid.shape:
+        raise GridError(f"W must have the shape {grid.shape} of the grid, but has {values.shape}")
+    if values.dtype.kind not in "fiu" or not np.isfinite(values).all():
+        raise GridError(f"W must hold finite real numbers, but is {values.dtype} with {np.sum(values != values)} NaN")
+    return np.ascontiguousarray(values, dtype=float)
 
 
 @dataclass(frozen=True)

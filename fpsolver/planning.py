@@ -6,6 +6,7 @@ import math
 
 from fpsolver import costs
 from fpsolver.config.reader import Config
+from fpsolver.errors import ConfigError, Fault
 from fpsolver.generator import Generator
 from fpsolver.grid import Grid
 from fpsolver.physics.system import System
@@ -26,6 +27,9 @@ def make_plan(config: Config, decay: DecayRate | None, until: float, generator: 
         expected = min(max_time, math.log(1 / section.tolerance) / decay.value)
     else:
         expected = until
+        if section.max_time != "auto" and section.max_time < until:
+            text = f"is {section.max_time:g}, before time.until = {until:g}; leave one of them out"
+            raise ConfigError(Fault("time.max_time", text))
     every = round_number(expected / 200) if config.output.every == "auto" else float(config.output.every)
     kept = snapshot_times(config.output.snapshots, until)
     method, why = choose_method(config, generator, expected / step.limit)

@@ -23,6 +23,8 @@ from fpsolver.planning import make_plan, needed_memory
 from fpsolver.simulation import Plan
 
 MAXIMUM_STEPS = 1e12
+MAXIMUM_TURNS = 1000
+MASS_ERROR = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,6 +140,7 @@ def _choose_grid(
     if length is None and system.is_quadratic and (direct or isinstance(state, GaussianState)):
         path = _path(system, None if direct else state, until)
     else:
+        _refuse_open(system, requests, length)
         path = autogrid.well_path(system, None if direct else state, length)
         minimum = autogrid.well_widths(system)
     grid = autogrid.choose_grid(path, requests, minimum=minimum)
@@ -146,6 +149,16 @@ def _choose_grid(
         autogrid.refuse_coarse(found, grid)
     autogrid.refuse_cut(path, grid)
     return grid, found
+
+
+def _refuse_open(system: System, requests: tuple[autogrid.AxisRequest, ...], length: float | None) -> None:
+    """GridError for an automatic box around a particle that nothing holds together."""
+    confined = length is not None or system.particles[0].potential.is_confining
+    if not confined and any(request.extent is None for request in requests):
+        raise GridError(
+            f"`extent: auto` needs a confining potential or a ring, but {system.particles[0].potential} is neither; "
+            "give grid.q.extent and grid.p.extent as [low, high]"
+        )
 
 
 def _path(system: System, state: GaussianState | UniformState | None, until: float) -> autogrid.Path:
@@ -186,9 +199,16 @@ def _refuse_endless(system: System, grid: Grid, plan: Plan) -> None:
         return
     end = min(plan.until, plan.max_time)
     if end / plan.step.limit > MAXIMUM_STEPS:
-        text = f"would take {end / plan.step.limit:.2g} steps of {plan.step.limit:.3g}; give a larger dt, or `auto`"
-        raise ConfigError(Fault("time.dt", text))
+        raise ConfigError(_endless(plan, end))
     _refuse_memory(needed_memory(system, grid, plan), grid, f"{end / plan.every:.3g} records")
+
+
+def _endless(plan: Plan, end: float) -> Fault:
+    steps = f"{end / plan.step.limit:.2g} steps of {plan.step.limit:.3g}"
+    if plan.decay is None:
+        return Fault("time.until", f"would take {steps} ; give an earlier end, or a larger dt")
+    text = f"would take {steps}: the slowest decay rate is {plan.decay.value:.2g} (high barriers are crossed rarely)"
+    return Fault("time.max_time", f"{text}; give max_time, a number for until, or method: direct")
 
 
 def _refuse_memory(needed: float, grid: Grid, what: str) -> None:
@@ -236,7 +256,30 @@ def initial_values(problem: Problem) -> FloatArray:
     q_axis = grid.axes[0]
     if isinstance(state, UniformState):
         return state.values(grid.coordinates, q_axis.length)
-    if not q_axis.periodic:
-        return state.values(grid.coordinates)
-    q, p = grid.coordinates
-    return np.asarray(sum(state.values((q + turn * q_axis.length, p)) for turn in range(-3, 4)))
+    W = _around_ring(state, grid) if q_axis.periodic else state.values(grid.coordinates)
+    _check_mass(W, problem)
+    return W
+
+
+def _around_ring(state: GaussianState, grid: Grid) -> FloatArray:
+    """Sum over all turns that hold something; the mean may lie on any of them."""
+    axis, (q, p) = grid.axes[0], grid.coordinates
+    reach = autogrid.WIDEST_BOX * math.sqrt(state.covariance[0, 0])
+    first = math.floor((state.mean[0] - reach - axis.high) / axis.length)
+    last = math.ceil((state.mean[0] + reach - axis.low) / axis.length)
+    if last - first > MAXIMUM_TURNS:
+        raise GridError(
+            f"the initial state goes around the ring {last - first} times; give initial: {{kind: uniform, ..}} instead"
+        )
+    return np.asarray(sum(state.values((q + turn * axis.length, p)) for turn in range(first, last + 1)))
+
+
+def _check_mass(W: FloatArray, problem: Problem) -> None:
+    """GridError if the initial state is not on the grid: every number after it would be wrong."""
+    mass = problem.grid.integrate(W)
+    coarse = problem.config.grid.q.allow_coarse or problem.config.grid.p.allow_coarse
+    if not abs(mass - 1) <= MASS_ERROR and not (coarse and math.isfinite(mass)):
+        raise GridError(
+            f"the initial state has a mass of {mass:.6g} on the grid instead of 1; give a wider extent, more cells, or "
+            "another initial state"
+        )

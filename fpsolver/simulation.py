@@ -175,7 +175,11 @@ def _decide(trajectory: Trajectory, plan: Plan, time: float) -> None:
 
 
 def decay_rate(trajectory: Trajectory, plan: Plan) -> float | None:
-    """Slowest decay rate: exact where known, else the slope of ln(residual) over the last ten records."""
+    """Slowest decay rate: exact where known, else the slope of ln(residual) over the last ten records.
+
+    The slope sees what moves now: in a deep double well that is the motion inside a well, long before the wells
+    exchange anything. So it counts for at most ten times the estimate, which knows the barrier.
+    """
     if plan.decay is not None and plan.decay.is_exact:
         return plan.decay.value
     if len(trajectory.records) < 10:
@@ -184,7 +188,8 @@ def decay_rate(trajectory: Trajectory, plan: Plan) -> float | None:
     if (residuals <= 0).any():
         return None
     slope = -float(np.polyfit(np.array(trajectory.times[-10:]), np.log(residuals), 1)[0])
-    return slope if slope > 0 else None
+    ceiling = 10 * plan.decay.value if plan.decay is not None else math.inf
+    return min(slope, ceiling) if slope > 0 else None
 
 
 def _finish(trajectory: Trajectory, status: str, detail: str) -> None:

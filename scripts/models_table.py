@@ -112,10 +112,9 @@ def ring_row(name: str, system: System) -> str:
 
 def positivity(system: System) -> str:
     """Verdict and margin."""
-    margin = system.cp_margin()
     if not system.is_completely_positive():
-        return f"no ({number(margin)})"
-    return "on the boundary" if margin <= system.cp_tolerance else f"yes ({number(margin)})"
+        return f"no ({number(system.cp_margin())})"
+    return "on the boundary" if system.is_on_cp_boundary() else f"yes ({number(system.cp_margin())})"
 
 
 def number(value: float) -> str:

@@ -238,7 +238,7 @@ initial:
   mean: [.nan, 0.0]
 grid:
   q: {cells: 8, extent: [1, -1]}
-time: {until: yes, method: direct}
+time: {until: yes, method: gaussian}
 """
     message = refusal(written(tmp_path, text))
     expected = {
@@ -457,9 +457,7 @@ def test_a_quadratic_polynomial_has_no_moyal_terms(tmp_path):
 # --- features of later versions --------------------------------------------------------------------------------------
 
 LATER = {
-    "direct": ("dt: auto", "method: direct", "time.method", "`direct`"),
     "gaussian": ("dt: auto", "method: gaussian", "time.method", "`gaussian`"),
-    "auto": ("dt: auto", "method: auto", "time.method", "`auto`"),
     "implicit": ("dt: auto", "stepper: implicit", "time.stepper", "`implicit`"),
     "chang_cooper": ("flux: central", "flux: chang_cooper", "scheme.flux", "`chang_cooper`"),
     "reversible": ("flux: central", "reversible: limited", "scheme.reversible", "`reversible`"),
@@ -477,6 +475,23 @@ LATER_WORDS = {
     "wavefunction": (STATE, "kind: wavefunction\n  path: psi.h5", "initial.kind"),
     "density_matrix": (STATE, "kind: density_matrix\n  path: rho.h5", "initial.kind"),
 }
+
+
+def test_initial_may_be_missing_only_where_nothing_starts(tmp_path):
+    without = VALID[: VALID.index("initial:")] + VALID[VALID.index("grid:") :]
+    assert "initial: required, but missing" in refusal(written(tmp_path, without))
+    config = fp.load_config(written(tmp_path, without), ["time={method: direct}"])
+    assert config.initial is None
+    again = fp.load_config(written(tmp_path, config.to_yaml()))
+    assert again == config
+    broken = refusal(written(tmp_path, without.replace("mass: 1.0", "mass: -1.0")))
+    assert "initial: required" in broken
+    assert "system.mass: must be greater than 0" in broken
+
+
+def test_direct_has_no_end_but_the_steady_state(tmp_path):
+    with pytest.raises(ConfigError, match="method `direct` finds the steady state, but until is 5"):
+        fp.load_config(written(tmp_path, VALID), ["time={method: direct, until: 5}"])
 
 
 @pytest.mark.parametrize("name", LATER)

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fpsolver.errors import NoSteadyStateError
+from fpsolver.errors import NoSteadyStateError, UsageError
 from fpsolver.physics import baths, equilibrium, exact, linear, potentials, states
 from fpsolver.physics.system import Particle, System
+from fpsolver.thermo.detailed_balance import gaussian_detailed_balance
 from tests import systems
 
 MEAN, COVARIANCE = np.array([1.5, -0.5]), np.array([[0.9, 0.2], [0.2, 0.6]])
@@ -266,3 +267,57 @@ def test_ring_under_a_constant_force_is_stationary():
     production = (irreversible**2 / W).sum() * (p[1] - p[0]) / bath.d_pp
     assert found.Pi == pytest.approx(production, rel=1e-9)
     assert not found.satisfies_detailed_balance
+
+
+@pytest.mark.parametrize("mass", [1e-18, 1e-12, 1e-6, 1e6, 1e12])
+def test_steady_states_in_any_units(mass):
+    """T = hbar = m, omega = 1, eta = 0.5 is one system in units of m; V_qq = T/m and V_pp = m T stay what they are."""
+    bath = baths.caldeira_leggett(mass=mass, eta=0.5, beta=1 / mass)
+    steady = exact.steady(System((Particle(mass, potentials.harmonic(mass=mass, omega=1.0), bath),), mass))
+    np.testing.assert_allclose(steady.covariance, np.diag([1.0, mass**2]), rtol=1e-13, atol=1e-13 * mass)
+    assert gaussian_detailed_balance(steady)
+    assert abs(steady.Pi) <= 1e-13
+    path = exact.Gaussian(steady.system, [1.0, 0.5 * mass], steady.covariance / 2)
+    one = systems.oscillator(baths.caldeira_leggett(mass=1.0, eta=0.5, beta=1.0))
+    reference = exact.Gaussian(one, [1.0, 0.5], np.eye(2) / 2)
+    for time in (0.3, 5.0):
+        units = np.array([1.0, mass])
+        np.testing.assert_allclose(path.mean(time), reference.mean(time) * units, rtol=1e-12)
+        np.testing.assert_allclose(
+            path.covariance(time), reference.covariance(time) * np.outer(units, units), rtol=1e-12
+        )
+        assert path.entropy_production(time) == pytest.approx(reference.entropy_production(time), rel=1e-11)
+
+
+def test_laboratory_units():
+    """A nanoparticle in SI units has a steady state with V_pp = m T."""
+    mass, temperature = 1e-18, 4.14e-21
+    bath = baths.brownian(model="x", mass=mass, hbar=1.05e-34, eta=1e4, beta=1 / temperature)
+    system = System((Particle(mass, potentials.harmonic(mass=mass, omega=1e5), bath),), 1.05e-34)
+    steady = exact.steady(system)
+    assert steady.covariance[1, 1] == pytest.approx(mass * temperature, rel=1e-6)
+    assert steady.Pi == pytest.approx(1e4 * (1.05e-34 * 1e5 / temperature / 4) ** 2, rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("mean", "covariance", "word"),
+    [
+        ([0, 0, 0], np.eye(2), "2 and 2 x 2"),
+        ([0, 0], [[1, 0], [0, -1]], "positive definite"),
+        ([0, 0], [[1, 0.5], [0, 1]], "symmetric"),
+        ([0, math.nan], np.eye(2), "positive definite"),
+    ],
+)
+def test_impossible_moments_are_refused(mean, covariance, word):
+    with pytest.raises(UsageError, match=word):
+        exact.Gaussian(systems.model("minimally_invasive"), mean, covariance)
+
+
+def test_anharmonic_systems_have_no_exact_gaussian():
+    bath = baths.caldeira_leggett(mass=1.0, eta=0.5, beta=1.0)
+    system = System((Particle(1.0, potentials.double_well(quadratic=1.0, quartic=1.0), bath),), 0.0)
+    for call in (exact.steady, lambda s: exact.Gaussian(s, [0, 0], np.eye(2))):
+        with pytest.raises(UsageError, match="linear forces"):
+            call(system)
+    with pytest.raises(UsageError, match="infinity"):
+        exact.Gaussian(systems.model("minimally_invasive"), [0, 0], np.eye(2)).covariance(math.inf)

@@ -1,6 +1,8 @@
 """Whole runs: rings and wells against closed forms, threads, outcomes."""
 
 import math
+import subprocess
+import sys
 
 import numba
 import numpy as np
@@ -8,7 +10,9 @@ import pytest
 
 import fpsolver as fp
 from fpsolver import api
+from fpsolver.errors import ConfigError, GridError, UsageError
 from fpsolver.planning import round_number, snapshot_times
+from fpsolver.problem import initial_values
 
 
 def outcome(config):
@@ -42,6 +46,66 @@ def test_free_ring_with_cross_diffusion():
     np.testing.assert_allclose(result.final.J_reversible[0], p * (1 + 0.14) * W, atol=1e-7)
     assert np.isnan(result.series["mean"][-1][0])
     assert "ring" in result.reasons["mean"]
+
+
+@pytest.mark.parametrize(("mean", "sigma"), [(5.0, 10.0), (45.0, 1.0), (-75.3, 2.0)])
+def test_packets_on_a_ring_keep_their_mass_wherever_they_start(mean, sigma):
+    """Mass 1 and the wrapped Gaussian's first Fourier mode, exp(-(k sigma)^2/2 + i k mean)."""
+    config = ring(potential={"kind": "free"}, bath={"model": "minimally_invasive", "eta": 0.5, "beta": 0.7})
+    start = {"kind": "gaussian", "mean": [mean, 0.2], "covariance": [[sigma**2, 0.0], [0.0, 1.0]]}
+    problem = api.prepare(fp.Config(**{**config.model_dump(exclude_none=True), "initial": start}))
+    W, k = initial_values(problem), 2 * math.pi / 10
+    assert problem.grid.integrate(W) == pytest.approx(1, abs=1e-12)
+    mode = problem.grid.integrate(W * np.exp(1j * k * problem.grid.coordinates[0]).real)
+    assert mode == pytest.approx(math.exp(-((k * sigma) ** 2) / 2) * math.cos(k * mean), abs=1e-12)
+
+
+@pytest.mark.parametrize("force", [1.0, 5.0])
+def test_a_straight_line_drives_a_ring_like_a_tilt(force):
+    """Pi = beta F^2/eta, and the energy leaves the tilt out."""
+    bath = {"model": "caldeira_leggett", "eta": 0.5, "beta": 0.7}
+    config = ring(potential={"kind": "polynomial", "coefficients": [0.0, -force]}, bath=bath, hbar=0)
+    result = outcome(config.replaced(grid={"q": config.grid.q.model_dump(), "p": {"cells": 160}}))
+    assert result.status == "steady"
+    assert not result.warnings
+    assert result.last("entropy_production") == pytest.approx(0.7 * force**2 / 0.5, rel=1e-8)
+    assert result.last("energy") == pytest.approx((1 / 0.7 + (force / 0.5) ** 2) / 2, rel=1e-8)
+
+
+@pytest.mark.slow
+def test_a_deep_well_is_not_called_steady_before_the_wells_have_exchanged_anything():
+    """Barrier 30 T: the motion inside the right well dies out at once, the left one stays empty for 10^13."""
+    config = fp.Config(
+        units={"hbar": 0},
+        system={
+            "mass": 1.0,
+            "potential": {"kind": "double_well", "quadratic": 1.0, "quartic": 1.0},
+            "bath": {"model": "caldeira_leggett", "eta": 1.0, "beta": 120.0},
+        },
+        initial={"kind": "gaussian", "mean": [1.0, 0.0], "covariance": [[0.005, 0.0], [0.0, 0.00833]]},
+        grid={"q": {"cells": 160, "extent": [-1.7, 1.7]}, "p": {"cells": 64, "extent": [-1.0, 1.0]}},
+        time={"max_time": 60.0},
+        output={"every": 1.0},
+    )
+    assert outcome(config).status == "not_converged"
+
+
+def test_an_automatic_box_needs_something_that_holds_the_particle():
+    potential = {"kind": "cosine", "amplitude": 1.0, "wavenumber": 2.0, "tilt": 0.5}
+    bath = {"model": "caldeira_leggett", "eta": 0.5, "beta": 0.7}
+    config = short(units={"hbar": 0}, system={"mass": 1.0, "potential": potential, "bath": bath})
+    with pytest.raises(GridError, match=r"needs a confining potential or a ring, but U = -1 cos\(2 q\) - 0.5 q"):
+        api.prepare(config)
+
+
+def test_endless_runs_name_the_barrier():
+    bath = {"model": "caldeira_leggett", "eta": 1.0, "beta": 120.0}
+    well = {"mass": 1.0, "potential": {"kind": "double_well", "quadratic": 1.0, "quartic": 1.0}, "bath": bath}
+    start = {"kind": "gaussian", "mean": [1.0, 0.0], "covariance": [[0.005, 0.0], [0.0, 0.00833]]}
+    with pytest.raises(ConfigError, match=r"time.max_time: would take .*high barriers"):
+        api.prepare(fp.Config(units={"hbar": 0}, system=well, initial=start))
+    with pytest.raises(ConfigError, match="max_time: is 1, before"):
+        api.prepare(short(time={"until": 2.0, "max_time": 1.0}))
 
 
 def test_driven_ring():
@@ -199,3 +263,35 @@ def test_round_numbers_and_snapshot_times():
     assert [round_number(x) for x in (0.0007, 0.415, 3.4, 80.0)] == [0.0005, 0.5, 5.0, 100.0]
     assert snapshot_times(4, 2.0) == (0.0, 0.5, 1.0, 1.5, 2.0)
     assert snapshot_times(4, math.inf) == 4
+
+
+def test_python_callers_get_sentences():
+    config, system = short(), fp.build_system(short())
+    grid = api.prepare(config).grid
+    W = initial_values(api.prepare(config))
+    for call in (fp.run, fp.build_system):
+        with pytest.raises(UsageError, match="load_config"):
+            call("configs/minimally_invasive.yaml")
+    generator = fp.Generator(system, grid)
+    for wrong in (W.tolist()[1:], W * 1j, W * np.nan, W[1:]):
+        with pytest.raises(GridError, match="W must"):
+            generator.apply(wrong)
+    for out in (np.zeros(3), np.zeros(grid.shape, dtype=int)):
+        with pytest.raises(GridError, match="out must be float64"):
+            generator.apply(W, out=out)
+    with pytest.raises(GridError, match=r"Scheme\(order=8\)"):
+        fp.Generator(system, grid, {"order": 8})
+    with pytest.raises(GridError, match="named q and p"):
+        fp.Generator(system, fp.Grid((grid.axes[1], grid.axes[0])))
+    for order in (0, 1, 7):
+        with pytest.raises(GridError, match="order must be one of"):
+            fp.thermo.entropy_production(W, system, grid, order=order)
+    with pytest.raises(GridError, match="zero everywhere"):
+        fp.thermo.detailed_balance_residual(0 * W, system, grid)
+
+
+@pytest.mark.parametrize("name", ["exact", "states", "thermo", "plot", "Result", "Generator"])
+def test_every_public_name_is_there_from_the_start(name):
+    """In a process of its own: other tests would have imported what a name needs."""
+    code = f"import fpsolver as fp; assert fp.{name}.__name__.endswith('{name}')"
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)

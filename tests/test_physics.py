@@ -55,7 +55,7 @@ def test_a_vanishing_leading_coefficient_does_not_make_a_potential_anharmonic():
     assert not potentials.Polynomial((0.0, 0.0, 0.5, 1e-9)).is_quadratic
 
 
-rates = st.floats(0.05, 10.0)  # hbar beta >= 2.5e-3: the margin stays above its tolerance 1e-12 tr B
+rates = st.floats(0.05, 10.0)
 
 
 @given(rates, rates, rates, st.floats(-1, 1))
@@ -64,7 +64,7 @@ def test_minimal_position_noise_is_on_the_boundary(eta, beta, hbar, part):
     d_qp = part * eta / beta
     bath = baths.brownian(model="x", mass=1.0, hbar=hbar, eta=eta, beta=beta, d_qp=d_qp)
     system = systems.oscillator(bath, hbar=hbar)
-    assert abs(system.cp_margin()) <= system.cp_tolerance
+    assert system.is_on_cp_boundary()
     assert system.is_completely_positive()
     less = baths.brownian(model="x", mass=1.0, hbar=hbar, eta=eta, beta=beta, d_qp=d_qp, d_qq=0.9 * bath.d_qq)
     assert not systems.oscillator(less, hbar=hbar).is_completely_positive()
@@ -175,3 +175,39 @@ def test_slowest_rate_on_a_ring_and_in_wells():
     estimate = timescales.slowest_rate(double, None)
     assert not estimate.is_exact
     assert estimate.value == pytest.approx(0.25 * math.exp(-2.0), rel=1e-9)  # barrier 1 at T = 1/2, rate eta/2
+
+
+@pytest.mark.parametrize(("mass", "beta"), [(100.0, 1e-4), (10.0, 1e-5), (1.0, 1e-6), (1e-18, 1e18)])
+def test_hot_and_heavy_caldeira_leggett_is_not_taken_for_completely_positive(mass, beta):
+    """Its margin is tiny against the trace in these units; d_qq d_pp = 0 < (hbar eta/4)^2 has no units to hide in."""
+    bath = baths.caldeira_leggett(mass=mass, eta=0.5, beta=beta)
+    system = systems.oscillator(bath, mass=mass)
+    assert not system.is_completely_positive()
+    enough = baths.brownian(model="x", mass=mass, hbar=1.0, eta=0.5, beta=beta)
+    assert systems.oscillator(enough, mass=mass).is_on_cp_boundary()
+    unitary = systems.oscillator(baths.none(), mass=mass)
+    assert unitary.is_completely_positive()
+
+
+@pytest.mark.parametrize("unit", [1e-14, 1.0, 1e14])
+def test_wells_do_not_depend_on_the_unit_of_energy(unit):
+    potential = potentials.double_well(quadratic=unit, quartic=unit)
+    np.testing.assert_allclose(np.sort(potential.minima()), [-1, 1], rtol=1e-12)
+
+
+def test_a_straight_line_and_a_tilted_flat_cosine_are_the_same_potential():
+    line, cosine = potentials.Polynomial((0.0, -0.3)), potentials.Cosine(0.0, 1.0, 0.3)
+    q = np.linspace(-1, 1, 5)
+    assert line.tilt == cosine.tilt == 0.3
+    np.testing.assert_allclose(line.energy(q), cosine.energy(q), atol=1e-16)
+    assert str(line) == str(cosine) == "U = -0.3 q"
+    assert str(potentials.Polynomial((1.0, 0.0, -0.5, 0.25))) == "U = 1 - 0.5 q^2 + 0.25 q^3"
+    assert potentials.harmonic(mass=1.0, omega=1.0).tilt == 0.0
+
+
+def test_gaussians_of_any_size_have_a_finite_norm():
+    """det(2 pi V) itself would underflow; mass by a midpoint sum over 12 deviations."""
+    sigma = 1e-85
+    x = np.linspace(-12, 12, 200) * sigma
+    W = states.gaussian([0, 0], sigma**2 * np.eye(2)).values((x[:, None], x[None, :]))
+    assert (W / W.max()).sum() * W.max() * (x[1] - x[0]) * (x[1] - x[0]) == pytest.approx(1, rel=1e-12)

@@ -78,9 +78,7 @@ def positivity(system: System) -> str:
     if not system.is_completely_positive():
         return f"no (margin {margin:.6g})"
     return (
-        "yes, on the boundary (margin 0 to round-off)"
-        if margin <= system.cp_tolerance
-        else f"yes (margin {margin:.6g})"
+        "yes, on the boundary (margin 0 to round-off)" if system.is_on_cp_boundary() else f"yes (margin {margin:.6g})"
     )
 
 

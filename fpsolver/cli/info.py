@@ -11,6 +11,7 @@ import click
 import numpy as np
 
 from fpsolver.cli.options import table
+from fpsolver.config.schema import to_plain
 from fpsolver.result import Result, load_result
 
 
@@ -57,7 +58,7 @@ def as_dict(result: Result, path: Path) -> dict[str, Any]:
             for a in result.grid.axes
         ],
         "provenance": result.provenance,
-        "config": result.config.model_dump(mode="json", exclude_none=True, exclude={"system": {"bath": {"operators"}}}),
+        "config": to_plain(result.config.model_dump(exclude_none=True)),
     }
 
 

@@ -1,1 +1,4 @@
-"""Physics without a grid: potentials, baths, systems, states, exact solutions."""
+"""Physics without a grid: potentials, baths, systems, states and exact Gaussian solutions."""
+
+from fpsolver.physics import exact as exact
+from fpsolver.physics import states as states

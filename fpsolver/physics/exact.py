@@ -17,7 +17,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike
 
-from fpsolver.errors import NoSteadyStateError
+from fpsolver.errors import NoSteadyStateError, UsageError
 from fpsolver.physics import linear
 from fpsolver.physics.potentials import FloatArray
 from fpsolver.physics.system import System
@@ -77,13 +77,19 @@ class Gaussian:
     """Exact evolution of a Gaussian state; every method takes one time or an array of times."""
 
     def __init__(self, system: System, mean: ArrayLike, covariance: ArrayLike) -> None:
+        _require_quadratic(system)
         self.system = system
         self.initial_mean = np.asarray(mean, dtype=float)
         self.initial_covariance = np.asarray(covariance, dtype=float)
+        _check_moments(system, self.initial_mean, self.initial_covariance)
 
     def moments(self, time: ArrayLike) -> tuple[FloatArray, FloatArray]:
         """Means (.., 2N) and covariances (.., 2N, 2N) at ``time``."""
         times = np.asarray(time, dtype=float)
+        if not np.isfinite(times).all() or (times < 0).any():
+            raise UsageError(
+                f"times must be finite and not negative, but are {times.tolist()}; for infinity take exact.steady"
+            )
         system = self.system
         flow = linear.flow(system.drift_matrix, system.force, system.diffusion_matrix, times.ravel())
         M = flow.propagator
@@ -164,11 +170,35 @@ class SteadyState:
 
 def steady(system: System) -> SteadyState:
     """Steady state of a quadratic system; NoSteadyStateError, with the reason, if it has none."""
+    _require_quadratic(system)
     A = system.drift_matrix
     if not linear.is_stable(A):
         raise NoSteadyStateError(why_not_steady(A))
     mean = -np.linalg.solve(A, system.force)
     return SteadyState(system, mean, linear.steady_covariance(A, system.diffusion_matrix))
+
+
+def _require_quadratic(system: System) -> None:
+    if not system.is_quadratic:
+        words = ", ".join(str(particle.potential) for particle in system.particles)
+        raise UsageError(f"exact Gaussian solutions need linear forces, but {words}; run it on a grid")
+
+
+def _check_moments(system: System, mean: FloatArray, covariance: FloatArray) -> None:
+    n = 2 * system.size
+    if mean.shape != (n,) or covariance.shape != (n, n):
+        raise UsageError(f"mean and covariance must be {n} and {n} x {n}, but are {mean.shape} and {covariance.shape}")
+    if not (np.isfinite(mean).all() and np.isfinite(covariance).all() and _is_positive(covariance)):
+        raise UsageError(f"the covariance must be symmetric and positive definite, but is {covariance.tolist()}")
+
+
+def _is_positive(V: FloatArray) -> bool:
+    sigma = np.sqrt(np.diag(V).clip(min=0))
+    if not sigma.all():
+        return False
+    correlation = V / np.outer(sigma, sigma)
+    symmetric = np.abs(correlation - correlation.T).max() <= 1e-9
+    return bool(symmetric and np.linalg.eigvalsh(correlation)[0] > 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +229,7 @@ def why_not_steady(A: FloatArray) -> str:
     """Sentence that says which motion of dx/dt = A x does not decay."""
     values = np.linalg.eigvals(A)
     worst = values[np.argmax(values.real)]
-    scale = np.abs(A).max(initial=0.0)
+    scale = np.abs(values).max(initial=0.0)
     if np.abs(values).min() <= 1e-12 * scale:
         text = "nothing holds the position back (a free particle on the line spreads for ever)"
     elif worst.real > 1e-12 * scale:

@@ -28,6 +28,10 @@ class Potential(Protocol):
     def period(self) -> float | None:
         """Period of the force, None if there is none, 0 if the force is constant."""
 
+    @property
+    def tilt(self) -> float:
+        """Constant force of a potential that is periodic but for its slope, energy/length; 0 for all others."""
+
     def energy(self, q: ArrayLike) -> FloatArray:
         """U(q), energy."""
 
@@ -74,6 +78,11 @@ class Polynomial:
         """Period of the force: 0 (any) if it is constant."""
         return 0.0 if self.degree <= 1 else None
 
+    @property
+    def tilt(self) -> float:
+        """Force of a straight line."""
+        return -self.coefficients[1] if self.degree == 1 else 0.0
+
     def energy(self, q: ArrayLike) -> FloatArray:
         """U(q), energy."""
         return np.asarray(self._series()(np.asarray(q, dtype=float)), dtype=float)
@@ -87,16 +96,15 @@ class Polynomial:
         """Positions of the wells, deepest first."""
         if self.degree < 2:
             return np.empty(0)
-        roots = self._series(1).roots()
-        real = np.unique(roots[np.abs(roots.imag) <= 1e-7 * (1 + np.abs(roots))].real)
-        wells = real[self.derivative(real, 2) >= -1e-9]
+        real = np.unique(_real(self._series(1).roots()))
+        terms = Series(np.abs(self._series(2).coef))(np.abs(real))  # what the curvature is the sum of
+        wells = real[self.derivative(real, 2) >= -1e-9 * terms]
         return np.asarray(wells[np.argsort(self.energy(wells), kind="stable")])
 
     def range_below(self, energy: float) -> tuple[float, float]:
         """Outermost positions with U <= min U + energy."""
         floor = float(self.energy(self.minima()[0]))
-        roots = (self._series() - (floor + energy)).roots()
-        real = roots[np.abs(roots.imag) <= 1e-7 * (1 + np.abs(roots))].real
+        real = _real((self._series() - (floor + energy)).roots())
         return float(real.min()), float(real.max())
 
 
@@ -148,6 +156,12 @@ class Cosine:
     def range_below(self, energy: float) -> tuple[float, float]:
         """A periodic potential confines nothing."""
         raise ValueError("a cosine potential does not confine a particle; give the extent of q")
+
+
+def _real(roots: np.ndarray) -> FloatArray:
+    """The real ones; round-off is measured against the largest."""
+    largest = np.abs(roots).max(initial=0.0)
+    return np.asarray(roots[np.abs(roots.imag) <= 1e-7 * largest].real)
 
 
 def _term(coefficient: float, power: int) -> str:

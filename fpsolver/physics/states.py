@@ -27,7 +27,9 @@ class GaussianState:
         exponent = sum(
             precision[i, j] * (shifted[i] * shifted[j]) for i in range(len(shifted)) for j in range(len(shifted))
         )
-        norm = math.sqrt(np.linalg.det(2 * math.pi * self.covariance))
+        sigma = np.sqrt(np.diag(self.covariance))  # taken out of the determinant, which would over- or underflow
+        correlation = self.covariance / np.outer(sigma, sigma)
+        norm = np.prod(math.sqrt(2 * math.pi) * sigma) * math.sqrt(np.linalg.det(correlation))
         return np.asarray(np.exp(-0.5 * np.asarray(exponent)) / norm)
 
 

@@ -16,8 +16,11 @@ from functools import cached_property
 
 import numpy as np
 
+from fpsolver.errors import UsageError
 from fpsolver.physics.baths import Bath
 from fpsolver.physics.potentials import FloatArray, Potential
+
+CP_ROUND_OFF = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +76,9 @@ class System:
 
     @cached_property
     def drift_matrix(self) -> FloatArray:
-        """A of a quadratic system, shape (2N, 2N), 1/time; ValueError for anharmonic potentials."""
+        """A of a quadratic system, shape (2N, 2N), 1/time; UsageError for anharmonic potentials."""
         if not self.is_quadratic:
-            raise ValueError("a system with an anharmonic potential has no constant drift matrix")
+            raise UsageError("a system with an anharmonic potential has no drift matrix; take linearised_drift")
         return self.linearised_drift(np.zeros(self.size))
 
     @cached_property
@@ -129,14 +132,27 @@ class System:
             return float("nan")
         return float(np.linalg.eigvalsh(self.cp_matrix())[0])
 
-    @property
-    def cp_tolerance(self) -> float:
-        """Margins within 1e-12 tr B of zero are on the boundary: round-off of the saturating d_qq."""
-        return 1e-12 * float(np.trace(self.diffusion_matrix))
+    def _scaled_cp_margin(self) -> float:
+        """The margin in units in which every diffusion constant is one, where 1e-12 means round-off.
+
+        In the user's units it may not: hot Caldeira-Leggett (m = 100, beta = 1e-4) misses by 6e-8 of 1e6.
+        """
+        matrix = self.cp_matrix()
+        size = np.sqrt(np.diag(matrix).real.clip(min=0))
+        if np.abs(matrix[size == 0]).any():
+            return float("-inf")  # noise is missing where friction needs it
+        known = size > 0
+        if not known.any():
+            return 0.0
+        return float(np.linalg.eigvalsh((matrix / np.outer(size, size).clip(min=1e-300))[np.ix_(known, known)])[0])
 
     def is_completely_positive(self) -> bool:
-        """True if the margin is not below -1e-12 tr B; False for a classical system."""
-        return self.hbar > 0 and self.cp_margin() >= -self.cp_tolerance
+        """True if the margin is not negative beyond round-off; False for a classical system."""
+        return self.hbar > 0 and self._scaled_cp_margin() >= -CP_ROUND_OFF
+
+    def is_on_cp_boundary(self) -> bool:
+        """True if the margin is zero to round-off: the smallest diffusion that is completely positive."""
+        return self.hbar > 0 and abs(self._scaled_cp_margin()) <= CP_ROUND_OFF
 
     def _assemble(self, blocks: list[FloatArray], extra: FloatArray | None) -> FloatArray:
         n = self.size

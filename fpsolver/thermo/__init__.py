@@ -8,10 +8,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import numpy as np
-
 from fpsolver.errors import GridError
-from fpsolver.grid import Grid
+from fpsolver.grid import Grid, checked_values
 from fpsolver.physics.potentials import FloatArray
 from fpsolver.physics.system import System
 from fpsolver.thermo import detailed_balance, entropy, observables
@@ -27,9 +25,9 @@ class Currents(NamedTuple):
 
 
 def _state(W: FloatArray, system: System, grid: Grid, order: int = 8) -> State:
-    W = np.asarray(W, dtype=float)
-    if W.shape != grid.shape:
-        raise GridError(f"W must have the shape {grid.shape} of the grid, but has {W.shape}")
+    W = checked_values(W, grid)
+    if not W.any():
+        raise GridError("W is zero everywhere, so that it has no moments and no entropy; give a density")
     return State(W, PhaseSpace(system, grid, order))
 
 

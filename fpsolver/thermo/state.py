@@ -11,10 +11,12 @@ from functools import cached_property
 
 import numpy as np
 
+from fpsolver.errors import GridError
 from fpsolver.grid import Grid
+from fpsolver.kernels.stencils import ORDERS
 from fpsolver.physics import linear
 from fpsolver.physics.exact import irreversible_drift_outside_noise
-from fpsolver.physics.potentials import Cosine, FloatArray, Potential
+from fpsolver.physics.potentials import FloatArray
 from fpsolver.physics.system import System
 from fpsolver.thermo.differences import gradient
 
@@ -36,6 +38,12 @@ class PhaseSpace:
     system: System
     grid: Grid
     order: int = 8
+
+    def __post_init__(self) -> None:
+        if self.order not in ORDERS:
+            raise GridError(f"order must be one of {ORDERS}, but is {self.order}")
+        if len(self.grid.axes) != 2 * self.system.size:
+            raise GridError(f"{self.system.size} particle(s) need {2 * self.system.size} axes, not {self.grid.names}")
 
     @cached_property
     def irreversible_drift(self) -> FloatArray:
@@ -92,10 +100,8 @@ class PhaseSpace:
         """U(q) of each particle on its axis; without the tilt on a ring, where it is no function of q."""
         lines = []
         for particle, axis in zip(self.system.particles, self.grid.axes, strict=False):
-            potential: Potential = particle.potential
-            if isinstance(potential, Cosine) and axis.periodic:
-                potential = Cosine(potential.amplitude, potential.wavenumber)
-            lines.append(potential.energy(axis.centres))
+            work = particle.potential.tilt * axis.centres if axis.periodic else 0.0
+            lines.append(particle.potential.energy(axis.centres) + work)
         return lines
 
     @cached_property

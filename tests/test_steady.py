@@ -1,0 +1,143 @@
+"""The direct solver: the same steady states as the oracles and as stepping, and the faults it names."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import fpsolver as fp
+from fpsolver import api, assembly, costs
+from fpsolver.errors import ConvergenceError, ResourceError
+from fpsolver.generator import Generator, Scheme
+from fpsolver.grid import Axis, Grid
+from fpsolver.steady import null_vector
+from tests import systems
+from tests.test_configs import CONFIGS
+
+
+def direct(path, **sections):
+    return fp.load_config(path).replaced(time={"method": "direct", "until": "steady"}, **sections)
+
+
+def outcome(config):
+    return api.run_problem(api.prepare(config))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_every_configuration_directly_and_by_stepping(path):
+    """Pi and Phi to 1e-9 max(Pi, |Phi|, eta) of each other, W to the tolerance, on the same grid."""
+    stepped = outcome(fp.load_config(path))
+    box = {axis.name: {"extent": [axis.low, axis.high], "cells": axis.cells} for axis in stepped.grid.axes}
+    grid = {name: {**getattr(fp.load_config(path).grid, name).model_dump(), **box[name]} for name in "qp"}
+    solved = outcome(direct(path, grid=grid))
+    assert solved.status == "steady"
+    assert solved.grid.axes == stepped.grid.axes
+    eta = getattr(stepped.config.system.bath, "eta", 0.5)
+    scale = max(eta, stepped.last("entropy_production"))
+    for name in ("entropy_production", "entropy_flux"):
+        assert abs(solved.last(name) - stepped.last(name)) <= 1e-9 * scale
+    # stepping stops when int |dW/dt| <= tolerance x rate, which is the distance up to the mode's own factor
+    assert solved.grid.integrate(np.abs(solved.final.W - stepped.final.W)) <= 1e-8
+    assert solved.series["time"] == [math.inf]
+    assert abs(solved.last("mass") - 1) <= 1e-12
+
+
+@pytest.mark.parametrize("name", systems.MODELS)
+def test_every_model_against_lyapunov(name):
+    """At 5 cells for a deviation: covariance 1e-9, Pi 1e-9 of max(Pi, eta)."""
+    system = systems.model(name)
+    V = systems.lyapunov(system)
+    axes = [Axis(axis, -8.5 * s, 8.5 * s, 88) for axis, s in zip("qp", np.sqrt(np.diag(V)), strict=True)]
+    grid = Grid(tuple(axes))
+    W = null_vector(Generator(system, grid), 1.0).W
+    found = fp.thermo.moments(W, system, grid)[1]
+    np.testing.assert_allclose(found, V, atol=1e-9 * np.abs(V).max())
+    expected = fp.exact.steady(system).Pi
+    assert fp.thermo.entropy_production(W, system, grid) == pytest.approx(expected, abs=1e-9 * max(expected, 0.5))
+
+
+@pytest.mark.parametrize("order", [2, 8])
+@pytest.mark.parametrize("cells", [48, 49])
+def test_alternating_modes_do_not_enter(order, cells):
+    """Without position diffusion the sum of (-1)^i W is conserved, too; the solution has none of it."""
+    system = systems.model("caldeira_leggett")
+    grid = Grid((Axis("q", -9.6, 9.6, cells), Axis("p", -9.6, 9.6, cells)))  # 8 deviations
+    generator = Generator(system, grid, Scheme(order=order))
+    alternating = (-1.0) ** np.arange(cells)
+    if cells % 2 == 0:
+        conserved = generator.to_sparse().T @ np.repeat(alternating, cells)
+        assert np.abs(conserved).max() <= 1e-12
+    found = null_vector(generator, 1.0)
+    assert abs((alternating[:, None] * found.W).sum() * grid.volume) <= 1e-9
+    assert np.abs(generator.apply(found.W)).sum() * grid.volume <= 1e-12
+    assert found.gap == pytest.approx(
+        0.5, rel=0.3
+    )  # moduli: eta for the sum of the pair -eta/2 +- i .., omega for each
+
+
+def test_the_filter_spares_smooth_functions():
+    axis = Axis("q", -8.0, 8.0, 64)
+    matrix = assembly.checkerboard_filter(axis, 8)
+    smooth = np.exp(-(axis.centres**2) / 2)
+    h = axis.spacing
+    assert np.abs(matrix @ smooth).max() <= 105 * (h / 2) ** 8  # (h/2)^8 d^8/dq^8, at most 7!! = 105 at 0
+    assert np.abs(matrix @ (-1.0) ** np.arange(64))[8:-8] == pytest.approx(1.0)
+
+
+def test_several_steady_states_are_refused():
+    """Two wells 40 T apart: which one is filled depends on the start."""
+    config = fp.Config(
+        units={"hbar": 0},
+        system={
+            "mass": 1.0,
+            "potential": {"kind": "double_well", "quadratic": 1.0, "quartic": 1.0},
+            "bath": {"model": "caldeira_leggett", "eta": 1.0, "beta": 160.0},
+        },
+        grid={"q": {"cells": 128, "extent": [-1.5, 1.5]}, "p": {"cells": 48, "extent": [-0.7, 0.7]}},
+        time={"method": "direct"},
+    )
+    with pytest.raises(ConvergenceError, match="several states are stationary"):
+        outcome(config)
+
+
+def test_memory_is_refused_before_it_is_needed(monkeypatch):
+    monkeypatch.setattr(costs, "available_memory", lambda: 10**8)
+    path = Path(__file__).parents[1] / "configs" / "minimally_invasive.yaml"
+    config = direct(path, grid={"q": {"cells": 256}, "p": {"cells": 256}})
+    with pytest.raises(ResourceError, match="the factors of time"):
+        api.prepare(config)
+
+
+@pytest.mark.parametrize(("sections", "method"), [({"eta": 0.05}, "direct"), ({"eta": 5.0}, "direct")])
+def test_auto_says_which_and_why(sections, method):
+    bath = {"model": "minimally_invasive", "beta": 0.7, **sections}
+    config = fp.Config(
+        system={"mass": 1.0, "potential": {"kind": "harmonic", "omega": 1.0}, "bath": bath},
+        initial={"kind": "gaussian", "mean": [0, 0], "covariance": [[1.5, 0], [0, 1.5]]},
+        grid={"q": {"cells": 48}, "p": {"cells": 48}},
+        time={"method": "auto"},
+    )
+    plan = api.prepare(config).plan
+    assert plan.method == method
+    assert "s directly" in plan.why
+    until = api.prepare(config.replaced(time={"method": "auto", "until": 3.0})).plan
+    assert until.method == "stepping"
+
+
+def test_a_steady_state_needs_no_start(tmp_path):
+    config = fp.Config(
+        system={
+            "mass": 1.0,
+            "potential": {"kind": "harmonic", "omega": 1.0},
+            "bath": {"model": "minimally_invasive", "eta": 0.5, "beta": 0.7},
+        },
+        time={"method": "direct"},
+    )
+    result = outcome(config)
+    assert result.last("entropy_production") == pytest.approx(0.0153125, abs=5e-10)
+    assert result.exact_error <= 1e-6
+    again = fp.load_result(result.save(tmp_path / "steady.h5"))
+    assert again.series["time"] == [math.inf]
+    assert again.config == result.config
