@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import platform
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import numba
 import numpy as np
+from machine import describe
 
 from fpsolver import autogrid
 from fpsolver.generator import Generator, Scheme
@@ -114,8 +114,7 @@ def measure() -> dict[str, object]:
                     found = right_hand_side(cells, order, d_qp, threads)
                     table.append({"cells": cells, "order": order, "cross": d_qp != 0, "threads": threads, **found})
     return {
-        "machine": f"{platform.processor() or platform.machine()}, {most} threads",
-        "cpu": numba.core.config.CPU_NAME or "host",
+        "machine": describe(),
         "bandwidth_GB_s": bandwidth(),
         "kernels": table,
         "relaxation": {order: relaxation(order) for order in (6, 8)},

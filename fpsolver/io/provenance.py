@@ -11,7 +11,7 @@ from typing import Any
 
 import fpsolver
 
-PACKAGES = ("numpy", "numba", "h5py")
+PACKAGES = ("numpy", "scipy", "numba", "h5py")
 
 
 def collect(threads: int) -> dict[str, Any]:

@@ -1,0 +1,18 @@
+"""Sphinx configuration: Markdown pages, API from docstrings, no network."""
+
+from fpsolver import __version__
+
+project = "fpsolver"
+author = "The fpsolver developers"
+copyright = f"2026, {author}"
+release = __version__
+html_title = f"fpsolver {release}"
+html_theme = "furo"
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.mathjax", "sphinx.ext.viewcode"]
+myst_enable_extensions = ["dollarmath", "colon_fence", "deflist"]
+myst_heading_anchors = 3
+autodoc_member_order = "bysource"
+autodoc_typehints = "signature"
+autodoc_default_options = {"members": True, "undoc-members": False}
+exclude_patterns = ["_build"]
+nitpicky = False
