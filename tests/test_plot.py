@@ -2,6 +2,8 @@
 
 import copy
 import dataclasses
+import re
+import runpy
 import subprocess
 import sys
 import warnings
@@ -17,7 +19,7 @@ from matplotlib.text import Text
 import fpsolver as fp
 from fpsolver import plot
 from fpsolver.errors import OutputError, UsageError
-from fpsolver.plot import lines, phase_space, style
+from fpsolver.plot import lines, phase_space, portrait, style
 
 pytestmark = pytest.mark.slow  # constrained layout takes seconds for each figure
 
@@ -321,3 +323,49 @@ def test_settings_of_the_user_stay(result):
 def test_pyplot_is_not_imported():
     code = "import sys, fpsolver.plot; sys.exit('matplotlib.pyplot' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_ellipses_are_one_standard_deviation():
+    """Every point x of the curve has (x - mean) V^-1 (x - mean) = 1."""
+    mean, V = np.array([1.0, -2.0]), np.array([[2.0, 0.7], [0.7, 0.5]])
+    curve = portrait.ellipse(mean, V, "k")
+    path = curve.get_patch_transform().transform_path(curve.get_path())
+    # Bezier arcs touch the ellipse at their ends
+    x = path.vertices[::3] - mean
+    np.testing.assert_allclose(np.einsum("ki,ij,kj->k", x, np.linalg.inv(V), x), 1, rtol=1e-6)
+
+
+def test_portraits_show_the_path_of_the_mean_and_the_exact_one(result):
+    figure = plot.portrait(result)
+    [ax] = figure.axes
+    drawn = [line.get_xydata() for line in ax.lines if len(line.get_xydata()) == len(result.series["time"])]
+    np.testing.assert_array_equal(drawn[0], result.series["mean"])
+    exact = portrait.exact_path(result)
+    assert len(exact) == portrait.POINTS
+    np.testing.assert_allclose(exact[[0, -1]], result.series["mean"][[0, -1]], atol=1e-8)
+    assert any(len(line.get_xydata()) == portrait.POINTS for line in ax.lines)
+    box = portrait.view([result])
+    assert (np.array([ax.get_xlim(), ax.get_ylim()]) == box).all()
+
+
+def test_portraits_of_rings_have_no_mean(ring):
+    figure = plot.portrait(ring)
+    assert not figure.axes[0].lines
+    assert "ring" in "".join(text.get_text() for legend in figure.legends for text in legend.get_texts())
+
+
+def test_arrows_stay_on_the_ring(ring, result):
+    """Where a ring is drawn beside a wider box its arrows end with it."""
+    figure = plot.currents(ring, result)
+    [upper] = [child for child in figure.axes[0].get_children() if isinstance(child, Quiver) and child.N > 1]
+    assert upper.get_clip_path() is not None
+
+
+def test_the_gallery_shows_every_configuration():
+    root = Path(__file__).parents[1]
+    page = (root / "docs" / "gallery.md").read_text(encoding="utf-8")
+    assert page == runpy.run_path(str(root / "scripts" / "figures.py"))["page"](), "run `python scripts/figures.py`"
+    for path in (root / "configs").glob("*.yaml"):
+        assert f"### {path.stem}\n" in page
+    for name in re.findall(r"images/(\S+?)\)", page):
+        assert (root / "docs" / "images" / name).stat().st_size < 400_000

@@ -9,15 +9,17 @@ from matplotlib.figure import Figure
 from fpsolver.plot.files import save
 from fpsolver.plot.lines import marginals, series
 from fpsolver.plot.panels import currents, production, wigner
+from fpsolver.plot.portrait import portrait
 from fpsolver.plot.summary import overview
 
 KINDS: dict[str, Callable[..., Figure]] = {
     "overview": overview,
     "wigner": wigner,
     "currents": currents,
+    "portrait": portrait,
     "series": series,
     "marginals": marginals,
     "production": production,
 }
 
-__all__ = ["KINDS", "currents", "marginals", "overview", "production", "save", "series", "wigner"]
+__all__ = ["KINDS", "currents", "marginals", "overview", "portrait", "production", "save", "series", "wigner"]

@@ -13,8 +13,8 @@ from fpsolver.plot import style
 SUFFIXES = (".png", ".pdf", ".svg")
 
 
-def save(figure: Figure, path: str | Path) -> Path:
-    """Write a figure as .png (200 dpi), .pdf or .svg, complete or not at all; missing folders are made.
+def save(figure: Figure, path: str | Path, *, dpi: int = style.DPI) -> Path:
+    """Write a figure as .png (``dpi``), .pdf or .svg, complete or not at all; missing folders are made.
 
     UsageError for another suffix, OutputError if the file cannot be written.
     """
@@ -29,7 +29,7 @@ def save(figure: Figure, path: str | Path) -> Path:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with style.settings():
-            figure.savefig(partial, format=suffix[1:])
+            figure.savefig(partial, format=suffix[1:], dpi=dpi)
         partial.replace(path)
     except OSError as error:
         raise OutputError(f"the figure {str(path)!r} cannot be written: {error.strerror or error}") from error

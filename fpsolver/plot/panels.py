@@ -41,7 +41,7 @@ def currents(*results: Result) -> Figure:
     """Reversible and irreversible current over the final W, one row for each result.
 
     Arrows of J^R share one scale in all rows, those of J^I another (it is often a hundred times smaller); the
-    arrow in the corner gives it. Where a panel has less than a tenth, its arrows are enlarged and it says so.
+    arrow in the corner gives it. Where a panel has less than a third, its arrows are enlarged and it says so.
     """
     figure = style.new_figure(2 * style.COLUMN + 0.6, 2.9 * len(results))
     axes = figure.subplots(len(results), 2, squeeze=False, sharex=True, sharey=True)
@@ -53,7 +53,7 @@ def currents(*results: Result) -> Figure:
             phase_space.draw_current(ax, result, current, longest, box)
             ax.label_outer()
     for ax, result, name in zip(axes[:, 0], results, style.names(results), strict=True):
-        style.heading(ax, f"{name}, {moment(result)}")
+        style.heading(ax, f"{name}, {moment(result)}", width=90)
     figure.colorbar(mapping, ax=list(axes.ravel()), label=style.W_LABEL, aspect=25 * len(axes), pad=0.02)
     return figure
 
@@ -62,7 +62,7 @@ def currents(*results: Result) -> Figure:
 def production(*results: Result) -> Figure:
     """Density of Pi and its position and momentum channels J_k^2/(D_kk W), one row for each result.
 
-    All panels share one scale; a density below a tenth of it is enlarged by a round factor, and the panel says so.
+    All panels share one scale; a density below a third of it is enlarged by a round factor, and the panel says so.
     """
     figure = style.new_figure(2 * style.COLUMN + 0.8, 2.6 * len(results) + 0.2)
     axes = figure.subplots(len(results), 3, squeeze=False, sharex=True, sharey=True)
@@ -82,7 +82,7 @@ def production(*results: Result) -> Figure:
 
 def moment(result: Result) -> str:
     """Time of the final state, and the status where it is not what was wanted."""
-    time = f"t = {result.final.time:.4g}" if math.isfinite(result.final.time) else "steady state"
+    time = f"t\u00a0=\u00a0{result.final.time:.4g}" if math.isfinite(result.final.time) else "steady state"
     return time if result.is_complete else f"{time} ({result.status.replace('_', ' ')})"
 
 

@@ -12,6 +12,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Colormap, Normalize
+from matplotlib.patches import Rectangle
+from matplotlib.quiver import Quiver
 
 from fpsolver.physics.potentials import FloatArray
 from fpsolver.plot import style
@@ -140,7 +142,7 @@ def arrow_scale(results: Sequence[Result], current: Current, box: FloatArray) ->
 def draw_current(ax: Axes, result: Result, current: Current, longest: float, box: FloatArray) -> None:
     r"""Arrows along the current, or the words that there is none.
 
-    ``longest`` is the largest current of the figure; where a result has less than a tenth of it, its arrows are
+    ``longest`` is the largest current of the figure; where a result has less than a third of it, its arrows are
     enlarged by a round factor, and the panel says so.
 
     Arrows on a coarse lattice rather than streamlines: a streamline is as long where nothing flows as where
@@ -158,7 +160,8 @@ def draw_current(ax: Axes, result: Result, current: Current, longest: float, box
     q, p, J = coarse(result, current.field, box)
     widths = np.diff(box).ravel()
     seen = np.hypot(J[0] / widths[0], J[1] / widths[1]) > SHORTEST * longest / times
-    _quiver(ax, q[seen], p[seen], J[:, seen], current.colour, longest / times)
+    arrows = _quiver(ax, q[seen], p[seen], J[:, seen], current.colour, longest / times)
+    _keep_inside(arrows, ax, result)
     _draw_key(ax, current, J, longest / times, box)
 
 
@@ -194,11 +197,18 @@ def _block_mean(values: FloatArray, axis: int, size: int) -> FloatArray:
     return np.asarray(blocks.mean(axis=axis + 1))
 
 
-def _quiver(ax: Axes, q: FloatArray, p: FloatArray, J: FloatArray, colour: str, longest: float) -> None:
+def _quiver(ax: Axes, q: FloatArray, p: FloatArray, J: FloatArray, colour: str, longest: float) -> Quiver:
     scale = longest * ARROWS / LONGEST
-    ax.quiver(
+    return ax.quiver(
         q, p, *J, color=colour, angles="xy", scale_units="xy", scale=scale, pivot="mid", width=0.0055, minlength=0.1
     )
+
+
+def _keep_inside(arrows: Quiver, ax: Axes, result: Result) -> None:
+    """Cut arrows at the ends of a ring: beyond them is the other side."""
+    q, p = result.grid.axes
+    if q.periodic:
+        arrows.set_clip_path(Rectangle((q.low, p.low), q.length, p.length, transform=ax.transData))
 
 
 def _draw_key(ax: Axes, current: Current, J: FloatArray, longest: float, box: FloatArray) -> None:

@@ -130,8 +130,8 @@ def note(ax: Axes, text: str, *, width: int = 34, y: float = 0.5) -> None:
 
 
 def enlargement(value: float, largest: float) -> int:
-    """Factor 10, 20, 50, 100, .. that brings a small value near the largest one; 1 from a tenth of it on."""
-    if not 0 < value <= largest / 10:
+    """Factor 2, 5, 10, 20, 50, .. that brings a small value near the largest one; 1 from a third of it on."""
+    if not 0 < value <= largest / 3:
         return 1
     power = 10.0 ** np.floor(np.log10(largest / value))
     return int(power * max(step for step in (1, 2, 5) if step * power * value <= largest or step == 1))

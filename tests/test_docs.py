@@ -1,0 +1,67 @@
+"""The documentation: it builds without a warning, its code runs, its links and names lead somewhere."""
+
+import importlib
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PAGES = sorted((ROOT / "docs").glob("*.md"))
+IN_TREE = [*PAGES, ROOT / "README.md"]
+
+
+@pytest.mark.slow
+def test_the_site_builds_without_a_warning(tmp_path):
+    options = ["-W", "--keep-going", "-q", "-b", "html"]
+    command = [sys.executable, "-m", "sphinx", *options, str(ROOT / "docs"), str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+    assert done.returncode == 0, done.stderr
+    for page in PAGES:
+        assert (tmp_path / f"{page.stem}.html").stat().st_size > 2000
+    api = (tmp_path / "api.html").read_text()
+    for name in ("load_config", "Generator", "steady_on_ring", "caldeira_leggett", "ConvergenceError"):
+        assert f"{name}</span>" in api
+
+
+@pytest.mark.parametrize("page", IN_TREE, ids=lambda page: page.name)
+def test_relative_links_lead_somewhere(page):
+    for target in re.findall(r"\]\(([^)#\s]+)\)", page.read_text(encoding="utf-8")):
+        if not target.startswith("http"):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_every_page_is_in_the_table_of_contents():
+    index = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
+    for page in PAGES:
+        assert page.name == "index.md" or re.search(rf"^{page.stem}$", index, re.MULTILINE), page.name
+
+
+@pytest.mark.parametrize("name", ["behind-the-scenes", "extend"])
+def test_names_in_the_pages_exist(name):
+    """``fpsolver.module.name`` in backticks is a module or a member of one; ``fpsolver/...`` is a path."""
+    text = (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8")
+    for dotted in set(re.findall(r"`(fpsolver(?:\.\w+)+)`", text)):
+        parent, _, last = dotted.rpartition(".")
+        try:
+            importlib.import_module(dotted)
+        except ModuleNotFoundError:
+            assert hasattr(importlib.import_module(parent), last), dotted
+    for path in set(re.findall(r"`((?:fpsolver|tests|configs|scripts)/[\w./-]*)`", text)):
+        assert path.endswith("NAME.py") or (ROOT / path).exists(), path
+
+
+def test_code_of_the_extension_page_runs():
+    text = (ROOT / "docs" / "extend.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    assert blocks
+    for block in blocks:
+        done = subprocess.run([sys.executable, "-c", block], capture_output=True, text=True, check=False, timeout=120)
+        assert done.returncode == 0, done.stderr
+
+
+def test_nothing_refers_to_what_users_do_not_have():
+    for page in IN_TREE:
+        assert "shared/" not in page.read_text(encoding="utf-8"), page.name
