@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from fpsolver.plot.files import save
 from fpsolver.plot.lines import marginals, series
 from fpsolver.plot.panels import currents, production, wigner
-from fpsolver.plot.portrait import portrait
+from fpsolver.plot.portraits import portrait
 from fpsolver.plot.summary import overview
 
 KINDS: dict[str, Callable[..., Figure]] = {
