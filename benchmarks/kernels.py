@@ -21,12 +21,11 @@ from machine import describe
 from fpsolver import autogrid
 from fpsolver.generator import Generator, Scheme
 from fpsolver.grid import Axis, Grid
-from fpsolver.kernels import phase_space
 from fpsolver.physics import baths, exact, potentials, states
 from fpsolver.physics.system import Particle, System
 from fpsolver.physics.timescales import slowest_rate
 from fpsolver.simulation import Plan, simulate
-from fpsolver.stepping.explicit import RungeKutta4, choose_step
+from fpsolver.stepping.explicit import RungeKutta, choose_step
 
 REPEATS = 15
 
@@ -71,12 +70,10 @@ def right_hand_side(cells: int, order: int, d_qp: float, threads: int) -> dict[s
     grid = Grid((Axis("q", -10.4, 10.4, cells), Axis("p", -10.4, 10.4, cells)))
     generator = Generator(system_with(d_qp), grid, Scheme(order=order))
     W = generator.pad(np.random.default_rng(1).normal(size=grid.shape), generator.empty_padded())
-    work, coefficients = np.stack([W, W]), generator.coefficients()
-    one = np.ones(1)
-    kernel = phase_space.advance_parallel if threads > 1 else phase_space.advance
-    rate = median_seconds(lambda: kernel(W, work, *coefficients, one, 0.0, 0))
+    work, rate_only = np.stack([W, W]), np.array([[0.0, 0.0, 1.0]])
+    rate = median_seconds(lambda: generator.fluxes.advance(W, work, rate_only, 0, parallel=threads > 1))
     generator.is_parallel = threads > 1
-    stepper = RungeKutta4(generator)
+    stepper = RungeKutta(generator)
     step = median_seconds(lambda: stepper.advance(W, 0.0, 1e-6, 1))
     return {"rate": cells**2 / rate / 1e9, "step": 4 * cells**2 / step / 1e9}
 

@@ -12,13 +12,15 @@ from fpsolver.config import build
 from fpsolver.config.reader import Config
 from fpsolver.errors import ConfigError, FpsolverWarning, UsageError
 from fpsolver.evaluation import evaluate
+from fpsolver.generator import Generator
+from fpsolver.grid import Grid
 from fpsolver.physics.system import System
 from fpsolver.problem import Problem, initial_values, prepare
 from fpsolver.progress import Bar
 from fpsolver.result import Result
 from fpsolver.simulation import Progress, simulate, solve
 
-__all__ = ["build_system", "prepare", "run", "run_problem"]
+__all__ = ["build_generator", "build_system", "prepare", "run", "run_problem"]
 
 
 def build_system(config: Config) -> System:
@@ -28,6 +30,11 @@ def build_system(config: Config) -> System:
         return build.build_system(config)
     except ConfigError as error:
         raise config.located(error) from None
+
+
+def build_generator(config: Config, grid: Grid) -> Generator:
+    """Generator of a configuration on a given grid."""
+    return Generator(build_system(config), grid, build.build_scheme(config))
 
 
 def run(config: Config, *, progress: bool | Progress = False) -> Result:

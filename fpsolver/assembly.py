@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import sparse
 
+from fpsolver.errors import GridError
 from fpsolver.grid import Axis
 from fpsolver.kernels import stencils
+from fpsolver.schemes.chang_cooper import ChangCooperFluxes, FaceAxis
 
 if TYPE_CHECKING:
     from fpsolver.generator import Generator
@@ -23,6 +25,9 @@ if TYPE_CHECKING:
 
 def assemble(generator: Generator, *, wrapped: bool = True) -> sparse.csr_array:
     """Sparse matrix of the generator on W.ravel(); ``wrapped=False`` leaves out what wraps around closed axes."""
+    fluxes = generator.fluxes
+    if isinstance(fluxes, ChangCooperFluxes):
+        return _assemble_faces(fluxes)
     system, order = generator.system, generator.scheme.order
     q_axis, p_axis = generator.grid.axes
     A, B = system.dissipative_drift, system.diffusion_matrix
@@ -43,6 +48,33 @@ def assemble(generator: Generator, *, wrapped: bool = True) -> sparse.csr_array:
     result = sparse.csr_array(matrix)
     result.eliminate_zeros()
     return result
+
+
+def _assemble_faces(fluxes: ChangCooperFluxes) -> sparse.csr_array:
+    """Chang-Cooper fluxes: S_q x diag(g) + diag(f) x S_p + T_q x 1 + 1 x T_p, nothing of which wraps."""
+    if fluxes.limited:
+        raise GridError("limited fluxes depend on W, so that they have no matrix; use scheme.reversible: central")
+    (S_q, T_q), (S_p, T_p) = (_face_matrices(axis) for axis in (fluxes.q, fluxes.p))
+    matrix = (
+        sparse.kron(S_q, sparse.diags_array(fluxes.p.speeds))
+        + sparse.kron(sparse.diags_array(fluxes.q.speeds), S_p)
+        + sparse.kron(T_q, sparse.eye_array(fluxes.p.axis.cells))
+        + sparse.kron(sparse.eye_array(fluxes.q.axis.cells), T_p)
+    )
+    result = sparse.csr_array(matrix)
+    result.eliminate_zeros()
+    return result
+
+
+def _face_matrices(axis: FaceAxis) -> tuple[sparse.csr_array, sparse.csr_array]:
+    """Minus the differences of face fluxes, without the speed (reversible) and irreversible."""
+    n, h = axis.axis.cells, axis.axis.spacing
+    above = sparse.csr_array(np.roll(np.eye(n), 1, axis=1))  # value of the next cell
+    differences = sparse.csr_array(np.roll(np.eye(n), 1, axis=0).T - np.eye(n)).T  # flux below minus flux above
+    low, high = (sparse.diags_array(axis.weights[m] / (2 * h)) for m in (1, 2))
+    reversible = differences @ (low + high @ above)
+    irreversible = differences @ (sparse.diags_array(axis.leaving) - sparse.diags_array(axis.entering) @ above)
+    return sparse.csr_array(reversible), sparse.csr_array(irreversible)
 
 
 def first_matrix(axis: Axis, order: int, *, wrap: bool) -> sparse.csr_array:

@@ -1,50 +1,33 @@
-r"""The generator: a System on a Grid with a Scheme; the only thing a stepper may ask is ``apply``.
-
-It turns physics into the numbers of :mod:`fpsolver.kernels.phase_space`: velocities on the axes, stencil
-weights and wall corrections.
-"""
+r"""The generator: a System on a Grid with a Scheme; steppers ask for ``apply`` and ``advance`` only."""
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from fpsolver.errors import GridError
-from fpsolver.grid import Axis, Grid, checked_values
-from fpsolver.kernels import phase_space, stencils
-from fpsolver.kernels.phase_space import PAD, Coefficients
+from fpsolver.grid import Grid, checked_values
+from fpsolver.kernels.phase_space import PAD
 from fpsolver.kernels.threads import Team
 from fpsolver.physics.potentials import FloatArray
 from fpsolver.physics.system import System
+from fpsolver.schemes.central import CentralFluxes
+from fpsolver.schemes.chang_cooper import ChangCooperFluxes
+from fpsolver.schemes.scheme import Scheme
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
+
+__all__ = ["Generator", "Scheme"]
 
 # Below this a thread's share of a pass (about 10 us) is eaten by starting it; measured by benchmarks/kernels.py.
 PARALLEL_FROM_CELLS = 80 * 80
 
 
-@dataclass(frozen=True, slots=True)
-class Scheme:
-    """Discretisation: ``central`` fluxes of order 2, 4, 6 or 8."""
-
-    flux: str = "central"
-    order: int = 8
-
-    def __post_init__(self) -> None:
-        if self.flux != "central" or self.order not in stencils.ORDERS:
-            raise GridError(
-                f"the scheme must be flux 'central' of order 2, 4, 6 or 8, but is '{self.flux}' of order {self.order}"
-            )
-
-    @property
-    def layers(self) -> int:
-        """Half-width of the stencil in cells."""
-        return self.order // 2
+# One stage (keep, carry, part) whose result is L W alone.
+_RATE = np.array([[0.0, 0.0, 1.0]])
 
 
 class Generator:
@@ -62,6 +45,7 @@ class Generator:
         self.system = system
         self.grid = grid
         self.scheme = scheme or Scheme()
+        self.fluxes = _fluxes(system, grid, self.scheme)
         self.is_parallel = grid.size >= PARALLEL_FROM_CELLS
         self._team = Team()
 
@@ -70,23 +54,26 @@ class Generator:
         out = np.empty(self.grid.shape) if out is None else out
         if out.shape != self.grid.shape or out.dtype != float:
             raise GridError(f"out must be float64 of shape {self.grid.shape}, but is {out.dtype} of {out.shape}")
-        self.advance(self.pad(checked_values(W, self.grid), self._padded), self._work, time, np.ones(1), 0.0, 0)
+        self.advance(self.pad(checked_values(W, self.grid), self._padded), self._work, time, _RATE, 0)
         out[...] = self._work[1, :, PAD:-PAD]
         return out
 
-    def advance(self, W: FloatArray, work: FloatArray, time: float, parts: FloatArray, keep: float, steps: int) -> None:
-        """Steps of nested stages, as :mod:`fpsolver.kernels.phase_space` defines them, on padded arrays.
+    def advance(self, W: FloatArray, work: FloatArray, time: float, stages: FloatArray, steps: int) -> None:
+        """Steps of stages (keep, carry, part) on padded arrays; with steps = 0, L W goes into ``work[1]``.
 
-        Serial or parallel kernel: chosen by the size of the grid and never by threads, for the same bits.
+        Each stage makes keep W + carry source + part L(source), where the source is the result of the stage before.
+        Serial or parallel kernel: chosen by the size of the grid and never by threads, for the same bits. The
+        systems of this version do not depend on ``time``.
         """
-        arguments = (W, work, *self.coefficients(time), parts, keep, steps)
+        del time
         if self.is_parallel:
-            self._team.run(max(steps, 1) * len(parts), lambda: phase_space.advance_parallel(*arguments))
+            work_load = max(steps, 1) * len(stages)
+            self._team.run(work_load, lambda: self.fluxes.advance(W, work, stages, steps, parallel=True))
         else:
-            phase_space.advance(*arguments)
+            self.fluxes.advance(W, work, stages, steps, parallel=False)
 
     def to_sparse(self) -> csr_array:
-        """The same operator as a sparse matrix on W.ravel(), assembled from one-dimensional matrices."""
+        """The same operator as a sparse matrix on W.ravel(); GridError for limited fluxes, which are not linear."""
         from fpsolver import assembly  # scipy.sparse takes 0.2 s to import and no run needs it
 
         return assembly.assemble(self)
@@ -111,64 +98,8 @@ class Generator:
     def _work(self) -> FloatArray:
         return np.stack([self.empty_padded(), self.empty_padded()])
 
-    def coefficients(self, time: float = 0.0) -> Coefficients:
-        """Numbers for the kernels at ``time``; the systems of this version do not depend on it."""
-        del time
-        return self._coefficients
 
-    @cached_property
-    def _coefficients(self) -> Coefficients:
-        system, (q_axis, p_axis) = self.system, self.grid.axes
-        q, p = q_axis.centres, p_axis.centres
-        particle, A, B = system.particles[0], system.dissipative_drift, system.diffusion_matrix
-        second_q = self._symmetric(q_axis, A[0, 0], B[0, 0] / 2)
-        second_p = self._symmetric(p_axis, A[1, 1], B[1, 1] / 2)
-        centre, second_p = self._conserving(second_q, second_p, float(A[0, 0] + A[1, 1]))
-        walls = np.stack([self._walls(q_axis, A[0, 0], second_q), self._walls(p_axis, A[1, 1], second_p)])
-        first = stencils.first_derivative(self.scheme.order)
-        per_q, per_p = first[0] / q_axis.spacing, first[0] / p_axis.spacing
-        force = A[1, 0] * q - particle.potential.derivative(q)
-        return Coefficients(
-            along_q=np.stack([A[0, 0] * q * per_q, force * per_p]),
-            along_p=np.stack([(1 / particle.mass + A[0, 1]) * p * per_q, A[1, 1] * p * per_p]),
-            walls=walls,
-            constants=np.array([centre, B[0, 1] * per_q * per_p, float(walls[0].any())]),
-            first=tuple(c / first[0] for c in first),
-            second_q=second_q,
-            second_p=second_p,
-        )
-
-    def _symmetric(self, axis: Axis, rate: float, diffusion: float) -> tuple[float, ...]:
-        """Weights s_m of W_{i+m} + W_{i-m} for D W'' - (rate x W)'."""
-        order, h = self.scheme.order, axis.spacing
-        pairs = zip(stencils.second_derivative(order), stencils.first_derivative(order), strict=True)
-        return tuple(float(diffusion * e / h**2 - rate * c * m) for m, (e, c) in enumerate(pairs, start=1))
-
-    @staticmethod
-    def _conserving(
-        second_q: tuple[float, ...], second_p: tuple[float, ...], rates: float
-    ) -> tuple[float, tuple[float, ...]]:
-        """Weight of the cell itself, and p weights whose last one takes up the rounding of all others.
-
-        Mass is conserved if the centre is -2 sum s - (sum of friction rates); rounding it would lose 1e-14 of the
-        mass in a unit of time, always in the same direction.
-        """
-        centre = -math.fsum([*(2 * s for s in second_q + second_p), rates])
-        rest = math.fsum([centre, rates, *(2 * s for s in second_q + second_p[:-1])])
-        return centre, (*second_p[:-1], -rest / 2)
-
-    def _walls(self, axis: Axis, rate: float, second: tuple[float, ...]) -> FloatArray:
-        """Weights of cells that wrap around, and of what leaves, for friction rate * x and diffusion."""
-        k, h = self.scheme.layers, axis.spacing
-        walls = np.zeros((2, k + 1, k))
-        if axis.periodic:
-            return walls
-        first = stencils.first_derivative(self.scheme.order)
-        for side, (x, outward) in enumerate([(axis.centres, -1), (axis.centres[::-1], 1)]):
-            for d in range(k):  # distance from the wall
-                cell = d if outward < 0 else k - 1 - d
-                for m in range(d, k):
-                    beyond = x[d] + outward * (m + 1) * h
-                    walls[side, m - d, cell] = second[m] - outward * rate * x[d] * first[m] / h
-                    walls[side, k, cell] += second[m] + outward * rate * beyond * first[m] / h
-        return walls
+def _fluxes(system: System, grid: Grid, scheme: Scheme) -> CentralFluxes | ChangCooperFluxes:
+    if scheme.flux == "central":
+        return CentralFluxes(system, grid, scheme.order)
+    return ChangCooperFluxes(system, grid, limited=not scheme.is_linear)

@@ -43,6 +43,8 @@ def choose_method(config: Config, generator: Generator, steps: float) -> tuple[s
         return wanted, ""
     if config.time.until != "steady":
         return "stepping", "auto: time.until is a time"
+    if not generator.scheme.is_linear:
+        return "stepping", "auto: limited fluxes are not linear"
     direct = costs.direct_seconds(generator.grid, generator.system)
     stepping = costs.stepping_seconds(generator.grid, steps)
     fits = costs.direct_bytes(generator.grid, generator.system) < costs.available_memory()

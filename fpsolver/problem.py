@@ -11,7 +11,7 @@ from fpsolver import autogrid, costs
 from fpsolver.config import build
 from fpsolver.config.reader import Config
 from fpsolver.errors import ConfigError, Fault, FpsolverError, GridError, ResourceError
-from fpsolver.generator import Generator, Scheme
+from fpsolver.generator import Generator
 from fpsolver.grid import Grid
 from fpsolver.io import hdf5
 from fpsolver.physics.exact import Gaussian, steady
@@ -88,7 +88,7 @@ def _prepare(config: Config) -> Problem:
     decay = slowest_rate(system, length) if math.isinf(until) else None
     grid, found = _choose_grid(config, system, state, requests, until, length)
     _refuse_large(system, grid, config)
-    generator = Generator(system, grid, Scheme(config.scheme.flux, config.scheme.order))
+    generator = Generator(system, grid, build.build_scheme(config))
     plan = make_plan(config, decay, until, generator)
     _refuse_endless(system, grid, plan)
     notes = _warnings(config, system, state, found, grid)

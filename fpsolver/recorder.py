@@ -8,6 +8,7 @@ import numpy as np
 
 from fpsolver.generator import Generator
 from fpsolver.physics.potentials import FloatArray
+from fpsolver.schemes.chang_cooper import ChangCooperFluxes
 from fpsolver.thermo import entropy, observables
 from fpsolver.thermo.state import PhaseSpace, State
 
@@ -47,7 +48,8 @@ SERIES = (
 
 def phase_space(generator: Generator) -> PhaseSpace:
     """The generator's system and grid, as thermodynamics wants them."""
-    return PhaseSpace(generator.system, generator.grid, generator.scheme.order)
+    fluxes = generator.fluxes if isinstance(generator.fluxes, ChangCooperFluxes) else None
+    return PhaseSpace(generator.system, generator.grid, generator.scheme.order, fluxes)
 
 
 def make_record(state: State, dWdt: FloatArray) -> tuple[Record, dict[str, float]]:

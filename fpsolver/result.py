@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from fpsolver.config.build import build_scheme
 from fpsolver.config.reader import Config
 from fpsolver.grid import Grid
 from fpsolver.io import hdf5
@@ -65,6 +66,11 @@ class Result:
     def is_complete(self) -> bool:
         """True if the run ended where it was meant to."""
         return self.status in ("steady", "finished")
+
+    @property
+    def scheme(self) -> str:
+        """Discretisation in words."""
+        return build_scheme(self.config).words
 
     def last(self, name: str) -> float:
         """Last value of a scalar of the series."""
@@ -143,8 +149,7 @@ class Result:
     def _grid_words(self) -> str:
         cells = " x ".join(str(n) for n in self.grid.shape)
         resolution = self.diagnostics["resolution"]
-        order = self.config.scheme.order
-        return f"{cells} cells, order {order}, {resolution:.3g} cells for the narrowest deviation at the end"
+        return f"{cells} cells, {self.scheme}, {resolution:.3g} cells for the narrowest deviation at the end"
 
 
 def load_result(path: str | Path) -> Result:

@@ -18,7 +18,7 @@ from fpsolver.kernels.phase_space import PAD
 from fpsolver.physics.potentials import FloatArray
 from fpsolver.physics.timescales import DecayRate, linear_rates
 from fpsolver.recorder import SERIES, Record, make_record, phase_space
-from fpsolver.stepping.explicit import RungeKutta4, StepSize
+from fpsolver.stepping.explicit import RungeKutta, StepSize
 from fpsolver.thermo.state import PhaseSpace, State
 from fpsolver.watch import watch
 
@@ -73,7 +73,7 @@ def simulate(generator: Generator, W: FloatArray, plan: Plan, progress: Progress
     """Run from W until the plan says stop; the trajectory is complete up to its last record in every case."""
     trajectory = Trajectory()
     padded = generator.pad(W, generator.empty_padded())
-    stepper = RungeKutta4(generator)
+    stepper = RungeKutta(generator)
     keeper = SnapshotKeeper(plan.snapshots)
     space = phase_space(generator)
     time = 0.0
@@ -103,7 +103,7 @@ def solve(generator: Generator, plan: Plan) -> Trajectory:
     trajectory.W, trajectory.dWdt = found.W, generator.apply(found.W)
     record, edges = make_record(State(found.W, phase_space(generator)), trajectory.dWdt)
     trajectory.records.append(record)
-    trajectory.warnings = watch(generator, record, edges, math.inf)
+    trajectory.warnings = watch(generator, found.W, record, edges, math.inf)
     rate = plan.decay.value if plan.decay is not None and plan.decay.is_exact else found.gap
     residual = float(np.asarray(record["residual"]))
     reason = f" ({plan.why})" if plan.why else ""
@@ -148,7 +148,7 @@ def _visit(
     trajectory.times.append(time)
     trajectory.records.append(record)
     trajectory.W, trajectory.dWdt = W, dWdt
-    for kind, text in watch(generator, record, edges, time).items():
+    for kind, text in watch(generator, W, record, edges, time).items():
         trajectory.warnings.setdefault(kind, text)  # the first of each kind
     _decide(trajectory, plan, time)
 

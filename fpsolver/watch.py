@@ -14,20 +14,26 @@ RESOLUTION_WARNING = 3.0  # cells for the narrowest standard deviation
 NEGATIVITY_WARNING = 1e-8
 
 
-def watch(generator: Generator, record: Record, edges: dict[str, float], time: float) -> dict[str, str]:
+def watch(generator: Generator, W: FloatArray, record: Record, edges: dict[str, float], time: float) -> dict[str, str]:
     """Warnings of one record, by kind."""
     found = {f"edge {name}": _edge(name, mass, time) for name, mass in edges.items() if mass > EDGE_WARNING}
     cells = generator.grid.cells_per_deviation(np.asarray(record["covariance"]))
     if cells < RESOLUTION_WARNING:
         found["resolution"] = _resolution(generator, record, cells, time)
     negativity = float(np.asarray(record["negativity"]))
-    if generator.system.is_quadratic and negativity > NEGATIVITY_WARNING:
-        found["negativity"] = (
-            f"{moment(time)} W is negative (int |W| - int W = {negativity:.2g}) although it started positive "
-            "and the system is quadratic, so the grid is too coarse: Pi and the Wigner entropy are "
-            "undefined; give more cells"
-        )
+    if (generator.system.is_quadratic or generator.system.hbar == 0) and negativity > NEGATIVITY_WARNING:
+        found["negativity"] = _negative(generator, W, negativity, time)
     return found
+
+
+def _negative(generator: Generator, W: FloatArray, negativity: float, time: float) -> str:
+    """Negative W that only the grid can have made, and the cure."""
+    size = f"int |W| - int W = {negativity:.2g}, min W / max W = {W.min() / W.max():.2g}"
+    why = "it started positive and the system is quadratic" if generator.system.hbar else "the system is classical"
+    cure = "the grid is too coarse: Pi and the Wigner entropy are undefined; give more cells"
+    if generator.scheme.flux == "chang_cooper":
+        cure = "central face values do not keep W >= 0; give scheme.reversible: limited, or more cells"
+    return f"{moment(time)} W is negative ({size}) although {why}: {cure}"
 
 
 def _edge(name: str, mass: float, time: float) -> str:

@@ -22,7 +22,7 @@ from fpsolver import api
 from fpsolver.cli.main import COMMANDS, LATER, status_of
 from fpsolver.config import schema_system
 from fpsolver.config.catalogue import MODELS
-from fpsolver.stepping.explicit import RungeKutta4
+from fpsolver.stepping.explicit import RungeKutta
 
 CONFIG = """\
 title: a small run
@@ -249,14 +249,14 @@ def test_interrupted_before_the_first_record_writes_nothing(cli, monkeypatch):
 
 
 def test_interrupted_stepping_keeps_the_records(cli, monkeypatch):
-    advance = RungeKutta4.advance
+    advance = RungeKutta.advance
 
     def interrupted(self, W, time, dt, steps):
         if time > 0.2:
             raise KeyboardInterrupt
         advance(self, W, time, dt, steps)
 
-    monkeypatch.setattr(RungeKutta4, "advance", interrupted)
+    monkeypatch.setattr(RungeKutta, "advance", interrupted)
     found = cli("run", "run.yaml")
     assert found.status == 3
     assert "interrupted" in found.err
@@ -421,14 +421,14 @@ def test_not_converged_keeps_the_result(cli):
 
 
 def test_a_run_that_blows_up(cli, monkeypatch):
-    advance = RungeKutta4.advance
+    advance = RungeKutta.advance
 
     def blow_up(self, W, time, dt, steps):
         advance(self, W, time, dt, steps)
         if time > 0.2:
             W[:] = np.nan
 
-    monkeypatch.setattr(RungeKutta4, "advance", blow_up)
+    monkeypatch.setattr(RungeKutta, "advance", blow_up)
     found = cli("run", "run.yaml")
     assert found.status == 3
     assert "not finite" in found.err

@@ -459,8 +459,6 @@ def test_a_quadratic_polynomial_has_no_moyal_terms(tmp_path):
 LATER = {
     "gaussian": ("dt: auto", "method: gaussian", "time.method", "`gaussian`"),
     "implicit": ("dt: auto", "stepper: implicit", "time.stepper", "`implicit`"),
-    "chang_cooper": ("flux: central", "flux: chang_cooper", "scheme.flux", "`chang_cooper`"),
-    "reversible": ("flux: central", "reversible: limited", "scheme.reversible", "`reversible`"),
     "husimi_omega": ("mass: 1.0", "mass: 1.0\n  husimi_omega: auto", "system.husimi_omega", "`husimi_omega`"),
     "particles": ("mass: 1.0", "mass: 1.0\n  particles: []", "system.particles", "`particles`"),
     "couplings": ("mass: 1.0", "mass: 1.0\n  couplings: []", "system.couplings", "`couplings`"),

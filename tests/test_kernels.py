@@ -12,7 +12,7 @@ from fpsolver.kernels import phase_space, stencils
 from fpsolver.kernels.threads import Team
 from fpsolver.physics import baths, potentials
 from fpsolver.physics.system import Particle, System
-from fpsolver.stepping.explicit import RungeKutta4
+from fpsolver.stepping.explicit import RungeKutta
 from tests import systems
 
 ORDERS = stencils.ORDERS
@@ -70,7 +70,7 @@ def test_one_step_is_the_runge_kutta_polynomial(generator, rng):
         term = L @ term / k
         expected = expected + term
     padded = generator.pad(W, generator.empty_padded())
-    RungeKutta4(generator).advance(padded, 0.0, dt, 1)
+    RungeKutta(generator).advance(padded, 0.0, dt, 1)
     found = padded[:, phase_space.PAD : -phase_space.PAD]
     np.testing.assert_allclose(found.ravel(), expected, atol=1e-13)
 
@@ -87,7 +87,7 @@ def test_serial_and_parallel_kernels_agree(order, rng):
 def test_halo_is_periodic_after_steps(rng):
     generator = Generator(systems.model("custom"), grids(20, 20, False))
     padded = generator.pad(rng.normal(size=generator.grid.shape), generator.empty_padded())
-    RungeKutta4(generator).advance(padded, 0.0, 1e-3, 3)
+    RungeKutta(generator).advance(padded, 0.0, 1e-3, 3)
     pad = phase_space.PAD
     np.testing.assert_array_equal(padded[:, :pad], padded[:, -2 * pad : -pad])
     np.testing.assert_array_equal(padded[:, -pad:], padded[:, pad : 2 * pad])

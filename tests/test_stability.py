@@ -8,7 +8,7 @@ from fpsolver.errors import StabilityError
 from fpsolver.generator import Generator, Scheme
 from fpsolver.kernels.phase_space import PAD
 from fpsolver.physics import baths, states
-from fpsolver.stepping.explicit import RungeKutta4, choose_step, stable_step
+from fpsolver.stepping.explicit import RungeKutta, choose_step, stable_step
 from tests import systems
 
 CASES = [
@@ -66,7 +66,7 @@ def test_long_run_at_weak_damping(part):
     generator, steady = generator_of(systems.model("minimally_invasive", eta=0.001), 32)
     W0 = states.gaussian([1.0, 0.0], 0.8 * steady.covariance).values(generator.grid.coordinates)
     W = generator.pad(W0, generator.empty_padded())
-    RungeKutta4(generator).advance(W, 0.0, part * stable_step(generator), 100_000)
+    RungeKutta(generator).advance(W, 0.0, part * stable_step(generator), 100_000)
     inside = W[:, PAD:-PAD]
     assert np.isfinite(inside).all()
     assert np.abs(inside).max() <= 1.01 * W0.max()
@@ -85,7 +85,7 @@ def test_step_limit_is_safe_and_not_timid(name, order, rng):
     noise = rng.normal(size=generator.grid.shape)
     for part, stable in ((0.96, True), (1.6, False)):
         W = generator.pad(noise, generator.empty_padded())
-        RungeKutta4(generator).advance(W, 0.0, part * limit, 2000)
+        RungeKutta(generator).advance(W, 0.0, part * limit, 2000)
         largest = np.abs(W).max()
         assert (np.isfinite(largest) and largest <= 2 * np.abs(noise).max()) == stable
 

@@ -20,7 +20,7 @@ from fpsolver.physics.baths import Bath
 from fpsolver.physics.potentials import FloatArray
 from fpsolver.physics.system import System
 from fpsolver.problem import Problem, prepare
-from fpsolver.stepping.explicit import RungeKutta4, stable_step
+from fpsolver.stepping.explicit import RungeKutta, stable_step
 from fpsolver.thermo.detailed_balance import gaussian_detailed_balance, kms_residual, parity_residual
 
 
@@ -135,8 +135,8 @@ def temperature_words(found: equilibrium.Temperatures) -> str:
 
 
 def grid_rows(problem: Problem) -> list[tuple[str, Any]]:
-    """Grid and its resolution."""
-    rows = []
+    """Scheme, grid and its resolution."""
+    rows = [("scheme", f"{problem.generator.scheme.words} fluxes")]
     for axis in problem.grid.axes:
         kind = "periodic" if axis.periodic else "closed"
         rows.append(
@@ -186,7 +186,7 @@ def direct_rows(problem: Problem) -> list[tuple[str, Any]]:
 def seconds_per_step(problem: Problem) -> float:
     """Time of one step, measured: a few steps of a zero state."""
     generator = problem.generator
-    stepper = RungeKutta4(generator)
+    stepper = RungeKutta(generator)
     stepper.compile()
     W = np.zeros((generator.grid.shape[0], generator.grid.shape[1] + 2 * phase_space.PAD))
     stepper.advance(W, 0.0, problem.plan.step.limit, 5)

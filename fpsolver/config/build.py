@@ -15,6 +15,7 @@ from fpsolver.physics.baths import Bath
 from fpsolver.physics.potentials import FloatArray, Potential
 from fpsolver.physics.states import GaussianState, UniformState
 from fpsolver.physics.system import Particle, System
+from fpsolver.schemes.scheme import Scheme
 
 State = GaussianState | UniformState
 
@@ -34,6 +35,12 @@ def build_system(config: schema.ConfigData) -> System:
     system = System((Particle(section.mass, potential, bath),), hbar, drift, diffusion)
     _check_diffusion(system, "system.bath" if section.bath is not None else "system.matrices.diffusion")
     return system
+
+
+def build_scheme(config: schema.ConfigData) -> Scheme:
+    """Discretisation of a configuration."""
+    section = config.scheme
+    return Scheme(section.flux, section.order, section.reversible or "central")
 
 
 def build_potential(section: Any, mass: float) -> Potential:

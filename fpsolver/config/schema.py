@@ -144,11 +144,26 @@ def _order(value: Any) -> Any:
 class Scheme(Section):
     """Discretisation in phase space."""
 
-    flux: one_of(("central",), later=("chang_cooper",)) = "central"  # type: ignore[valid-type]
-    order: Annotated[int, BeforeValidator(_order), WithJsonSchema({"enum": [2, 4, 6, 8]})] = Field(
-        8, description="order of the differences; 8 is the most accurate for its time"
+    flux: one_of(("central", "chang_cooper")) = Field(  # type: ignore[valid-type]
+        "central", description="chang_cooper: second order, Gibbs states of detailed-balance models exactly stationary"
     )
-    reversible: not_yet("reversible") = None  # type: ignore[valid-type]
+    order: Annotated[int, BeforeValidator(_order), WithJsonSchema({"enum": [2, 4, 6, 8]})] = Field(
+        8, description="order of the differences; 8 is the most accurate for its time; chang_cooper has 2"
+    )
+    reversible: one_of(("central", "limited")) | None = Field(  # type: ignore[valid-type]
+        None, description="of chang_cooper; limited: W >= 0 always, nonlinear; central (default): linear"
+    )
+
+    @model_validator(mode="after")
+    def _belongs_together(self) -> Scheme:
+        if self.flux == "central" and self.reversible is not None:
+            raise fault(f"reversible: {self.reversible} belongs to flux: chang_cooper; leave it out")
+        if self.flux == "chang_cooper":
+            if self.order not in (2, 8):  # 8 is the default of central fluxes, often written out
+                raise fault(f"flux: chang_cooper is of order 2, but order is {self.order}; leave it out")
+            object.__setattr__(self, "order", 2)  # what runs and what is written into the result
+            object.__setattr__(self, "reversible", self.reversible or "central")
+        return self
 
 
 class Time(Section):
@@ -234,6 +249,15 @@ class ConfigData(Section):
     time: Time = Time()
     output: Output = Output()
     checks: Checks = Checks()
+
+    @model_validator(mode="after")
+    def _direct_is_linear(self) -> ConfigData:
+        if self.time.method == "direct" and self.scheme.reversible == "limited":
+            raise fault(
+                "time.method: direct needs a linear scheme, but scheme.reversible is limited; use `central`, or "
+                "time.method: stepping"
+            )
+        return self
 
 
 def to_plain(value: Any) -> Any:

@@ -10,13 +10,14 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
-from fpsolver.api import build_system
+from fpsolver import recorder
+from fpsolver.api import build_generator
 from fpsolver.physics.potentials import FloatArray
 from fpsolver.plot import phase_space, style
 from fpsolver.plot.phase_space import IRREVERSIBLE, REVERSIBLE
 from fpsolver.result import Result
 from fpsolver.thermo import entropy
-from fpsolver.thermo.state import PhaseSpace, State
+from fpsolver.thermo.state import State
 
 
 @style.styled
@@ -88,7 +89,7 @@ def moment(result: Result) -> str:
 
 def channels(result: Result) -> FloatArray:
     """Densities of Pi and of its q and p channels, shape (3, n_q, n_p); zero where they do not exist."""
-    space = PhaseSpace(build_system(result.config), result.grid, result.config.scheme.order)
+    space = recorder.phase_space(build_generator(result.config, result.grid))
     parts = style.finite(entropy.production_channels(State(style.finite(result.final.W), space)))
     return np.stack([parts.sum(axis=0), *parts])
 

@@ -1,11 +1,9 @@
-r"""Classical fourth-order Runge-Kutta steps, with the step taken from the stencils' own stability limit.
+r"""Explicit Runge-Kutta steps, with the step taken from the fluxes' own stability limit.
 
-The symbol of the discretised generator at angles (a, b), coefficients frozen at their largest values, is
-
-    lambda = -i [v_q k1(a)/h_q + v_p k1(b)/h_p] - [D_qq k2(a)/h_q^2 + D_pp k2(b)/h_p^2 + 2 D_qp k1(a) k1(b)/(h_q h_p)],
-
-k1 and k2 the symbols of the central first and second derivatives. The step is the largest dt for which all
-dt lambda stay inside the region |1 + z + z^2/2 + z^3/6 + z^4/24| <= 1.
+Linear fluxes: the classical fourth-order method, with the largest dt for which dt lambda stays inside the region
+|1 + z + z^2/2 + z^3/6 + z^4/24| <= 1 for all lambda the fluxes can have. Limited fluxes: the third-order method of
+four stages that preserves strong stability (Kraaijevanger, BIT 31, 482 (1991); Spiteri and Ruuth, SIAM J. Numer.
+Anal. 40, 469 (2002)): a combination of explicit Euler steps of dt/2, and so W >= 0 for dt up to twice the Euler limit.
 """
 
 from __future__ import annotations
@@ -18,19 +16,21 @@ import numpy as np
 
 from fpsolver.errors import StabilityError
 from fpsolver.generator import Generator
-from fpsolver.kernels import stencils
 from fpsolver.physics.potentials import FloatArray
+from fpsolver.schemes.chang_cooper import ChangCooperFluxes
 
 TIME_ERROR = 2e-9
 SAFETY = 0.96  # of the linear limit, which is sharp: wave packets in the corner of the box reach it
-_ANGLES = np.linspace(0.0, np.pi, 65)
 
 
-class RungeKutta4:
-    """Steps of one generator; owns its two work arrays.
+# Stages (keep, carry, part / dt): W + dt L (W + dt/2 L (W + dt/3 L (W + dt/4 L W))), for coefficients that do not
+# change during the step the classical fourth-order method, with half of its memory traffic.
+_RK4 = np.array([[1.0, 0.0, 1 / 4], [1.0, 0.0, 1 / 3], [1.0, 0.0, 1 / 2], [1.0, 0.0, 1.0]])
+_SSP43 = np.array([[1.0, 0.0, 1 / 2], [0.0, 1.0, 1 / 2], [2 / 3, 1 / 3, 1 / 6], [0.0, 1.0, 1 / 2]])
 
-    W + dt L (W + dt/2 L (W + dt/3 L (W + dt/4 L W))): for coefficients that do not change during the step this is
-    the classical fourth-order method, with half of its memory traffic.
+
+class RungeKutta:
+    """Explicit steps of one generator; owns its two work arrays.
 
     A time-dependent generator will take two such steps with averaged coefficients for each of its own (a
     commutator-free Magnus step), so that the kernels need no second path.
@@ -38,12 +38,12 @@ class RungeKutta4:
 
     def __init__(self, generator: Generator) -> None:
         self.generator = generator
+        self._stages = _RK4 if generator.scheme.is_linear else _SSP43
         self._work = np.stack([generator.empty_padded(), generator.empty_padded()])
 
     def advance(self, W: FloatArray, time: float, dt: float, steps: int) -> None:
         """Take ``steps`` steps of size ``dt`` from ``time``, changing the padded W in place."""
-        parts = dt / np.array([4.0, 3.0, 2.0, 1.0])
-        self.generator.advance(W, self._work, time, parts, 1.0, steps)
+        self.generator.advance(W, self._work, time, self._stages * [1.0, 1.0, dt], steps)
 
     def compile(self) -> None:
         """Compile the kernels, or load them from the disk cache."""
@@ -63,21 +63,12 @@ def _stability_radius() -> tuple[FloatArray, FloatArray]:
 
 
 def stable_step(generator: Generator) -> float:
-    """Largest stable step of the explicit stepper, time."""
-    system, order = generator.system, generator.scheme.order
-    q_axis, p_axis = generator.grid.axes
-    q, p = q_axis.centres, p_axis.centres
-    A, D = system.dissipative_drift, system.diffusion_matrix / 2
-    particle = system.particles[0]
-    v_q = np.abs((1 / particle.mass + A[0, 1]) * p).max() + np.abs(A[0, 0] * q).max()
-    v_p = np.abs(particle.potential.derivative(q) - A[1, 0] * q).max() + np.abs(A[1, 1] * p).max()
-    odd, even = _symbols(order)
-    odd_q, odd_p = (odd / q_axis.spacing)[:, None], odd / p_axis.spacing
-    spread = D[0, 0] * (even / q_axis.spacing**2)[:, None] + D[1, 1] * even / p_axis.spacing**2
-    turn = v_q * np.abs(odd_q) + v_p * np.abs(odd_p)
-    decay = spread - 2 * np.abs(D[0, 1] * odd_q * odd_p)
+    """Largest stable step of the explicit stepper, time; with limited fluxes the largest that keeps W >= 0."""
+    fluxes = generator.fluxes
+    if isinstance(fluxes, ChangCooperFluxes) and fluxes.limited:
+        return 2 * fluxes.positive_step()
     worst = 0.0
-    for damping in (decay.clip(min=0), spread + 2 * np.abs(D[0, 1] * odd_q * odd_p)):
+    for turn, damping in fluxes.spectrum_bounds():
         for part in (0.25, 0.5, 0.75, 1.0):  # slower places of the box see less of the drift
             worst = max(worst, float((np.hypot(part * turn, damping) / _radius(part * turn, damping)).max()))
     return 1.0 / worst if worst > 0 else np.inf
@@ -86,13 +77,6 @@ def stable_step(generator: Generator) -> float:
 def _radius(turn: FloatArray, damping: FloatArray) -> FloatArray:
     rays, radii = _stability_radius()
     return np.interp(np.arctan2(turn, -damping), rays, radii)
-
-
-def _symbols(order: int) -> tuple[FloatArray, FloatArray]:
-    first, second = stencils.first_derivative(order), stencils.second_derivative(order)
-    odd = sum(2 * c * np.sin(m * _ANGLES) for m, c in enumerate(first, start=1))
-    even = sum(2 * e * (1 - np.cos(m * _ANGLES)) for m, e in enumerate(second, start=1))
-    return np.asarray(odd), np.asarray(even)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,8 +117,8 @@ def choose_step(generator: Generator, dt: float | None, fastest: float = 0.0, sl
     if dt is None:
         return StepSize(SAFETY * limit, fastest, slowest)
     if dt > limit:
+        what = "the stability limit of rk4 on this grid" if generator.scheme.is_linear else "which keeps W >= 0"
         raise StabilityError(
-            f"time.dt must not exceed {limit:.6g}, the stability limit of rk4 on this grid, but is {dt:g}; "
-            "give a smaller dt, or `auto`"
+            f"time.dt must not exceed {limit:.6g}, {what}, but is {dt:g}; give a smaller dt, or `auto`"
         )
     return StepSize(dt)

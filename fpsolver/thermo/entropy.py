@@ -15,6 +15,7 @@ import numpy as np
 
 from fpsolver.physics.exact import INFINITE_REASON
 from fpsolver.physics.potentials import FloatArray
+from fpsolver.thermo import faces
 from fpsolver.thermo.state import State, apply_matrix
 
 NEGATIVE = 1e-8  # negative volume above which W does not count as positive
@@ -33,6 +34,8 @@ def why_undefined(state: State) -> str:
 
 def production_channels(state: State) -> FloatArray:
     r"""Densities J_k (D^+ J)_k / W of each component k, shape (2N, \*grid.shape); they sum to the density of Pi."""
+    if state.space.fluxes is not None:
+        return faces.production_channels(state.W, state.space.fluxes)
     current = state.irreversible_current
     return current * apply_matrix(state.space.inverse_D, current) * state.inverse_W
 
@@ -50,6 +53,8 @@ def production_parts(state: State) -> tuple[float, float]:
 
 def flux_densities(state: State) -> tuple[FloatArray, FloatArray]:
     """Densities of the drift part and of the cross part of Phi."""
+    if state.space.fluxes is not None:
+        return faces.flux_density(state.W, state.space.fluxes), np.zeros(state.grid.shape)
     drift = (state.space.force_weight * state.irreversible_current).sum(axis=0)
     cross = np.zeros(state.grid.shape)
     D = state.space.reversible_D

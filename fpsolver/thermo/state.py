@@ -18,6 +18,8 @@ from fpsolver.physics import linear
 from fpsolver.physics.exact import irreversible_drift_outside_noise
 from fpsolver.physics.potentials import FloatArray
 from fpsolver.physics.system import System
+from fpsolver.schemes.chang_cooper import ChangCooperFluxes
+from fpsolver.thermo import faces
 from fpsolver.thermo.differences import gradient
 
 FLOOR = 1e-12  # of max W: below it quotients by W are round-off; 1e-9 already costs 4e-7 in the balance
@@ -33,11 +35,15 @@ def apply_matrix(matrix: FloatArray, field: Sequence[FloatArray] | FloatArray) -
 
 @dataclass(frozen=True, eq=False)
 class PhaseSpace:
-    """A system on a grid: everything thermodynamics needs that does not depend on W, computed once."""
+    """A system on a grid: everything thermodynamics needs that does not depend on W, computed once.
+
+    With ``fluxes``, currents and Pi come from the faces of that scheme instead of central differences.
+    """
 
     system: System
     grid: Grid
     order: int = 8
+    fluxes: ChangCooperFluxes | None = None
 
     def __post_init__(self) -> None:
         if self.order not in ORDERS:
@@ -142,17 +148,21 @@ class State:
     @cached_property
     def irreversible_current(self) -> FloatArray:
         """J^I = A^I x W - D^I grad W."""
+        if self.space.fluxes is not None:
+            return faces.irreversible_current(self.W, self.space.fluxes)
         return self.space.irreversible_drift * self.W - apply_matrix(self.space.irreversible_D, self.gradient)
 
     @cached_property
     def reversible_current(self) -> FloatArray:
         """J^R: Hamiltonian flow, reversible bath drift, and minus D^R grad W."""
+        if self.space.fluxes is not None:
+            return faces.reversible_current(self.W, self.space.fluxes)
         return self.space.reversible_drift * self.W - apply_matrix(self.space.reversible_D, self.gradient)
 
     @cached_property
     def above_floor(self) -> np.ndarray:
-        """Cells where W can be divided by."""
-        lowest = FLOOR * self.W.max()
+        """Cells that count for Pi: where W can be divided by, or is positive if only its logarithm is needed."""
+        lowest = FLOOR * self.W.max() if self.space.fluxes is None else 0.0
         return np.asarray(lowest < self.W)
 
     @cached_property

@@ -1,0 +1,1 @@
+"""Discretisations: what a System and a Grid mean for the kernels' coefficients."""
