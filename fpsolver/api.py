@@ -77,5 +77,6 @@ def run_problem(problem: Problem, progress: Progress | None = None) -> Result:
         "steps": trajectory.steps,
         "dt": problem.plan.step.limit if trajectory.steps else math.nan,
         "method": problem.plan.method,
+        "stepper": problem.plan.stepper if trajectory.steps else "",
     }
     return result

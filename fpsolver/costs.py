@@ -5,13 +5,15 @@ from __future__ import annotations
 import math
 import os
 
+from fpsolver.generator import Generator
 from fpsolver.grid import Grid
-from fpsolver.physics.system import System
 
 ARRAYS_IN_MEMORY = 40  # of the grid's size, at the peak: stepper 5, thermodynamics and densities the rest
 BYTES_PER_RECORD = 4000
 STEP_SPEED = 4e8  # cell updates a second of one core of 2022, order 8
 STAGES = 4
+FILL = {2: 0.1, 4: 0.3, 6: 0.65, 8: 1.0}  # entries of the factors, relative to order 8
+WRAPPED = 1.6  # fill with the sums that wrap around, relative to that without
 
 
 def arrays(grid: Grid, snapshots: int) -> float:
@@ -24,20 +26,21 @@ def stepping_seconds(grid: Grid, steps: float) -> float:
     return STAGES * steps * grid.size / STEP_SPEED
 
 
-def direct_entries(grid: Grid, system: System) -> float:
-    """Entries of the factors of a direct solve: 10 % above what was measured from 48^2 to 256^2 at order 8."""
-    per_cell = 290 + 115 * math.log2(max(grid.size / 48**2, 0.25))
-    return grid.size * per_cell * (1.2 if system.reversible_diffusion.any() else 1.0)
+def direct_entries(generator: Generator) -> float:
+    """Entries of the factors of a direct solve: up to 20 % above what was measured from 48^2 to 256^2."""
+    cells = generator.grid.size
+    per_cell = FILL[generator.scheme.order] * (290 + 115 * math.log2(max(cells / 48**2, 0.25)))
+    return cells * per_cell * (1.2 if generator.system.reversible_diffusion.any() else 1.0)
 
 
-def direct_bytes(grid: Grid, system: System) -> float:
+def direct_bytes(generator: Generator) -> float:
     """Peak memory of a direct solve: 24 bytes for each entry of the factors (measured: 22)."""
-    return 24 * direct_entries(grid, system)
+    return 24 * direct_entries(generator)
 
 
-def direct_seconds(grid: Grid, system: System) -> float:
+def direct_seconds(generator: Generator) -> float:
     """Predicted time of a direct solve, with importing SciPy (measured within 40 % from 48^2 to 256^2)."""
-    entries = direct_entries(grid, system)
+    entries = direct_entries(generator)
     return 0.15 + 6e-8 * entries * (1 + entries / 4e7)
 
 
@@ -45,3 +48,19 @@ def available_memory() -> int:
     """Memory that is free now, bytes (all there is, where the system does not tell)."""
     name = "SC_AVPHYS_PAGES" if "SC_AVPHYS_PAGES" in os.sysconf_names else "SC_PHYS_PAGES"
     return os.sysconf(name) * os.sysconf("SC_PAGE_SIZE")
+
+
+def factoring_seconds(generator: Generator) -> float:
+    """Predicted time of factoring the matrix of an implicit step (measured within 20 % from 64^2 to 128^2)."""
+    entries = WRAPPED * direct_entries(generator)
+    return 1e-7 * entries * (1 + entries / 1.5e7)
+
+
+def solving_seconds(generator: Generator) -> float:
+    """Predicted time of the five solves of an implicit step."""
+    return 5 * 1.5e-9 * WRAPPED * direct_entries(generator)
+
+
+def factoring_bytes(generator: Generator) -> float:
+    """Peak memory of implicit steps, which keep two sets of factors."""
+    return 2 * 24 * WRAPPED * direct_entries(generator)

@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 from fpsolver import costs
 from fpsolver.config.reader import Config
 from fpsolver.errors import ConfigError, Fault
 from fpsolver.generator import Generator
-from fpsolver.grid import Grid
-from fpsolver.physics.system import System
 from fpsolver.physics.timescales import DecayRate, linear_rates
 from fpsolver.simulation import Plan
-from fpsolver.stepping.explicit import choose_step
+from fpsolver.stepping.explicit import StepSize, choose_step
+from fpsolver.stepping.rational import ImplicitStepSize, implicit_steps
+
+
+class Stepping(NamedTuple):
+    """A stepper, its steps, what it is predicted to cost, and why it was chosen."""
+
+    name: str
+    step: StepSize | ImplicitStepSize
+    seconds: float
+    why: str = ""
 
 
 def make_plan(config: Config, decay: DecayRate | None, until: float, generator: Generator) -> Plan:
     """Stops and steps of a run; ``auto`` values from the slowest decay rate."""
     section = config.time
-    fastest, slowest = linear_rates(generator.system)
-    given = None if section.dt == "auto" or section.method == "direct" else float(section.dt)
-    step = choose_step(generator, given, fastest, slowest)
     max_time = math.inf
     if decay is not None:
         max_time = 40 / decay.value if section.max_time == "auto" else float(section.max_time)
@@ -32,11 +38,58 @@ def make_plan(config: Config, decay: DecayRate | None, until: float, generator: 
             raise ConfigError(Fault("time.max_time", text))
     every = round_number(expected / 200) if config.output.every == "auto" else float(config.output.every)
     kept = snapshot_times(config.output.snapshots, until)
-    method, why = choose_method(config, generator, expected / step.limit)
-    return Plan(until, max_time, section.tolerance, decay, every, kept, step, method, why)
+    stepping = choose_stepper(config, generator, expected, every)
+    method, why = choose_method(config, generator, stepping.seconds)
+    return Plan(
+        until,
+        max_time,
+        section.tolerance,
+        decay,
+        every,
+        kept,
+        stepping.step,
+        method,
+        why,
+        stepping.name,
+        stepping.why,
+        stepping.seconds,
+    )
 
 
-def choose_method(config: Config, generator: Generator, steps: float) -> tuple[str, str]:
+def choose_stepper(config: Config, generator: Generator, expected: float, every: float) -> Stepping:
+    """``rk4`` or ``implicit`` with its steps and predicted cost; ``auto`` takes what is predicted to be faster."""
+    section = config.time
+    fastest, slowest = linear_rates(generator.system)
+    given = None if section.dt == "auto" or section.method == "direct" else float(section.dt)
+    if section.stepper == "implicit":
+        return _implicit(generator, given, expected, every, fastest, slowest)
+    step = choose_step(generator, given, fastest, slowest)
+    explicit = Stepping("rk4", step, costs.stepping_seconds(generator.grid, expected / step.limit))
+    is_short = explicit.seconds < costs.factoring_seconds(generator)
+    if section.stepper == "rk4" or given is not None or is_short or not generator.scheme.is_linear:
+        return explicit
+    implicit = _implicit(generator, None, expected, every, fastest, slowest)
+    if costs.factoring_bytes(generator) > costs.available_memory():
+        return explicit
+    best = min((explicit, implicit), key=lambda stepping: stepping.seconds)
+    return best._replace(why=f"auto: about {explicit.seconds:.2g} s by rk4, {implicit.seconds:.2g} s by implicit steps")
+
+
+def _implicit(
+    generator: Generator, given: float | None, expected: float, every: float, fastest: float, slowest: float
+) -> Stepping:
+    """Implicit steps and their predicted cost; at least 200 in the whole run unless ``given``."""
+    if not generator.scheme.is_linear:
+        raise ConfigError(Fault("time.stepper", "implicit steps need linear fluxes; use scheme.reversible: central"))
+    limit = min(every, expected / 200)
+    step = ImplicitStepSize(limit, fastest, slowest) if given is None else ImplicitStepSize(given, 0.0, 0.0)
+    steps, factors = implicit_steps(step, every, expected)
+    seconds = factors * costs.factoring_seconds(generator)
+    seconds += steps * costs.solving_seconds(generator)
+    return Stepping("implicit", step, seconds)
+
+
+def choose_method(config: Config, generator: Generator, stepping: float) -> tuple[str, str]:
     """``stepping`` or ``direct`` and, for ``auto``, why: whichever is predicted to be faster."""
     wanted = config.time.method
     if wanted != "auto":
@@ -45,20 +98,21 @@ def choose_method(config: Config, generator: Generator, steps: float) -> tuple[s
         return "stepping", "auto: time.until is a time"
     if not generator.scheme.is_linear:
         return "stepping", "auto: limited fluxes are not linear"
-    direct = costs.direct_seconds(generator.grid, generator.system)
-    stepping = costs.stepping_seconds(generator.grid, steps)
-    fits = costs.direct_bytes(generator.grid, generator.system) < costs.available_memory()
+    direct = costs.direct_seconds(generator)
+    fits = costs.direct_bytes(generator) < costs.available_memory()
     method = "direct" if direct < stepping and fits else "stepping"
     reason = f"auto: about {direct:.2g} s directly, {stepping:.2g} s by stepping"
     return method, reason if fits else f"{reason}, but too little memory"
 
 
-def needed_memory(system: System, grid: Grid, plan: Plan) -> float:
+def needed_memory(generator: Generator, plan: Plan) -> float:
     """Estimated peak memory, bytes."""
+    grid = generator.grid
     if plan.method == "direct":
-        return costs.arrays(grid, 1) + costs.direct_bytes(grid, system)
+        return costs.arrays(grid, 1) + costs.direct_bytes(generator)
     kept = 2 * plan.snapshots if isinstance(plan.snapshots, int) else len(plan.snapshots)
-    return costs.arrays(grid, kept) + costs.BYTES_PER_RECORD * min(plan.until, plan.max_time) / plan.every
+    factors = costs.factoring_bytes(generator) if plan.stepper == "implicit" else 0.0
+    return costs.arrays(grid, kept) + factors + costs.BYTES_PER_RECORD * min(plan.until, plan.max_time) / plan.every
 
 
 def snapshot_times(wanted: int | list[float], until: float) -> int | tuple[float, ...]:

@@ -62,7 +62,7 @@ class Problem:
     @property
     def memory(self) -> float:
         """Estimated peak memory, bytes."""
-        return needed_memory(self.system, self.grid, self.plan)
+        return needed_memory(self.generator, self.plan)
 
 
 def prepare(config: Config) -> Problem:
@@ -87,10 +87,10 @@ def _prepare(config: Config) -> Problem:
     until = build.until_time(config)
     decay = slowest_rate(system, length) if math.isinf(until) else None
     grid, found = _choose_grid(config, system, state, requests, until, length)
-    _refuse_large(system, grid, config)
     generator = Generator(system, grid, build.build_scheme(config))
+    _refuse_large(generator, config)
     plan = make_plan(config, decay, until, generator)
-    _refuse_endless(system, grid, plan)
+    _refuse_endless(generator, plan)
     notes = _warnings(config, system, state, found, grid)
     return Problem(config, system, state, grid, found, generator, plan, notes)
 
@@ -184,23 +184,26 @@ def _file_grid(config: Config, requests: tuple[autogrid.AxisRequest, ...]) -> Gr
     return grid
 
 
-def _refuse_large(system: System, grid: Grid, config: Config) -> None:
+def _refuse_large(generator: Generator, config: Config) -> None:
     """ResourceError for arrays, factors and snapshots that do not fit; nothing is allocated yet."""
     wanted = config.output.snapshots
     kept = 2 * wanted if isinstance(wanted, int) else len(wanted)
+    grid = generator.grid
     _refuse_memory(costs.arrays(grid, kept), grid, f"{kept} snapshots")
     if config.time.method == "direct":
-        _refuse_memory(costs.direct_bytes(grid, system), grid, "the factors of time.method: direct")
+        _refuse_memory(costs.direct_bytes(generator), grid, "the factors of time.method: direct")
+    elif config.time.stepper == "implicit":
+        _refuse_memory(costs.factoring_bytes(generator), grid, "the factors of time.stepper: implicit")
 
 
-def _refuse_endless(system: System, grid: Grid, plan: Plan) -> None:
+def _refuse_endless(generator: Generator, plan: Plan) -> None:
     """ConfigError for a run that would never end, ResourceError for records that do not fit."""
     if plan.method == "direct":
         return
     end = min(plan.until, plan.max_time)
     if end / plan.step.limit > MAXIMUM_STEPS:
         raise ConfigError(_endless(plan, end))
-    _refuse_memory(needed_memory(system, grid, plan), grid, f"{end / plan.every:.3g} records")
+    _refuse_memory(needed_memory(generator, plan), generator.grid, f"{end / plan.every:.3g} records")
 
 
 def _endless(plan: Plan, end: float) -> Fault:
@@ -208,7 +211,7 @@ def _endless(plan: Plan, end: float) -> Fault:
     if plan.decay is None:
         return Fault("time.until", f"would take {steps} ; give an earlier end, or a larger dt")
     text = f"would take {steps}: the slowest decay rate is {plan.decay.value:.2g} (high barriers are crossed rarely)"
-    return Fault("time.max_time", f"{text}; give max_time, a number for until, or method: direct")
+    return Fault("time.max_time", f"{text}; give max_time, a number for until, stepper: implicit, or method: direct")
 
 
 def _refuse_memory(needed: float, grid: Grid, what: str) -> None:

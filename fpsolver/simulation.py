@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 
@@ -19,6 +20,7 @@ from fpsolver.physics.potentials import FloatArray
 from fpsolver.physics.timescales import DecayRate, linear_rates
 from fpsolver.recorder import SERIES, Record, make_record, phase_space
 from fpsolver.stepping.explicit import RungeKutta, StepSize
+from fpsolver.stepping.rational import ImplicitStepSize
 from fpsolver.thermo.state import PhaseSpace, State
 from fpsolver.watch import watch
 
@@ -33,6 +35,13 @@ STATUS_WORDS = {
 Progress = Callable[[float, float], None]
 
 
+class Stepper(Protocol):
+    """What the loop asks for."""
+
+    def advance(self, W: FloatArray, time: float, dt: float, steps: int) -> None:
+        """Take ``steps`` steps of size ``dt`` from ``time``, changing the padded W in place."""
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """When to stop and what to keep; times in the user's units, ``until`` inf for steady."""
@@ -43,9 +52,12 @@ class Plan:
     decay: DecayRate | None
     every: float
     snapshots: int | tuple[float, ...]
-    step: StepSize
+    step: StepSize | ImplicitStepSize
     method: str = "stepping"
     why: str = ""
+    stepper: str = "rk4"
+    stepper_why: str = ""
+    predicted: float = math.nan  # seconds of stepping
 
 
 @dataclass(eq=False)
@@ -73,7 +85,7 @@ def simulate(generator: Generator, W: FloatArray, plan: Plan, progress: Progress
     """Run from W until the plan says stop; the trajectory is complete up to its last record in every case."""
     trajectory = Trajectory()
     padded = generator.pad(W, generator.empty_padded())
-    stepper = RungeKutta(generator)
+    stepper = make_stepper(generator, plan.stepper)
     keeper = SnapshotKeeper(plan.snapshots)
     space = phase_space(generator)
     time = 0.0
@@ -92,6 +104,15 @@ def simulate(generator: Generator, W: FloatArray, plan: Plan, progress: Progress
         _finish(trajectory, "interrupted", f"at time {time:.6g}")
     keeper.store(trajectory)
     return trajectory
+
+
+def make_stepper(generator: Generator, name: str) -> Stepper:
+    """Stepper of that name."""
+    if name == "rk4":
+        return RungeKutta(generator)
+    from fpsolver.stepping.implicit import Implicit  # scipy.sparse takes 0.2 s to import
+
+    return Implicit(generator)
 
 
 def solve(generator: Generator, plan: Plan) -> Trajectory:

@@ -15,8 +15,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.sparse import csc_array, csr_array, diags_array, eye_array, kron
-from scipy.sparse.linalg import LinearOperator, SuperLU, gmres, splu
+from scipy.sparse import csc_array, csr_array, eye_array, kron
+from scipy.sparse.linalg import LinearOperator, SuperLU, gmres
 
 from fpsolver import assembly
 from fpsolver.errors import ConvergenceError
@@ -47,7 +47,7 @@ def null_vector(generator: Generator, rate: float) -> NullVector:
     ConvergenceError if several states are stationary, or none is found.
     """
     scale = generator.fluxes.symmetriser().ravel()
-    L = _scaled(generator.to_sparse(), scale)
+    L = assembly.scaled(generator.to_sparse(), scale)
     factors = _factor(generator, scale, rate)
     weight = scale * generator.grid.volume
     x: FloatArray = np.ones(L.shape[0])
@@ -66,11 +66,6 @@ def null_vector(generator: Generator, rate: float) -> NullVector:
             "time.method: stepping with an initial state, or a lower barrier"
         )
     return NullVector((x * scale).reshape(shape), gap)
-
-
-def _scaled(matrix: csr_array, scale: FloatArray) -> csr_array:
-    """S^-1 L S: as accurate in the far tails of W as in its middle, where S is the root of a reference state."""
-    return csr_array(diags_array(1 / scale) @ matrix @ diags_array(scale))
 
 
 def _corrected(x: FloatArray, L: csr_array, factors: SuperLU, weight: FloatArray) -> FloatArray:
@@ -98,17 +93,13 @@ def _corrected(x: FloatArray, L: csr_array, factors: SuperLU, weight: FloatArray
 
 
 def _factor(generator: Generator, scale: FloatArray, rate: float) -> SuperLU:
-    """LU factors of M; a symmetric ordering needs a third of the time of the default one, and half of its memory."""
+    """LU factors of M."""
     order, axes = generator.scheme.order, generator.grid.axes
     filter_q, filter_p = (assembly.checkerboard_filter(axis, order) for axis in axes)
     one_q, one_p = (eye_array(axis.cells) for axis in axes)
     filters = kron(filter_q, one_p) + kron(one_q, filter_p)
-    M = _scaled(assembly.assemble(generator, wrapped=False), scale) - FILTER * rate * filters
-    shifted = csc_array(M - SHIFT * rate * eye_array(M.shape[0]))
-    try:
-        return splu(shifted, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=1e-3, options={"SymmetricMode": True})
-    except RuntimeError as error:
-        raise ConvergenceError(f"no steady state was found: {error}; use time.method: stepping") from None
+    M = assembly.scaled(assembly.assemble(generator, wrapped=False), scale) - FILTER * rate * filters
+    return assembly.factorised(csc_array(M - SHIFT * rate * eye_array(M.shape[0])))
 
 
 def _gap(factors: SuperLU, x: FloatArray, weight: FloatArray, rate: float) -> float:

@@ -458,7 +458,6 @@ def test_a_quadratic_polynomial_has_no_moyal_terms(tmp_path):
 
 LATER = {
     "gaussian": ("dt: auto", "method: gaussian", "time.method", "`gaussian`"),
-    "implicit": ("dt: auto", "stepper: implicit", "time.stepper", "`implicit`"),
     "husimi_omega": ("mass: 1.0", "mass: 1.0\n  husimi_omega: auto", "system.husimi_omega", "`husimi_omega`"),
     "particles": ("mass: 1.0", "mass: 1.0\n  particles: []", "system.particles", "`particles`"),
     "couplings": ("mass: 1.0", "mass: 1.0\n  couplings: []", "system.couplings", "`couplings`"),

@@ -102,8 +102,10 @@ def test_endless_runs_name_the_barrier():
     bath = {"model": "caldeira_leggett", "eta": 1.0, "beta": 120.0}
     well = {"mass": 1.0, "potential": {"kind": "double_well", "quadratic": 1.0, "quartic": 1.0}, "bath": bath}
     start = {"kind": "gaussian", "mean": [1.0, 0.0], "covariance": [[0.005, 0.0], [0.0, 0.00833]]}
+    deep = fp.Config(units={"hbar": 0}, system=well, initial=start)
     with pytest.raises(ConfigError, match=r"time.max_time: would take .*high barriers"):
-        api.prepare(fp.Config(units={"hbar": 0}, system=well, initial=start))
+        api.prepare(deep.replaced(time={"stepper": "rk4"}))
+    assert api.prepare(deep).plan.stepper == "implicit"
     with pytest.raises(ConfigError, match="max_time: is 1, before"):
         api.prepare(short(time={"until": 2.0, "max_time": 1.0}))
 

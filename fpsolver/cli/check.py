@@ -20,6 +20,7 @@ from fpsolver.physics.baths import Bath
 from fpsolver.physics.potentials import FloatArray
 from fpsolver.physics.system import System
 from fpsolver.problem import Problem, prepare
+from fpsolver.simulation import Plan
 from fpsolver.stepping.explicit import RungeKutta, stable_step
 from fpsolver.thermo.detailed_balance import gaussian_detailed_balance, kms_residual, parity_residual
 
@@ -156,25 +157,43 @@ def cost_rows(problem: Problem) -> list[tuple[str, Any]]:
     plan = problem.plan
     if plan.method == "direct":
         return direct_rows(problem)
-    limit = stable_step(problem.generator)
     end, words = plan.until, f"t = {plan.until:g}"
     if math.isinf(end) and plan.decay is not None:
         end = min(plan.max_time, math.log(1 / plan.tolerance) / plan.decay.value)
         words = f"steady, expected near t = {end:.3g} (at most {plan.max_time:.3g})"
-    steps = end / plan.step.limit
-    seconds = steps * seconds_per_step(problem)
+    rows = implicit_rows(plan) if plan.stepper == "implicit" else explicit_rows(problem, end)
     return [
         ("until", words),
-        ("time step", f"{plan.step.limit:.4g} (stability limit {limit:.4g}), about {steps:.0f} steps"),
+        *rows[:-1],
         ("records", f"every {plan.every:g}, about {end / plan.every:.0f}"),
         ("memory", f"about {problem.memory / 2**20:.0f} MiB"),
-        ("run time", f"about {seconds:.2g} s of stepping (measured on this machine)"),
+        rows[-1],
+    ]
+
+
+def explicit_rows(problem: Problem, end: float) -> list[tuple[str, Any]]:
+    """Stepper, step and run time, which is measured."""
+    plan, limit = problem.plan, stable_step(problem.generator)
+    steps = end / plan.step.limit
+    return [
+        ("stepper", f"rk4{f' ({plan.stepper_why})' if plan.stepper_why else ''}"),
+        ("time step", f"{plan.step.limit:.4g} (stability limit {limit:.4g}), about {steps:.0f} steps"),
+        ("run time", f"about {steps * seconds_per_step(problem):.2g} s of stepping (measured on this machine)"),
+    ]
+
+
+def implicit_rows(plan: Plan) -> list[tuple[str, Any]]:
+    """The same for implicit steps, whose time is predicted."""
+    return [
+        ("stepper", f"implicit{f' ({plan.stepper_why})' if plan.stepper_why else ''}"),
+        ("time step", f"{plan.step.at(0.0):.4g} at first, {plan.step.limit:.4g} at most (by accuracy)"),
+        ("run time", f"about {plan.predicted:.2g} s of stepping (predicted)"),
     ]
 
 
 def direct_rows(problem: Problem) -> list[tuple[str, Any]]:
     """Memory and run time of the direct solver."""
-    seconds = costs.direct_seconds(problem.grid, problem.system)
+    seconds = costs.direct_seconds(problem.generator)
     return [
         ("until", "steady"),
         ("method", f"direct: null vector of a sparse matrix{f' ({problem.plan.why})' if problem.plan.why else ''}"),

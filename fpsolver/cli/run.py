@@ -50,6 +50,8 @@ def command(
     refuse_existing(path, force)
     problem = api.prepare(loaded)
     warn(problem.warnings)
+    if problem.plan.stepper == "implicit" and problem.plan.stepper_why and not quiet:
+        click.echo(f"time.stepper {problem.plan.stepper_why}", err=True)
     start_up = time.perf_counter() - STARTED
     result = api.run_problem(problem, Bar().update)
     warn(result.warnings[len(problem.warnings) :])
@@ -71,6 +73,9 @@ def finish(result: Result, path: Path, start_up: float, *, force: bool, quiet: b
     return 0
 
 
+STEPS = {"rk4": "steps of", "implicit": "implicit steps of at most", "": "no steps: solved directly"}
+
+
 def wall_times(result: Result, writing: float) -> str:
     """Wall time of each part of the run."""
     found = result.provenance
@@ -82,7 +87,7 @@ def wall_times(result: Result, writing: float) -> str:
         "write": writing,
     }
     words = ", ".join(f"{name} {seconds:.2f}" for name, seconds in parts.items())
-    steps = f"{found['steps']} steps of {found['dt']:.4g}" if found["steps"] else "no steps: solved directly"
+    steps = f"{found['steps']} {STEPS[found['stepper']]} {found['dt']:.4g}" if found["steps"] else STEPS[""]
     return f"{sum(parts.values()):.2f} s: {words} ({steps})"
 
 

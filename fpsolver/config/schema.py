@@ -179,9 +179,12 @@ class Time(Section):
     method: one_of(("stepping", "direct", "auto"), later=("gaussian",)) = Field(  # type: ignore[valid-type]
         "stepping", description="direct: solve for the steady state at once; auto: whichever is predicted to be faster"
     )
-    stepper: one_of(("auto", "rk4"), later=("implicit",)) = "auto"  # type: ignore[valid-type]
+    stepper: one_of(("auto", "rk4", "implicit")) = Field(  # type: ignore[valid-type]
+        "auto", description="implicit: sparse factors, for stiff and very long runs; auto: predicted to be faster"
+    )
     dt: number_or("auto", above=0) = Field(  # type: ignore[valid-type]
-        "auto", description="time step; auto: 96 % of the stability limit, less while fast motion matters"
+        "auto",
+        description="auto: 96 % of the stability limit, less while fast motion matters (implicit: by accuracy)",
     )
 
     @model_validator(mode="after")
