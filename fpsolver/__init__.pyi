@@ -19,3 +19,5 @@ from .physics.system import Particle as Particle
 from .physics.system import System as System
 from .result import Result as Result
 from .result import load_result as load_result
+from .studies import convergence as convergence
+from .studies import spectrum as spectrum

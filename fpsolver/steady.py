@@ -107,7 +107,7 @@ def _gap(factors: SuperLU, x: FloatArray, weight: FloatArray, rate: float) -> fl
     y: FloatArray = np.random.default_rng(0).standard_normal(x.shape) * np.abs(x)
     growth = 1 / rate
     for _ in range(6):
-        y = _smooth(y)
+        y = smooth(y)
         y -= x * ((y * weight).sum() / (x * weight).sum())
         y /= (np.abs(y) * weight).sum()
         y = factors.solve(y.ravel()).reshape(x.shape)
@@ -115,7 +115,7 @@ def _gap(factors: SuperLU, x: FloatArray, weight: FloatArray, rate: float) -> fl
     return 1 / growth
 
 
-def _smooth(y: FloatArray) -> FloatArray:
+def smooth(y: FloatArray) -> FloatArray:
     """Without modes that alternate from cell to cell, whose eigenvalues mean nothing: cos(theta/2)^8 on both axes."""
     for axis in (0, 1):
         for _ in range(4):

@@ -22,11 +22,13 @@ COMMANDS = {
     "check": "Say what a configuration will do; run nothing.",
     "plot": "Draw figures of one or several results.",
     "info": "Say what is in a result.",
+    "spectrum": "Print the slowest relaxation modes, beside the exact ones.",
+    "convergence": "Print errors and observed orders on finer and finer grids.",
     "models": "List the bath models with equations and references.",
     "new": "Write a commented configuration to start from.",
     "schema": "Print the JSON schema of configurations, for editors.",
 }
-LATER = ("spectrum", "convergence", "sweep", "animate", "report")
+LATER = ("sweep", "animate", "report")
 
 
 class LazyCommands(click.Group):

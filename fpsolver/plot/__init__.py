@@ -10,6 +10,7 @@ from fpsolver.plot.files import save
 from fpsolver.plot.lines import marginals, series
 from fpsolver.plot.panels import currents, production, wigner
 from fpsolver.plot.portraits import portrait
+from fpsolver.plot.refinement import convergence
 from fpsolver.plot.summary import overview
 
 KINDS: dict[str, Callable[..., Figure]] = {
@@ -22,4 +23,15 @@ KINDS: dict[str, Callable[..., Figure]] = {
     "production": production,
 }
 
-__all__ = ["KINDS", "currents", "marginals", "overview", "portrait", "production", "save", "series", "wigner"]
+__all__ = [
+    "KINDS",
+    "convergence",
+    "currents",
+    "marginals",
+    "overview",
+    "portrait",
+    "production",
+    "save",
+    "series",
+    "wigner",
+]

@@ -1,0 +1,65 @@
+"""``fpsolver spectrum``: the slowest relaxation modes on the grid, next to the exact ones."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+
+from fpsolver import studies
+from fpsolver.cli.info import clean
+from fpsolver.cli.options import config_argument, set_option, warn
+from fpsolver.config.reader import load_config
+
+
+@click.command("spectrum")
+@config_argument
+@click.option("-k", "count", type=int, default=10, show_default=True, help="Number of modes.")
+@set_option
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def command(config: Path, count: int, overrides: tuple[str, ...], as_json: bool) -> int:
+    """Print the slowest modes exp(-rate t) cos(frequency t) of CONFIG, and the exact ones where there is a closed form.
+
+    Modes are those of the grid, so that a difference is the error of the grid. Nothing is stepped, no start is needed.
+    """
+    found = studies.spectrum(load_config(config, overrides), count)
+    warn(found.problem.warnings)
+    if as_json:
+        click.echo(json.dumps(clean(as_dict(found)), indent=2))
+        return 0
+    cells = " x ".join(str(n) for n in found.problem.grid.shape)
+    click.echo(f"{found.problem.config.title or config}\n  {cells} cells, {found.problem.generator.scheme.words}")
+    click.echo("\n".join(rows(found)))
+    return 0
+
+
+def rows(found: studies.Spectrum) -> list[str]:
+    """Header and one line for each mode."""
+    known = np.isfinite(found.exact).all()
+    head = f"  {'mode':>4}{'rate':>20}{'frequency':>20}"
+    lines = [head + (f"{'exact rate':>20}{'exact frequency':>20}{'difference':>12}" if known else "")]
+    for k, (value, exact) in enumerate(zip(found.values, found.exact, strict=True)):
+        line = f"  {k:>4}{_number(-value.real, 1e-11):>20}{_number(value.imag, 1e-11):>20}"
+        if known:
+            line += f"{_number(-exact.real, 0):>20}{_number(exact.imag, 0):>20}{abs(value - exact):>12.1e}"
+        lines.append(line)
+    return lines if known else [*lines, "  no closed form to compare with: the force is not linear"]
+
+
+def as_dict(found: studies.Spectrum) -> dict[str, Any]:
+    """Rates and frequencies, exact ones null where there is no closed form."""
+    return {
+        "rate": -found.values.real,
+        "frequency": found.values.imag,
+        "exact_rate": -found.exact.real,
+        "exact_frequency": found.exact.imag,
+        "cells": found.problem.grid.shape,
+    }
+
+
+def _number(value: float, floor: float) -> str:
+    """Twelve digits; round-off as 0."""
+    return f"{value if abs(value) > floor else 0.0:.12g}"

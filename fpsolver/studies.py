@@ -1,0 +1,154 @@
+"""Questions to a configuration that take more than one run of it, or none: its spectrum, its convergence."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from fpsolver import api
+from fpsolver.config.reader import Config
+from fpsolver.errors import UsageError
+from fpsolver.physics import exact, linear
+from fpsolver.physics.potentials import FloatArray
+from fpsolver.physics.system import System
+from fpsolver.problem import Problem
+from fpsolver.result import Result
+
+LADDER = 2500  # rungs of the linear ladder that are counted to plan the search
+ROUND_OFF = 1e-11  # of the scale of each error: quotients of tails, summed over 10^4 cells
+QUANTITIES = ("W", "moments", "Pi", "Phi")
+
+
+@dataclass(frozen=True, eq=False)
+class Spectrum:
+    """Slowest relaxation modes: ``values`` on the grid, ``exact`` ones next to them (NaN if there is no closed form).
+
+    Complex, 1/time: -decay rate + i frequency.
+    """
+
+    values: np.ndarray
+    exact: np.ndarray
+    problem: Problem
+
+
+def spectrum(config: Config, count: int = 10) -> Spectrum:
+    """The ``count`` slowest eigenvalues of a configuration's generator on its grid.
+
+    UsageError for limited fluxes, which are not linear; NoSteadyStateError where nothing decays.
+    """
+    if count < 1:
+        raise UsageError(f"the number of modes must be at least 1, but is {count}")
+    if config.scheme.reversible == "limited":
+        raise UsageError("scheme.reversible: limited is not linear and has no spectrum; use `central`")
+    from fpsolver import relaxation  # scipy.sparse takes 0.2 s to import, and only this study needs it here
+
+    problem = api.prepare(config.replaced(time={"method": "direct", "until": "steady"}))
+    known, ladder = _ladders(problem, max(LADDER, 4 * count))
+    found = relaxation.slowest_modes(problem.generator, count, ladder)
+    return Spectrum(found, _nearest(known, found), problem)
+
+
+def _ladders(problem: Problem, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Exact eigenvalues (empty without a closed form), and those that tell where to look."""
+    system, q_axis = problem.system, problem.grid.axes[0]
+    if system.is_quadratic:
+        known = linear.spectrum(system.drift_matrix, count)
+        if q_axis.periodic:
+            known = exact.spectrum_on_ring(system, q_axis.length, count)
+        return known, known
+    return np.empty(0), _expected_ladder(system, count)
+
+
+def _expected_ladder(system: System, count: int) -> np.ndarray:
+    """Ladders of the linearised motion in each well, or multiples of the friction rate where nothing is linear."""
+    wells = system.particles[0].potential.minima()
+    matrices = [system.linearised_drift(np.array([q])) for q in wells]
+    ladders = [linear.spectrum(A, count) for A in matrices if linear.is_stable(A)]
+    if not ladders:
+        ladders = [0.25 * float(system.dissipative_drift[1, 1]) * np.arange(count)]
+    values = np.concatenate(ladders)
+    return np.asarray(values[np.argsort(-values.real, kind="stable")][:count])
+
+
+def _nearest(known: np.ndarray, found: np.ndarray) -> np.ndarray:
+    if not len(known):
+        return np.full(len(found), complex(math.nan, math.nan))
+    return np.array([known[np.argmin(np.abs(known - value))] for value in found])
+
+
+@dataclass(frozen=True, eq=False)
+class Convergence:
+    """Errors of one configuration on several grids with the same box; ``errors`` by quantity, one entry a grid.
+
+    ``reference`` says what they are measured against: the exact Gaussian, or the finest grid (whose row is left out).
+    W: L1 distance; moments: largest entry of mean and covariance over the largest covariance; Pi, Phi: over
+    max(Pi, abs(Phi), friction rate).
+    """
+
+    cells: tuple[int, ...]
+    errors: dict[str, FloatArray]
+    seconds: FloatArray
+    reference: str
+
+    def orders(self, name: str) -> FloatArray:
+        """Observed orders of convergence between neighbouring grids; NaN for the first, and where round-off is left."""
+        pairs = zip(pairwise(self.cells), pairwise(self.errors[name]), strict=True)
+        found = [math.log(a / b) / math.log(n / m) if b > ROUND_OFF else math.nan for (m, n), (a, b) in pairs]
+        return np.array([math.nan, *found])
+
+
+def convergence(config: Config, cells: tuple[int, ...] = (48, 64, 96, 128)) -> Convergence:
+    """Run a configuration on grids of ``cells`` x ``cells``, all on the box of its own grid, and compare."""
+    if len(cells) < 2 or any(n >= m for n, m in pairwise(cells)):
+        raise UsageError(f"cells must be at least two numbers that increase, but are {', '.join(map(str, cells))}")
+    results = [api.run_problem(problem) for problem in _refinements(config, cells)]
+    seconds = np.array([result.provenance["wall_solve"] for result in results])
+    if results[-1].exact is not None:
+        rows = [_errors(result, exact_end(result)) for result in results]
+        reference = "the exact Gaussian"
+    else:
+        rows = [_errors(result, end(results[-1])) for result in results[:-1]]
+        reference, cells, seconds = f"the grid of {cells[-1]} x {cells[-1]} cells", cells[:-1], seconds[:-1]
+    return Convergence(cells, {name: np.array([row[name] for row in rows]) for name in QUANTITIES}, seconds, reference)
+
+
+def _refinements(config: Config, cells: tuple[int, ...]) -> list[Problem]:
+    box = {axis.name: [axis.low, axis.high] for axis in api.prepare(config).grid.axes}
+    given = config.grid.model_dump()
+    problems = []
+    for n in cells:
+        axes = {name: {**given[name], "cells": n, "extent": box[name], "allow_coarse": True} for name in box}
+        problems.append(api.prepare(config.replaced(grid=axes)))
+    return problems
+
+
+def end(result: Result) -> dict[str, Any]:
+    """Moments and rates of the last record."""
+    moments = [result.series["mean"][-1], result.series["covariance"][-1].ravel()]
+    rates = {"Pi": result.last("entropy_production"), "Phi": result.last("entropy_flux")}
+    return {"W": math.nan, "moments": np.concatenate(moments), **rates}
+
+
+def exact_end(result: Result) -> dict[str, Any]:
+    """The same of the exact Gaussian."""
+    assert result.exact is not None
+    moments = [result.exact["mean"][-1], result.exact["covariance"][-1].ravel()]
+    rates = {"Pi": float(result.exact["entropy_production"][-1]), "Phi": float(result.exact["entropy_flux"][-1])}
+    return {"W": 0.0, "moments": np.concatenate(moments), **rates}
+
+
+def _errors(result: Result, reference: dict[str, Any]) -> dict[str, float]:
+    found = end(result)
+    friction = -float(np.trace(api.build_system(result.config).dissipative_drift))
+    rate = max(abs(reference["Pi"]), abs(reference["Phi"]), friction)
+    size = float(np.nanmax(np.abs(reference["moments"])))
+    return {
+        "W": result.exact_error if reference["W"] == 0 else math.nan,
+        "moments": float(np.nanmax(np.abs(found["moments"] - reference["moments"]))) / size,
+        "Pi": abs(found["Pi"] - reference["Pi"]) / rate,
+        "Phi": abs(found["Phi"] - reference["Phi"]) / rate,
+    }
