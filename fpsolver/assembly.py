@@ -9,7 +9,7 @@ first derivative), T (zero ghosts, no flux through walls) and diagonal velocitie
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy import sparse
@@ -57,11 +57,19 @@ def scaled(matrix: sparse.csr_array, scale: FloatArray) -> sparse.csr_array:
     return sparse.csr_array(sparse.diags_array(1 / scale) @ matrix @ sparse.diags_array(scale))
 
 
-def factorised(matrix: sparse.csc_array) -> SuperLU:
-    """LU factors; a symmetric ordering needs a third of the time of the default one, and half of its memory."""
-    options = {"SymmetricMode": True}
+def factorised(matrix: sparse.csc_array, *, pivoted: bool = False) -> SuperLU:
+    """LU factors by a symmetric ordering, which takes a third of the time of the default one and half of its memory.
+
+    It keeps to the diagonal, which is small where advection dominates by far (eta = 1e-3, omega = 20: seven digits are
+    lost; a larger pivot threshold than 1e-6 fills the factors 15 times as much there): ``pivoted`` factors do not.
+    """
+    quick: dict[str, Any] = {
+        "permc_spec": "MMD_AT_PLUS_A",
+        "diag_pivot_thresh": 1e-6,
+        "options": {"SymmetricMode": True},
+    }
     try:
-        return splu(matrix, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=1e-3, options=options)
+        return splu(matrix, **({} if pivoted else quick))
     except RuntimeError as error:
         raise ConvergenceError(f"the matrix of the generator could not be factored: {error}") from None
 

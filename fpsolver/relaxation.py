@@ -49,12 +49,18 @@ def slowest_modes(generator: Generator, count: int, ladder: np.ndarray) -> np.nd
 
     ``ladder``: eigenvalues of the linear system, slowest first, many more than ``count``; they say where to look.
     """
-    matrix = _matrix(generator, float(np.abs(ladder[:count]).max()))
+    matrix = _matrix(generator, FILTER * _slowest(ladder))
     values = np.concatenate([_find(matrix, search, generator.grid) for search in searches(ladder, count)])
     values = values[np.lexsort((-values.imag, np.abs(values.imag), _rounded(-values.real)))]
     if len(values) < count:
         raise ConvergenceError(f"only {len(values)} of {count} modes were found; ask for fewer, or give more cells")
     return values[:count]
+
+
+def _slowest(ladder: np.ndarray) -> float:
+    """Slowest decay rate that is not zero."""
+    decay = -ladder.real
+    return float(decay[decay > 1e-9 * np.abs(ladder).max()].min())
 
 
 def _rounded(rates: np.ndarray) -> np.ndarray:
@@ -65,11 +71,10 @@ def _rounded(rates: np.ndarray) -> np.ndarray:
 def searches(ladder: np.ndarray, count: int) -> list[Search]:
     """Where to look: around 0, or around multiples of i Omega."""
     wanted = ladder[:count]
-    decay = -ladder.real
-    offset = OFFSET * float(decay[decay > 1e-9 * np.abs(ladder).max()].min())
+    offset = OFFSET * _slowest(ladder)
     radius = 1.001 * float(np.abs(wanted).max())
     inside = int((np.abs(ladder) <= radius).sum())
-    is_counted = decay[-1] >= radius  # the ladder, sorted by decay, reaches the end of the circle
+    is_counted = -ladder[-1].real >= radius  # the ladder, sorted by decay, reaches the end of the circle
     if is_counted and inside <= max(WIDEST_SEARCH, 4 * count):
         return [Search(offset, inside + MARGIN)]
     turning = np.abs(ladder.imag)
@@ -82,20 +87,16 @@ def searches(ladder: np.ndarray, count: int) -> list[Search]:
     return found
 
 
-def _matrix(generator: Generator, rate: float) -> csr_array:
+def _matrix(generator: Generator, strength: float) -> csr_array:
     """L without wraps, filtered along axes without diffusion, in the variable that suits linear algebra."""
     q_axis, p_axis = generator.grid.axes
     scale = generator.fluxes.symmetriser().ravel()
     matrix = assembly.scaled(assembly.assemble(generator, wrapped=False), scale)
     diffusion = np.diag(generator.system.diffusion_matrix)
     if diffusion[0] == 0:
-        matrix = matrix - FILTER * rate * kron(
-            assembly.checkerboard_filter(q_axis, FILTER_ORDER), eye_array(p_axis.cells)
-        )
+        matrix = matrix - strength * kron(assembly.checkerboard_filter(q_axis, FILTER_ORDER), eye_array(p_axis.cells))
     if diffusion[1] == 0:
-        matrix = matrix - FILTER * rate * kron(
-            eye_array(q_axis.cells), assembly.checkerboard_filter(p_axis, FILTER_ORDER)
-        )
+        matrix = matrix - strength * kron(eye_array(q_axis.cells), assembly.checkerboard_filter(p_axis, FILTER_ORDER))
     return csr_array(matrix)
 
 

@@ -17,7 +17,7 @@ import numpy as np
 from fpsolver.generator import Generator
 from fpsolver.kernels.phase_space import PAD
 from fpsolver.physics.potentials import FloatArray
-from fpsolver.physics.timescales import DecayRate, linear_rates
+from fpsolver.physics.timescales import DecayRate
 from fpsolver.recorder import SERIES, Record, make_record, phase_space
 from fpsolver.stepping.explicit import RungeKutta, StepSize
 from fpsolver.stepping.rational import ImplicitStepSize
@@ -119,21 +119,19 @@ def solve(generator: Generator, plan: Plan) -> Trajectory:
     """The steady state by one sparse factorisation; its trajectory has one record, at time infinity."""
     from fpsolver import steady  # scipy.sparse takes 0.2 s to import, and stepping does not need it
 
-    found = steady.null_vector(generator, linear_rates(generator.system)[0])
+    found = steady.null_vector(generator)
     trajectory = Trajectory(times=[math.inf], snapshot_times=[math.inf], snapshots=[found.W])
     trajectory.W, trajectory.dWdt = found.W, generator.apply(found.W)
     record, edges = make_record(State(found.W, phase_space(generator)), trajectory.dWdt)
     trajectory.records.append(record)
     trajectory.warnings = watch(generator, found.W, record, edges, math.inf)
-    rate = plan.decay.value if plan.decay is not None and plan.decay.is_exact else found.gap
-    residual = float(np.asarray(record["residual"]))
     reason = f" ({plan.why})" if plan.why else ""
-    if residual <= plan.tolerance * rate:
+    if found.distance <= plan.tolerance:
         _finish(trajectory, "steady", f"without stepping{reason}")
     else:
         text = (
-            f"by the direct solver: int |dW/dt| is {residual:.3g}, and steady means {plan.tolerance * rate:.3g}; give "
-            "a larger time.tolerance, or time.method: stepping"
+            f"by the direct solver: its distance to the steady state is about {found.distance:.2g}, and time.tolerance "
+            f"is {plan.tolerance:g}; give a larger one, or time.method: stepping"
         )
         _finish(trajectory, "not_converged", text)
     return trajectory

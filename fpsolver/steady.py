@@ -22,39 +22,41 @@ from fpsolver import assembly
 from fpsolver.errors import ConvergenceError
 from fpsolver.generator import Generator
 from fpsolver.physics.potentials import FloatArray
+from fpsolver.physics.timescales import linear_rates
 
-SHIFT = 1e-9  # of the largest rate of the linearised system: makes the factors regular, costs no accuracy
+SHIFT = 1e-9  # of the fastest rate of the linearised system: makes the factors regular, costs no accuracy
 SINGULAR = 1e-8  # of the same rate: a second mode that decays more slowly than this counts as stationary
-FILTER = 1e-3  # of the same rate: damps what alternates from cell to cell, and leaves corrections quick
+FILTER = 4e-3  # of the slowest rate: damps what alternates from cell to cell, and leaves corrections quick
+RETRY = 1e-10  # distance beyond which slower factors are tried
 CORRECTIONS = 4
 LARGEST_CORRECTION = 0.1  # of the mass
 
 
 @dataclass(frozen=True, slots=True)
 class NullVector:
-    """A steady state, and the smallest modulus of another eigenvalue (1/time), estimated to some ten per cent.
+    """A steady state, the smallest modulus of another eigenvalue (1/time, to some ten per cent), and what may be wrong.
 
-    A residual r = int abs(L W) stands for a distance of about r/gap to the exact null vector.
+    ``distance``: L1 norm of M^-1 L W, an estimate of the distance to the exact null vector. The residual int abs(L W)
+    over the slowest rate is a bound, but a hopeless one where L is stiff and L W is round-off of its fastest rates.
     """
 
     W: FloatArray
     gap: float
+    distance: float
 
 
-def null_vector(generator: Generator, rate: float) -> NullVector:
-    """The steady state of mass one; ``rate`` (1/time) is the scale on which rates count as zero.
-
-    ConvergenceError if several states are stationary, or none is found.
-    """
+def null_vector(generator: Generator) -> NullVector:
+    """The steady state of mass one; ConvergenceError if several states are stationary, or none is found."""
+    rate, slowest = linear_rates(generator.system)
     scale = generator.fluxes.symmetriser().ravel()
     L = assembly.scaled(generator.to_sparse(), scale)
-    factors = _factor(generator, scale, rate)
+    M = _preconditioner(generator, scale, SHIFT * rate, FILTER * (slowest or rate))
     weight = scale * generator.grid.volume
-    x: FloatArray = np.ones(L.shape[0])
-    for _ in range(3):
-        x = factors.solve(x)
-        x /= x @ weight
-    x = _corrected(x, L, factors, weight)
+    factors = assembly.factorised(M)
+    x, distance = _solved(L, factors, weight)
+    if not distance <= RETRY:
+        factors = assembly.factorised(M, pivoted=True)
+        x, distance = _solved(L, factors, weight)
     if not np.isfinite(x).all():
         raise ConvergenceError("no steady state was found: the matrix of the generator could not be factored")
     shape = generator.grid.shape
@@ -65,7 +67,23 @@ def null_vector(generator: Generator, rate: float) -> NullVector:
             f"of the system are near {rate:.2g}); which one a run reaches depends on where it starts, so use "
             "time.method: stepping with an initial state, or a lower barrier"
         )
-    return NullVector((x * scale).reshape(shape), gap)
+    return NullVector((x * scale).reshape(shape), gap, distance)
+
+
+def _solved(L: csr_array, factors: SuperLU, weight: FloatArray) -> tuple[FloatArray, float]:
+    """Null vector of mass one, and its distance to the exact one."""
+    x: FloatArray = np.ones(L.shape[0])
+    for _ in range(3):
+        x = factors.solve(x)
+        x /= x @ weight
+    x = _corrected(x, L, factors, weight)
+    return x, _distance(x, L, factors, weight)
+
+
+def _distance(x: FloatArray, L: csr_array, factors: SuperLU, weight: FloatArray) -> float:
+    """L1 norm of M^-1 L x without its part along x, which is the round-off of the mass times 1/shift."""
+    change = factors.solve(L @ x)
+    return float(np.abs(change - x * (change @ weight)) @ weight)
 
 
 def _corrected(x: FloatArray, L: csr_array, factors: SuperLU, weight: FloatArray) -> FloatArray:
@@ -92,14 +110,14 @@ def _corrected(x: FloatArray, L: csr_array, factors: SuperLU, weight: FloatArray
     return x
 
 
-def _factor(generator: Generator, scale: FloatArray, rate: float) -> SuperLU:
-    """LU factors of M."""
+def _preconditioner(generator: Generator, scale: FloatArray, shift: float, strength: float) -> csc_array:
+    """The matrix M; ``strength`` of the filter and ``shift``, 1/time."""
     order, axes = generator.scheme.order, generator.grid.axes
     filter_q, filter_p = (assembly.checkerboard_filter(axis, order) for axis in axes)
     one_q, one_p = (eye_array(axis.cells) for axis in axes)
     filters = kron(filter_q, one_p) + kron(one_q, filter_p)
-    M = assembly.scaled(assembly.assemble(generator, wrapped=False), scale) - FILTER * rate * filters
-    return assembly.factorised(csc_array(M - SHIFT * rate * eye_array(M.shape[0])))
+    M = assembly.scaled(assembly.assemble(generator, wrapped=False), scale) - strength * filters
+    return csc_array(M - shift * eye_array(M.shape[0]))
 
 
 def _gap(factors: SuperLU, x: FloatArray, weight: FloatArray, rate: float) -> float:

@@ -214,7 +214,7 @@ def test_second_order_in_the_steady_state(name):
     errors = []
     for cells in (48, 96):
         generator = generator_of(system, box(*(7.0 * np.sqrt(np.diag(V))), (cells, cells)))
-        W = null_vector(generator, 1.0).W
+        W = null_vector(generator).W
         found = fp.thermo.moments(W, system, generator.grid)[1]
         errors.append([np.abs(found - V).max(), abs(production(generator, W) - exact)])
     coarse, fine = np.array(errors)
