@@ -32,17 +32,27 @@ class Particle:
     bath: Bath
 
 
+@dataclass(frozen=True, slots=True)
+class Coupling:
+    """A spring of energy stiffness (q_i - q_j)^2 / 2 between two particles, given by their numbers."""
+
+    first: int
+    second: int
+    stiffness: float
+
+
 @dataclass(frozen=True, eq=False)
 class System:
-    """N particles and hbar; ``drift`` and ``diffusion`` (2N x 2N) are added to what the baths do.
+    """N particles, springs between them, and hbar.
 
-    Use ``drift`` for springs between particles, or for a dissipator given by its matrices.
+    ``drift`` and ``diffusion`` (2N x 2N) are added to what the baths do, for a dissipator given by its matrices.
     """
 
     particles: Sequence[Particle]
     hbar: float = 1.0
     drift: FloatArray | None = field(default=None, repr=False)
     diffusion: FloatArray | None = field(default=None, repr=False)
+    couplings: Sequence[Coupling] = ()
 
     @property
     def size(self) -> int:
@@ -63,6 +73,16 @@ class System:
     def is_quadratic(self) -> bool:
         """True if all forces are linear, so that Gaussian states stay Gaussian."""
         return all(particle.potential.is_quadratic for particle in self.particles)
+
+    @cached_property
+    def spring_matrix(self) -> FloatArray:
+        """Stiffness K of the springs, whose energy is q K q / 2, shape (N, N), energy/length^2."""
+        K = np.zeros((self.size, self.size))
+        for spring in self.couplings:
+            i, j = spring.first, spring.second
+            K[[i, j], [i, j]] += spring.stiffness
+            K[[i, j], [j, i]] -= spring.stiffness
+        return K
 
     @cached_property
     def dissipative_drift(self) -> FloatArray:
@@ -108,7 +128,7 @@ class System:
         stiffness = [float(p.potential.derivative(x, 2)) for p, x in zip(self.particles, q, strict=True)]
         hamiltonian = np.zeros((2 * n, 2 * n))
         hamiltonian[:n, n:] = np.diag(1 / self.masses)
-        hamiltonian[n:, :n] = -np.diag(stiffness)
+        hamiltonian[n:, :n] = -np.diag(stiffness) - self.spring_matrix
         return hamiltonian + self.dissipative_drift
 
     def irreversible(self, matrix: FloatArray) -> FloatArray:
