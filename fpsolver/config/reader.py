@@ -201,6 +201,12 @@ def apply_override(data: dict[str, Any], override: str) -> None:
         value = _plain(YAML(typ="rt", pure=True).load(text), (), {}, [MAXIMUM_NODES], f"--set {key}")
     except YAMLError:
         raise UsageError(f"--set {key}: {text!r} is not a YAML value") from None
+    set_key(data, key, value)
+
+
+def set_key(data: dict[str, Any], key: str, value: Any) -> None:
+    """Set one dotted key, list indices as numbers; sections on the way are made."""
+    steps = [part.strip() for part in key.split(".")]
     target: Any = data
     for step in steps[:-1]:
         target = _descend(target, step, key)

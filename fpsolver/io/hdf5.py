@@ -6,9 +6,6 @@ opens ``series``, ``final``, ``snapshots`` and ``exact``. The layout is describe
 
 from __future__ import annotations
 
-import os
-import tempfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,9 +14,9 @@ import numpy as np
 
 import fpsolver
 from fpsolver.config.reader import Config, parse_yaml
-from fpsolver.errors import ConfigError, FileFormatError, FpsolverError, OutputError
+from fpsolver.errors import FileFormatError
 from fpsolver.grid import Axis, Grid
-from fpsolver.io.paths import check_output
+from fpsolver.io.container import UNITS, Writer, read_file, write_file
 from fpsolver.io.provenance import now
 from fpsolver.physics.potentials import FloatArray
 from fpsolver.recorder import SERIES
@@ -37,7 +34,6 @@ _FINAL = {
     "entropy_production_density": ("1/(action time)", "density of Pi"),
     "entropy_flux_density": ("1/(action time)", "density of Phi"),
 }
-_UNITS = {"q": "length", "p": "momentum", "time": "time"}
 _EXACT = {
     "mean": "exact mean of x",
     "covariance": "exact covariance of x",
@@ -48,39 +44,7 @@ _EXACT = {
 
 def write(result: Result, path: Path, *, force: bool = False) -> Path:
     """Write a result; OutputError if the file exists and not ``force``, or cannot be written."""
-    check_output(path, force=force)
-    path = Path(os.path.realpath(path))  # a link keeps pointing to its file
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
-        os.close(handle)
-        temporary = Path(name)
-        try:
-            with h5py.File(temporary, "w", track_order=True) as file:
-                _write_all(file, result)
-            temporary.chmod(0o666 & ~_umask())
-            _sync(temporary)
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
-    except OSError as error:
-        raise OutputError(f"the output {path} cannot be written: {error.strerror or error}") from None
-    return path
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
-
-
-def _sync(path: Path) -> None:
-    """Flush the file to the disk before it gets its name."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    return write_file(path, lambda file: _write_all(file, result), force=force)
 
 
 def _write_all(file: h5py.File, result: Result) -> None:
@@ -106,49 +70,9 @@ def _write_all(file: h5py.File, result: Result) -> None:
         _write_exact(file.create_group("exact"), result)
 
 
-class _Group:
-    """Adds arrays with dimension scales to one group."""
-
-    def __init__(self, group: h5py.Group, compression: str = "none") -> None:
-        self.group = group
-        self.options: dict[str, Any] = {}
-        if compression != "none":
-            self.options = {
-                "compression": "gzip",
-                "compression_opts": int(compression.split()[1]),
-                "shuffle": True,
-            }
-
-    def scale(self, name: str, values: Any, units: str, long_name: str) -> None:
-        """A dimension scale."""
-        dataset = self.group.create_dataset(name, data=values)
-        dataset.make_scale(name)
-        dataset.attrs.update({"units": units, "long_name": long_name})
-
-    def array(self, name: str, values: FloatArray, dims: tuple[str, ...], units: str, long_name: str) -> h5py.Dataset:
-        """An array whose axes are named by scales of this group; large ones are compressed."""
-        options = self.options if values.size > 1000 else {}
-        dataset = self.group.create_dataset(name, data=values, **options)
-        for axis, dim in enumerate(dims):
-            dataset.dims[axis].attach_scale(self.group[dim])
-        dataset.attrs.update({"units": units, "long_name": long_name})
-        return dataset
-
-    def coordinates(self, grid: Grid) -> None:
-        """Cell centres of all axes."""
-        for axis in grid.axes:
-            self.scale(axis.name, axis.centres, _UNITS[axis.name[0]], f"{axis.name} at the cell centres")
-
-    def components(self, grid: Grid, *names: str) -> None:
-        """Labels q, p of vector and matrix components."""
-        for name in names:
-            labels = np.array(grid.names, dtype=h5py.string_dtype())
-            self.scale(name, labels, "1", "component of x = (q, p)")
-
-
 def _write_grid(group: h5py.Group, grid: Grid) -> None:
     for axis in grid.axes:
-        units = _UNITS[axis.name[0]]
+        units = UNITS[axis.name[0]]
         for name, values in ((axis.name, axis.centres), (f"{axis.name}_faces", axis.faces)):
             dataset = group.create_dataset(name, data=values)
             dataset.attrs.update({"units": units, "long_name": name})
@@ -156,7 +80,7 @@ def _write_grid(group: h5py.Group, grid: Grid) -> None:
 
 
 def _write_series(group: h5py.Group, result: Result) -> None:
-    writer = _Group(group)
+    writer = Writer(group)
     writer.scale("time", result.series["time"], "time", "time")
     writer.components(result.grid, "component", "row", "column")
     writer.scale("particle", np.arange(len(result.grid.axes) // 2), "1", "index of the particle")
@@ -170,7 +94,7 @@ def _write_series(group: h5py.Group, result: Result) -> None:
 
 
 def _write_final(group: h5py.Group, result: Result) -> None:
-    writer = _Group(group, result.config.output.compression)
+    writer = Writer(group, result.config.output.compression)
     group.attrs["time"] = result.final.time
     writer.coordinates(result.grid)
     writer.components(result.grid, "component")
@@ -183,7 +107,7 @@ def _write_final(group: h5py.Group, result: Result) -> None:
 
 
 def _write_snapshots(group: h5py.Group, result: Result) -> None:
-    writer = _Group(group, result.config.output.compression)
+    writer = Writer(group, result.config.output.compression)
     writer.scale("time", result.snapshots.time, "time", "time")
     writer.coordinates(result.grid)
     dims = ("time", *result.grid.names)
@@ -198,7 +122,7 @@ def _write_snapshots(group: h5py.Group, result: Result) -> None:
 
 def _write_exact(group: h5py.Group, result: Result) -> None:
     assert result.exact is not None
-    writer = _Group(group)
+    writer = Writer(group)
     writer.scale("time", result.exact["time"], "time", "time")
     writer.components(result.grid, "component", "row", "column")
     shapes = {"mean": ("component",), "covariance": ("row", "column")}
@@ -212,53 +136,16 @@ def _write_exact(group: h5py.Group, result: Result) -> None:
 
 def read(path: str | Path) -> dict[str, Any]:
     """Fields of a :class:`fpsolver.result.Result`; FileFormatError with a sentence for anything else."""
-    fields: dict[str, Any] = _opened(path, _read_all)
+    fields: dict[str, Any] = read_file(path, FORMAT, FORMAT_VERSION, _read_all)
     return fields
 
 
 def read_state(path: str | Path) -> tuple[Grid, FloatArray]:
     """Grid and final W of a result, to start another run from."""
-    grid, W = _opened(path, lambda file: (read_grid(file["grid"]), file["final/W"][()]))
+    grid, W = read_file(path, FORMAT, FORMAT_VERSION, lambda file: (read_grid(file["grid"]), file["final/W"][()]))
     if W.shape != grid.shape or not np.isfinite(W).all():
         raise FileFormatError(f"{path} holds a final W that is not finite or not of the grid's shape {grid.shape}")
     return grid, W
-
-
-# What h5py and NumPy raise for damaged files, found by flipping bits.
-_DAMAGE = (OSError, LookupError, ValueError, TypeError, AttributeError, RuntimeError, ArithmeticError, MemoryError)
-
-
-def _opened(path: str | Path, reader: Callable[[h5py.File], Any]) -> Any:
-    path = Path(path)
-    try:
-        if not path.is_file():
-            raise FileFormatError(f"{path} is a directory" if path.is_dir() else f"{path} does not exist")
-        with h5py.File(path, "r") as file:
-            _check_format(path, file)
-            return reader(file)
-    except ConfigError as error:
-        raise FileFormatError(
-            f"{path} is not a readable fpsolver result: its configuration is damaged ({_in_one_line(error)})"
-        ) from None
-    except FpsolverError:
-        raise
-    except _DAMAGE as error:
-        text = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise FileFormatError(f"{path} is not a readable fpsolver result: {text}") from None
-
-
-def _in_one_line(error: ConfigError) -> str:
-    return "; ".join(f"{fault.key}: {fault.text}" for fault in error.faults)
-
-
-def _check_format(path: Path, file: h5py.File) -> None:
-    if file.attrs.get("format") != FORMAT:
-        raise FileFormatError(f"{path} is an HDF5 file, but no fpsolver result")
-    version = int(file.attrs["format_version"])
-    if version > FORMAT_VERSION:
-        raise FileFormatError(
-            f"{path} has the format version {version}, and this fpsolver reads up to {FORMAT_VERSION}; update fpsolver"
-        )
 
 
 def _read_all(file: h5py.File) -> dict[str, Any]:

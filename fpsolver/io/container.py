@@ -1,0 +1,138 @@
+"""HDF5 files in general: written beside the path and renamed when complete, dimension scales, damage in a sentence."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from fpsolver.errors import ConfigError, FileFormatError, FpsolverError, OutputError
+from fpsolver.grid import Grid
+from fpsolver.io.paths import check_output
+from fpsolver.physics.potentials import FloatArray
+
+UNITS = {"q": "length", "p": "momentum", "time": "time"}
+READERS = {"fpsolver-result": "fpsolver.load_result", "fpsolver-sweep": "fpsolver.load_sweep"}
+
+
+def write_file(path: Path, fill: Callable[[h5py.File], None], *, force: bool = False) -> Path:
+    """Write a file with ``fill``, complete or not at all; OutputError if ``path`` exists and not ``force``."""
+    check_output(path, force=force)
+    path = Path(os.path.realpath(path))  # a link keeps pointing to its file
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+        os.close(handle)
+        temporary = Path(name)
+        try:
+            with h5py.File(temporary, "w", track_order=True) as file:
+                fill(file)
+            temporary.chmod(0o666 & ~_umask())
+            _sync(temporary)
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except OSError as error:
+        raise OutputError(f"the output {path} cannot be written: {error.strerror or error}") from None
+    return path
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _sync(path: Path) -> None:
+    """Flush the file to the disk before it gets its name."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+class Writer:
+    """Adds arrays with dimension scales to one group."""
+
+    def __init__(self, group: h5py.Group, compression: str = "none") -> None:
+        self.group = group
+        self.options: dict[str, Any] = {}
+        if compression != "none":
+            self.options = {
+                "compression": "gzip",
+                "compression_opts": int(compression.split()[1]),
+                "shuffle": True,
+            }
+
+    def scale(self, name: str, values: Any, units: str, long_name: str) -> None:
+        """A dimension scale."""
+        dataset = self.group.create_dataset(name, data=values)
+        dataset.make_scale(name)
+        dataset.attrs.update({"units": units, "long_name": long_name})
+
+    def array(self, name: str, values: FloatArray, dims: tuple[str, ...], units: str, long_name: str) -> h5py.Dataset:
+        """An array whose axes are named by scales of this group; large ones are compressed."""
+        options = self.options if values.size > 1000 else {}
+        dataset = self.group.create_dataset(name, data=values, **options)
+        for axis, dim in enumerate(dims):
+            dataset.dims[axis].attach_scale(self.group[dim])
+        dataset.attrs.update({"units": units, "long_name": long_name})
+        return dataset
+
+    def coordinates(self, grid: Grid) -> None:
+        """Cell centres of all axes."""
+        for axis in grid.axes:
+            self.scale(axis.name, axis.centres, UNITS[axis.name[0]], f"{axis.name} at the cell centres")
+
+    def components(self, grid: Grid, *names: str) -> None:
+        """Labels q, p of vector and matrix components."""
+        for name in names:
+            labels = np.array(grid.names, dtype=h5py.string_dtype())
+            self.scale(name, labels, "1", "component of x = (q, p)")
+
+
+# What h5py and NumPy raise for damaged files, found by flipping bits.
+_DAMAGE = (OSError, LookupError, ValueError, TypeError, AttributeError, RuntimeError, ArithmeticError, MemoryError)
+
+
+def read_file(path: str | Path, kind: str, version: int, reader: Callable[[h5py.File], Any]) -> Any:
+    """What ``reader`` makes of a file of the format ``kind`` up to ``version``; FileFormatError for others."""
+    path = Path(path)
+    try:
+        if not path.is_file():
+            raise FileFormatError(f"{path} is a directory" if path.is_dir() else f"{path} does not exist")
+        with h5py.File(path, "r") as file:
+            _check_format(path, file, kind, version)
+            return reader(file)
+    except ConfigError as error:
+        raise FileFormatError(
+            f"{path} is not a readable {kind.replace('-', ' ')}: its configuration is damaged ({_in_one_line(error)})"
+        ) from None
+    except FpsolverError:
+        raise
+    except _DAMAGE as error:
+        text = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise FileFormatError(f"{path} is not a readable {kind.replace('-', ' ')}: {text}") from None
+
+
+def _in_one_line(error: ConfigError) -> str:
+    return "; ".join(f"{fault.key}: {fault.text}" for fault in error.faults)
+
+
+def _check_format(path: Path, file: h5py.File, kind: str, version: int) -> None:
+    found = str(file.attrs.get("format", ""))
+    if found != kind:
+        other = f"it is an {found.replace('-', ' ')}" if found in READERS else "an HDF5 file of something else"
+        cure = f"; read it with {READERS[found]}" if found in READERS else ""
+        raise FileFormatError(f"{path} is no {kind.replace('-', ' ')}, {other}{cure}")
+    written = int(file.attrs["format_version"])
+    if written > version:
+        raise FileFormatError(
+            f"{path} has the format version {written}, and this fpsolver reads up to {version}; update fpsolver"
+        )
