@@ -128,7 +128,7 @@ def _choose_grid(
     config: Config,
     system: System,
     state: GaussianState | UniformState | None,
-    requests: tuple[autogrid.AxisRequest, autogrid.AxisRequest],
+    requests: tuple[autogrid.AxisRequest, ...],
     until: float,
     length: float | None,
 ) -> tuple[Grid, autogrid.Resolution]:
@@ -145,7 +145,7 @@ def _choose_grid(
         minimum = autogrid.well_widths(system)
     grid = autogrid.choose_grid(path, requests, minimum=minimum)
     found = autogrid.resolution(path, grid, minimum)
-    if not (config.grid.q.allow_coarse or config.grid.p.allow_coarse):
+    if not build.allows_coarse(config):
         autogrid.refuse_coarse(found, grid)
     autogrid.refuse_cut(path, grid)
     return grid, found
@@ -280,7 +280,7 @@ def _around_ring(state: GaussianState, grid: Grid) -> FloatArray:
 def _check_mass(W: FloatArray, problem: Problem) -> None:
     """GridError if the initial state is not on the grid: every number after it would be wrong."""
     mass = problem.grid.integrate(W)
-    coarse = problem.config.grid.q.allow_coarse or problem.config.grid.p.allow_coarse
+    coarse = build.allows_coarse(problem.config)
     if not abs(mass - 1) <= MASS_ERROR and not (coarse and math.isfinite(mass)):
         raise GridError(
             f"the initial state has a mass of {mass:.6g} on the grid instead of 1; give a wider extent, more cells, or "

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from fpsolver.config import schema_many
 from fpsolver.config.build import build_scheme
 from fpsolver.config.reader import Config
 from fpsolver.grid import Grid
@@ -59,8 +60,7 @@ class Result:
     @property
     def title(self) -> str:
         """Title of the configuration, or the name of its bath model."""
-        bath = self.config.system.bath
-        return self.config.title or (bath.model.replace("_", " ") if bath else "given matrices")
+        return self.config.title or default_title(self.config)
 
     @property
     def is_complete(self) -> bool:
@@ -150,6 +150,18 @@ class Result:
         cells = " x ".join(str(n) for n in self.grid.shape)
         resolution = self.diagnostics["resolution"]
         return f"{cells} cells, {self.scheme}, {resolution:.3g} cells for the narrowest deviation at the end"
+
+
+def default_title(config: Config) -> str:
+    """Name of the bath model, of the chain, or the number of particles."""
+    match config.system:
+        case schema_many.ChainSystem():
+            return f"chain of {config.system.chain.length}"
+        case schema_many.Several():
+            return f"{len(config.system.particles)} particles"
+        case _:
+            bath = config.system.bath
+            return bath.model.replace("_", " ") if bath else "given matrices"
 
 
 def load_result(path: str | Path) -> Result:

@@ -238,7 +238,7 @@ initial:
   mean: [.nan, 0.0]
 grid:
   q: {cells: 8, extent: [1, -1]}
-time: {until: yes, method: gaussian}
+time: {until: yes, method: gausian}
 """
     message = refusal(written(tmp_path, text))
     expected = {
@@ -457,11 +457,7 @@ def test_a_quadratic_polynomial_has_no_moyal_terms(tmp_path):
 # --- features of later versions --------------------------------------------------------------------------------------
 
 LATER = {
-    "gaussian": ("dt: auto", "method: gaussian", "time.method", "`gaussian`"),
     "husimi_omega": ("mass: 1.0", "mass: 1.0\n  husimi_omega: auto", "system.husimi_omega", "`husimi_omega`"),
-    "particles": ("mass: 1.0", "mass: 1.0\n  particles: []", "system.particles", "`particles`"),
-    "couplings": ("mass: 1.0", "mass: 1.0\n  couplings: []", "system.couplings", "`couplings`"),
-    "chain": ("mass: 1.0", "mass: 1.0\n  chain: {length: 3}", "system.chain", "`chain`"),
     "checkpoint_every": ("every: 0.25", "checkpoint_every: 60", "output.checkpoint_every", "`checkpoint_every`"),
     "strict": ("strict: false", "strict: true", "checks.strict", "`true`"),
 }
@@ -506,11 +502,6 @@ def test_later_models_and_states_are_refused(name, tmp_path):
     text, _ = edited(old, new)
     [line] = [line for line in refusal(written(tmp_path, text)).splitlines() if f"{key}: " in line]
     assert name in line
-
-
-def test_particles_alone_are_refused_with_the_reason(tmp_path):
-    text = VALID[: VALID.index("  mass")] + "  particles: [{mass: 1.0}]\n" + VALID[VALID.index("initial") :]
-    assert "system.particles: `particles` is not available" in refusal(written(tmp_path, text))
 
 
 # --- nothing is code -------------------------------------------------------------------------------------------------

@@ -45,7 +45,7 @@ def model_rows(problem: Problem) -> list[tuple[str, Any]]:
     particle = system.particles[0]
     units = f"mass {particle.mass:g}, hbar {system.hbar:g}"
     rows = [("particle", f"{units}, {particle.potential}")]
-    if problem.config.system.matrices is None:
+    if getattr(problem.config.system, "matrices", None) is None:
         rows.append(("bath", bath_words(particle.bath)))
     rows += [("drift A", drift_words(system)), ("diffusion B = 2 D", matrix(system.diffusion_matrix))]
     return [*rows, ("completely positive", positivity(system))]

@@ -9,32 +9,86 @@ import numpy as np
 
 from fpsolver.autogrid import AxisRequest
 from fpsolver.config import schema, schema_system
+from fpsolver.config.schema_many import ChainSystem, Several, bath_key, particles_of
 from fpsolver.errors import ConfigError, Fault
 from fpsolver.physics import baths, potentials, states
 from fpsolver.physics.baths import Bath
 from fpsolver.physics.potentials import FloatArray, Potential
 from fpsolver.physics.states import GaussianState, UniformState
-from fpsolver.physics.system import Particle, System
+from fpsolver.physics.system import Coupling, Particle, System
 from fpsolver.schemes.scheme import Scheme
 
 State = GaussianState | UniformState
+AnySystem = schema_system.System | Several | ChainSystem
 
 
 def build_system(config: schema.ConfigData) -> System:
     """System of a configuration; ConfigError with the key at fault."""
     section, hbar = config.system, config.units.hbar
-    potential = build_potential(section.potential, section.mass)
-    if not potential.is_quadratic and hbar > 0 and section.moyal:
+    particles = _particles(section, hbar)
+    if not all(particle.potential.is_quadratic for particle in particles) and hbar > 0 and section.moyal:
         text = (
             "the quantum (Moyal) terms of an anharmonic potential are not available in this version of fpsolver; "
             "give `moyal: false` for the classical force, or `hbar: 0` for a classical system"
         )
         raise ConfigError(Fault("system.moyal", text))
-    bath = build_bath(section, hbar) if section.bath is not None else baths.none()
-    drift, diffusion = _matrices(section.matrices)
-    system = System((Particle(section.mass, potential, bath),), hbar, drift, diffusion)
-    _check_diffusion(system, "system.bath" if section.bath is not None else "system.matrices.diffusion")
-    return system
+    drift, diffusion = (None, None)
+    if not isinstance(section, ChainSystem):
+        drift, diffusion = _matrices(section.matrices, len(particles))
+    if diffusion is not None:
+        _check_diffusion(diffusion, "system.matrices.diffusion")
+    return System(particles, hbar, drift, diffusion, _couplings(section))
+
+
+def _particles(section: AnySystem, hbar: float) -> tuple[Particle, ...]:
+    """Particles with their potentials and baths; the faults of all baths are reported together."""
+    particles, faults = [], []
+    written = particles_of(section)
+    for k, particle in enumerate(written):
+        try:
+            bath = _bath(particle, hbar, several=len(written) > 1)
+        except ConfigError as error:
+            key = bath_key(section, k)
+            faults += [Fault(fault.key.replace("system.bath", key, 1), fault.text) for fault in error.faults]
+        else:
+            particles.append(Particle(particle.mass, build_potential(particle.potential, particle.mass), bath))
+    if faults:
+        raise ConfigError(*faults)
+    return tuple(particles)
+
+
+def _bath(particle: Any, hbar: float, *, several: bool) -> Bath:
+    if particle.bath is None:
+        return baths.none()
+    for name in ("alpha", "xi"):
+        if several and getattr(particle.bath, name, None) == "detailed_balance":
+            text = "`detailed_balance` needs one particle in a harmonic well, and there are several; give a number"
+            raise ConfigError(Fault(f"system.bath.{name}", text))
+    bath = build_bath(particle, hbar)
+    _check_diffusion(bath.diffusion, "system.bath")
+    return bath
+
+
+def _couplings(section: AnySystem) -> tuple[Coupling, ...]:
+    """Springs; ConfigError for one that has not two different ends."""
+    if isinstance(section, ChainSystem):
+        chain = section.chain
+        return tuple(Coupling(k, k + 1, chain.stiffness) for k in range(chain.length - 1))
+    if not isinstance(section, Several):
+        return ()
+    count, faults = len(section.particles), []
+    for k, spring in enumerate(section.couplings):
+        key, (i, j) = f"system.couplings.{k}.between", spring.between
+        missing = [n for n in (i, j) if not 0 <= n < count]
+        if missing:
+            known = f"numbers of particles from 0 to {count - 1}"
+            faults.append(Fault(key, f"must be two {known}, but there is no particle {missing[0]}"))
+        elif i == j:
+            faults.append(Fault(key, f"must be two different particles, but a spring ties particle {i} to itself"))
+    if faults:
+        raise ConfigError(*faults)
+    ends = [(spring.between[0], spring.between[1], spring.stiffness) for spring in section.couplings]
+    return tuple(Coupling(i, j, stiffness) for i, j, stiffness in ends)
 
 
 def build_scheme(config: schema.ConfigData) -> Scheme:
@@ -60,7 +114,7 @@ def build_potential(section: Any, mass: float) -> Potential:
             return potentials.free()
 
 
-def build_bath(section: schema_system.System, hbar: float) -> Bath:
+def build_bath(section: Any, hbar: float) -> Bath:
     """Bath of a configuration; words such as ``detailed_balance`` become numbers."""
     bath, mass = section.bath, section.mass
     match bath:
@@ -82,7 +136,7 @@ def build_bath(section: schema_system.System, hbar: float) -> Bath:
             return baths.none()
 
 
-def _brownian(section: schema_system.System, bath: Any, hbar: float) -> Bath:
+def _brownian(section: Any, bath: Any, hbar: float) -> Bath:
     common = {"mass": section.mass, "hbar": hbar, "eta": bath.eta, "beta": bath.inverse_temperature}
     extra: dict[str, Any] = {"d_qq": bath.d_qq}
     if isinstance(bath, schema_system.TranslationCovariantBath):
@@ -94,7 +148,7 @@ def _brownian(section: schema_system.System, bath: Any, hbar: float) -> Bath:
     return baths.brownian(model=bath.model, **common, **extra)
 
 
-def _alpha(section: schema_system.System, bath: schema_system.SymmetryBrokenBath, hbar: float) -> float:
+def _alpha(section: Any, bath: schema_system.SymmetryBrokenBath, hbar: float) -> float:
     if bath.alpha != "detailed_balance":
         return float(bath.alpha)
     omega = _harmonic_omega(section, "system.bath.alpha", "`detailed_balance` needs one particle in a harmonic well")
@@ -105,7 +159,7 @@ def _alpha(section: schema_system.System, bath: schema_system.SymmetryBrokenBath
     return baths.alpha_detailed_balance(mass=section.mass, omega=omega, eta=bath.eta, d_qq=d_qq, d_pp=d_pp)
 
 
-def _xi(section: schema_system.System, bath: schema_system.PositionFrictionBath, hbar: float) -> float:
+def _xi(section: Any, bath: schema_system.PositionFrictionBath, hbar: float) -> float:
     if bath.xi != "detailed_balance":
         return float(bath.xi)
     omega = _harmonic_omega(section, "system.bath.xi", "`detailed_balance` needs one particle in a harmonic well")
@@ -123,25 +177,27 @@ def _xi(section: schema_system.System, bath: schema_system.PositionFrictionBath,
     return xi
 
 
-def _harmonic_omega(section: schema_system.System, key: str, need: str) -> float:
+def _harmonic_omega(section: Any, key: str, need: str) -> float:
     if not isinstance(section.potential, schema_system.HarmonicPotential):
         raise ConfigError(Fault(key, f"{need}, but the potential is `{section.potential.kind}`"))
-    return section.potential.omega
+    return float(section.potential.omega)
 
 
-def _matrices(section: schema_system.Matrices | None) -> tuple[FloatArray | None, FloatArray | None]:
+def _matrices(section: schema_system.Matrices | None, count: int) -> tuple[FloatArray | None, FloatArray | None]:
     if section is None:
         return None, None
-    drift = _square(section.drift, "system.matrices.drift")
-    diffusion = _square(section.diffusion, "system.matrices.diffusion")
+    drift = _square(section.drift, "system.matrices.drift", count)
+    diffusion = _square(section.diffusion, "system.matrices.diffusion", count)
     _check_symmetric(diffusion, "system.matrices.diffusion")
     return drift, diffusion
 
 
-def _square(rows: list[list[float]], key: str) -> FloatArray:
-    if [len(row) for row in rows] != [2, 2]:
+def _square(rows: list[list[float]], key: str, count: int = 1) -> FloatArray:
+    if [len(row) for row in rows] != [2 * count] * (2 * count):
+        words = "one particle" if count == 1 else f"{count} particles"
+        sizes = [len(row) for row in rows]
         raise ConfigError(
-            Fault(key, f"must be 2 x 2 for one particle, but its rows have {[len(r) for r in rows]} entries")
+            Fault(key, f"must be {2 * count} x {2 * count} for {words}, but its rows have {sizes} entries")
         )
     return np.array(rows)
 
@@ -151,8 +207,7 @@ def _check_symmetric(matrix: FloatArray, key: str) -> None:
         raise ConfigError(Fault(key, f"must be symmetric, but is {matrix.tolist()}"))
 
 
-def _check_diffusion(system: System, key: str) -> None:
-    B = system.diffusion_matrix
+def _check_diffusion(B: FloatArray, key: str) -> None:
     smallest = float(np.linalg.eigvalsh(B)[0])
     if smallest < -1e-12 * float(np.abs(B).max()):
         text = (
@@ -164,10 +219,45 @@ def _check_diffusion(system: System, key: str) -> None:
 
 def build_initial(config: schema.ConfigData) -> State | None:
     """Initial state; None for ``file``, which has no formula, and where none is needed."""
-    section, mass, hbar = config.initial, config.system.mass, config.units.hbar
+    section, hbar = config.initial, config.units.hbar
+    masses = [particle.mass for particle in particles_of(config.system)]
+    if isinstance(section, list):
+        return _product([_entry(config, part, k, masses) for k, part in enumerate(section)], len(masses))
+    if len(masses) > 1 and not isinstance(section, schema.GaussianInitial | schema.FileInitial | None):
+        text = f"must be a list with one entry for each of the {len(masses)} particles, or one `gaussian` of all"
+        raise ConfigError(Fault("initial", f"{text}, but is one `{section.kind}`"))
+    return _state(config, section, masses[0], hbar, len(masses))
+
+
+def _entry(config: schema.ConfigData, section: Any, k: int, masses: list[float]) -> State | None:
+    """One of a list of initial states."""
+    try:
+        if k >= len(masses):
+            raise ConfigError(Fault("initial", f"is an entry too many: there are {len(masses)} particles"))
+        state = _state(config, section, masses[k], config.units.hbar, 1)
+        if not isinstance(state, GaussianState) and len(masses) > 1:
+            text = f"`{section.kind}` cannot stand in a list; give Gaussian states"
+            raise ConfigError(Fault("initial.kind", text))
+        return state
+    except ConfigError as error:
+        moved = [Fault(fault.key.replace("initial", f"initial.{k}", 1), fault.text) for fault in error.faults]
+        raise ConfigError(*moved) from None
+
+
+def _product(states_: list[State | None], count: int) -> State | None:
+    """Independent particles: the product of their Gaussians."""
+    if len(states_) != count:
+        text = f"must have one entry for each of the {count} particles, but has {len(states_)}"
+        raise ConfigError(Fault("initial", text))
+    if count == 1:
+        return states_[0]
+    return states.product([state for state in states_ if isinstance(state, GaussianState)])
+
+
+def _state(config: schema.ConfigData, section: Any, mass: float, hbar: float, count: int) -> State | None:
     match section:
         case schema.GaussianInitial():
-            return _gaussian(section)
+            return _gaussian(section, count)
         case schema.ThermalInitial():
             return states.thermal(mass=mass, hbar=hbar, beta=section.beta, omega=section.omega)
         case schema.CoherentInitial() | schema.SqueezedInitial():
@@ -175,17 +265,19 @@ def build_initial(config: schema.ConfigData) -> State | None:
                 raise ConfigError(Fault("initial.kind", f"`{section.kind}` needs hbar > 0, but units.hbar is 0"))
             return states.squeezed(mass=mass, hbar=hbar, **section.model_dump(exclude={"kind"}))
         case schema.UniformInitial():
-            if config.grid.q.boundary != "periodic":
+            if not _is_ring(config):
                 raise ConfigError(Fault("initial.kind", "`uniform` needs a periodic q; give grid.q.boundary: periodic"))
             return UniformState(section.momentum_variance)
         case _:
             return None
 
 
-def _gaussian(section: schema.GaussianInitial) -> GaussianState:
-    if len(section.mean) != 2:
-        raise ConfigError(Fault("initial.mean", f"must have 2 entries (q, p), but has {len(section.mean)}"))
-    V = _square(section.covariance, "initial.covariance")
+def _gaussian(section: schema.GaussianInitial, count: int) -> GaussianState:
+    if len(section.mean) != 2 * count:
+        names = "(q, p)" if count == 1 else "(q1, .., p1, ..)"
+        text = f"must have {2 * count} entries {names}, but has {len(section.mean)}"
+        raise ConfigError(Fault("initial.mean", text))
+    V = _square(section.covariance, "initial.covariance", count)
     _check_symmetric(V, "initial.covariance")
     smallest = float(np.linalg.eigvalsh(V)[0])
     if smallest <= 0:
@@ -194,16 +286,42 @@ def _gaussian(section: schema.GaussianInitial) -> GaussianState:
     return states.gaussian(section.mean, V)
 
 
-def axis_requests(config: schema.ConfigData, system: System) -> tuple[AxisRequest, AxisRequest]:
-    """What the configuration says of the two axes; ConfigError for a periodic q that cannot be."""
+def axis_sections(config: schema.ConfigData, count: int) -> list[tuple[str, Any]]:
+    """Names (q, p or q1 .., p1 ..) and sections of all axes; ConfigError for lists of another length."""
+    found: list[tuple[str, Any]] = []
+    faults = []
+    for letter, section in (("q", config.grid.q), ("p", config.grid.p)):
+        parts = section if isinstance(section, list) else [section] * count
+        if len(parts) != count:
+            text = f"must have one entry for each of the {count} particles, but has {len(parts)}"
+            faults.append(Fault(f"grid.{letter}", text))
+        names = [letter] if count == 1 else [f"{letter}{k + 1}" for k in range(count)]
+        found += zip(names, parts, strict=False)
+    if faults:
+        raise ConfigError(*faults)
+    return found
+
+
+def allows_coarse(config: schema.ConfigData) -> bool:
+    """True if some axis has ``allow_coarse``."""
+    sections = [config.grid.q, config.grid.p]
+    flat = [part for section in sections for part in (section if isinstance(section, list) else [section])]
+    return any(part.allow_coarse for part in flat)
+
+
+def axis_requests(config: schema.ConfigData, system: System) -> tuple[AxisRequest, ...]:
+    """What the configuration says of the axes; ConfigError for a periodic q that cannot be."""
     requests = []
-    for name, section in (("q", config.grid.q), ("p", config.grid.p)):
+    for name, section in axis_sections(config, system.size):
         cells = None if section.cells == "auto" else section.cells
         extent = None if section.extent == "auto" else (float(section.extent[0]), float(section.extent[1]))
         requests.append(AxisRequest(name, cells, extent, section.boundary == "periodic"))
-    if requests[0].periodic:
+    if any(request.periodic for request in requests):
+        if system.size > 1:
+            text = "`periodic` holds for one particle alone: a spring has no meaning on a ring; use `no_flux`"
+            raise ConfigError(Fault("grid.q.boundary", text))
         _check_ring(requests[0].extent, system)
-    return requests[0], requests[1]
+    return tuple(requests)
 
 
 def _check_ring(extent: tuple[float, float] | None, system: System) -> None:
@@ -237,10 +355,17 @@ def uncertainty_warning(state: State | None, hbar: float) -> str:
 
 def ring_length(config: schema.ConfigData) -> float | None:
     """Length of a periodic q, None for a line."""
-    extent = config.grid.q.extent
-    if config.grid.q.boundary != "periodic" or extent == "auto":
+    section = config.grid.q[0] if isinstance(config.grid.q, list) else config.grid.q
+    extent = section.extent
+    if not _is_ring(config) or extent == "auto":
         return None
     return float(extent[1]) - float(extent[0])
+
+
+def _is_ring(config: schema.ConfigData) -> bool:
+    """True if the position of a particle is periodic."""
+    sections = config.grid.q if isinstance(config.grid.q, list) else [config.grid.q]
+    return any(section.boundary == "periodic" for section in sections)
 
 
 def until_time(config: schema.ConfigData) -> float:

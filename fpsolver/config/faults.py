@@ -8,6 +8,7 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 
 from fpsolver.config import schema
+from fpsolver.config.schema_many import FORMS
 from fpsolver.config.types import shown
 from fpsolver.errors import Fault
 
@@ -22,8 +23,9 @@ def faults_of(error: ValidationError, data: dict[str, Any]) -> list[Fault]:
 def needs_initial(data: dict[str, Any]) -> list[Fault]:
     """The fault of a missing ``initial`` (a rule about two sections, which the schema of one cannot state)."""
     time = data.get("time")
-    direct = isinstance(time, dict) and time.get("method") == "direct"
-    return [] if direct or data.get("initial") is not None else [Fault("initial", "required, but missing")]
+    method, until = (time.get("method"), time.get("until")) if isinstance(time, dict) else (None, None)
+    is_steady = method == "direct" or (method == "gaussian" and until in (None, "steady"))
+    return [] if is_steady or data.get("initial") is not None else [Fault("initial", "required, but missing")]
 
 
 def _fault(item: dict[str, Any], data: dict[str, Any]) -> Fault:
@@ -76,6 +78,9 @@ def _resolve(loc: tuple[str | int, ...], data: Any) -> tuple[list[str | int], ty
     model: type[BaseModel] | None = schema.ConfigData
     node = data
     for position, step in enumerate(loc):
+        if isinstance(step, str) and step.startswith("<"):  # tags of the form: one or a list, one particle or several
+            model = FORMS.get(step, model)
+            continue
         tagged = isinstance(node, dict) and step not in node and step in (node.get("kind"), node.get("model"))
         if tagged and position < len(loc):
             model = next((m for m in _members(model) if step in _tag_values(m)), model)
@@ -103,7 +108,7 @@ def _models_in(annotation: Any) -> list[type[BaseModel]]:
 
 
 def _union(annotation: Any) -> type[BaseModel] | None:
-    models = _models_in(annotation)
+    models = list(dict.fromkeys(_models_in(annotation)))
     if len(models) == 1:
         return models[0]
     return type("Choice", (_Union,), {"__members__": tuple(models)}) if models else None
@@ -127,6 +132,8 @@ def _tags(model: type[BaseModel] | None, item: dict[str, Any]) -> list[str]:
 
 def _unknown(key: str, model: type[BaseModel] | None) -> str:
     known = sorted(model.model_fields) if model else []
+    if model is FORMS["<flat>"]:
+        known += ["particles", "chain"]
     near = difflib.get_close_matches(key, known, n=1)
     hint = f"; did you mean `{near[0]}`?" if near else ""
     return f"unknown key{hint} (allowed: {', '.join(known)})"

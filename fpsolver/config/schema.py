@@ -8,9 +8,9 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, WithJsonSchema, model_validator
 
-from fpsolver.config.schema_system import System
+from fpsolver.config.schema_many import AnySystem
 from fpsolver.config.types import (
     NotNegative,
     Positive,
@@ -19,6 +19,7 @@ from fpsolver.config.types import (
     Text,
     fault,
     is_number,
+    list_or_one,
     not_yet,
     number_or,
     one_of,
@@ -36,7 +37,7 @@ class GaussianInitial(Section):
     """A Gaussian of given mean and covariance."""
 
     kind: Literal["gaussian"]
-    mean: Row = Field(description="[q, p]")
+    mean: Row = Field(description="[q, p], or [q1, .., p1, ..] of several particles")
     covariance: Annotated[list[Row], Field(min_length=2)] = Field(description="[[V_qq, V_qp], [V_qp, V_pp]]")
 
 
@@ -88,6 +89,12 @@ Initial = Annotated[
 ]
 
 
+States = Annotated[
+    Annotated[Initial, Tag("<one>")] | Annotated[list[Initial], Field(min_length=1), Tag("<list>")],
+    Discriminator(list_or_one),
+]
+
+
 def _extent(value: Any) -> Any:
     if value == "auto":
         return value
@@ -129,10 +136,16 @@ class AxisP(Section):
 
 
 class Grid(Section):
-    """The two axes."""
+    """The axes, given once for all particles or as a list with one entry for each."""
 
-    q: AxisQ = AxisQ()
-    p: AxisP = AxisP()
+    q: Annotated[
+        Annotated[AxisQ, Tag("<one>")] | Annotated[list[AxisQ], Field(min_length=1), Tag("<list>")],
+        Discriminator(list_or_one),
+    ] = AxisQ()
+    p: Annotated[
+        Annotated[AxisP, Tag("<one>")] | Annotated[list[AxisP], Field(min_length=1), Tag("<list>")],
+        Discriminator(list_or_one),
+    ] = AxisP()
 
 
 def _order(value: Any) -> Any:
@@ -176,8 +189,10 @@ class Time(Section):
     max_time: number_or("auto", above=0) = Field(  # type: ignore[valid-type]
         "auto", description="give up then; auto: 40 / slowest decay rate"
     )
-    method: one_of(("stepping", "direct", "auto"), later=("gaussian",)) = Field(  # type: ignore[valid-type]
-        "stepping", description="direct: solve for the steady state at once; auto: whichever is predicted to be faster"
+    method: one_of(("stepping", "direct", "gaussian", "auto")) = Field(  # type: ignore[valid-type]
+        "stepping",
+        description="direct: solve for the steady state at once; gaussian: exact moments of a quadratic system, no "
+        "grid; auto: stepping or direct, whichever is predicted to be faster",
     )
     stepper: one_of(("auto", "rk4", "implicit")) = Field(  # type: ignore[valid-type]
         "auto", description="implicit: sparse factors, for stiff and very long runs; auto: predicted to be faster"
@@ -245,8 +260,10 @@ class ConfigData(Section):
 
     title: Text = Field("", description="free text")
     units: Units = Units()
-    system: System
-    initial: Initial | None = Field(None, description="state at time 0; not needed with time.method: direct")
+    system: AnySystem
+    initial: States | None = Field(
+        None, description="state at time 0, or a list with one for each particle; not needed for a steady state at once"
+    )
     grid: Grid = Grid()
     scheme: Scheme = Scheme()
     time: Time = Time()

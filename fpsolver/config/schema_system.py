@@ -207,9 +207,6 @@ class System(Section):
     matrices: Matrices | None = Field(None, description="instead of a bath: drift and diffusion matrices")
     moyal: bool = Field(True, description="quantum terms of an anharmonic potential")
     husimi_omega: not_yet("husimi_omega") = None  # type: ignore[valid-type]
-    particles: not_yet("particles") = None  # type: ignore[valid-type]
-    couplings: not_yet("couplings") = None  # type: ignore[valid-type]
-    chain: not_yet("chain") = None  # type: ignore[valid-type]
 
     @model_validator(mode="after")
     def _one_dissipator(self) -> System:

@@ -72,6 +72,11 @@ def one_of(known: tuple[str, ...], later: tuple[str, ...] = ()) -> Any:
     return Annotated[str, BeforeValidator(check), WithJsonSchema({"enum": list(known)})]
 
 
+def list_or_one(value: Any) -> str:
+    """Which of the two forms a value has that may be given once for all particles, or as a list for each."""
+    return "<list>" if isinstance(value, list | tuple) else "<one>"
+
+
 def not_yet(name: str) -> Any:
     """Type of a key of a later version: anything but nothing is refused."""
 

@@ -63,6 +63,30 @@ def gaussian_rates(system: System, mean: FloatArray, covariance: FloatArray) -> 
     return Rates(production, flux, entropy_rate)
 
 
+def gaussian_channels(system: System, mean: FloatArray, covariance: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Parts of Pi and of Phi for each coordinate, (.., 2N) each, which sum to them; infinite where they are.
+
+    Pi_k = int J_k ((D^I)^+ J)_k / W and Phi_k = int J_k ((D^I)^+ a^I)_k - (B^R V^-1)_kk / 2 with J = J^I.
+    """
+    A, B, V = system.irreversible_drift, system.irreversible_diffusion, covariance
+    if irreversible_drift_outside_noise(system):
+        infinite = np.full(mean.shape, math.inf)
+        return infinite, infinite
+    precision = np.linalg.inv(V)
+    G, _ = linear.generalized_inverse(B)
+    K = A + 0.5 * B @ precision
+    drift = mean @ A.T
+    KV, outer = K @ V, drift[..., :, None] * drift[..., None, :]
+    production = 2 * _diagonal(KV @ np.swapaxes(K, -1, -2) + outer, G)
+    flux = 2 * _diagonal(KV @ A.T + outer, G)
+    return production, flux - 0.5 * _diagonal(system.reversible_diffusion, precision)
+
+
+def _diagonal(left: FloatArray, right: FloatArray) -> FloatArray:
+    """Diagonal of left @ right, for a symmetric ``right``."""
+    return np.asarray((left * right).sum(axis=-1))
+
+
 def _trace(matrices: FloatArray) -> FloatArray:
     return np.asarray(np.trace(matrices, axis1=-2, axis2=-1))
 
@@ -134,6 +158,8 @@ class SteadyState:
     system: System
     mean: FloatArray
     covariance: FloatArray
+    slowest: float = math.nan  # rate of the slowest motion, where the covariance was found with it
+    residual: float = 0.0  # of the Lyapunov equation, relative
 
     @cached_property
     def rates(self) -> Rates:
@@ -161,7 +187,7 @@ class SteadyState:
     @property
     def slowest_rate(self) -> float:
         """Decay rate of the slowest mode, 1/time."""
-        return float(linear.rates(self.system.drift_matrix)[0])
+        return float(linear.rates(self.system.drift_matrix)[0]) if math.isnan(self.slowest) else self.slowest
 
     def spectrum(self, count: int) -> np.ndarray:
         """The ``count`` slowest eigenvalues of the generator, 0 first (complex, 1/time)."""
@@ -172,10 +198,30 @@ def steady(system: System) -> SteadyState:
     """Steady state of a quadratic system; NoSteadyStateError, with the reason, if it has none."""
     _require_quadratic(system)
     A = system.drift_matrix
-    if not linear.is_stable(A):
+    if reason := why_indefinite(system):
+        raise NoSteadyStateError(reason)
+    if len(A) < linear.LARGE and not linear.is_stable(A):
         raise NoSteadyStateError(why_not_steady(A))
     mean = -np.linalg.solve(A, system.force)
-    return SteadyState(system, mean, linear.steady_covariance(A, system.diffusion_matrix))
+    try:
+        found = linear.relax(A, system.diffusion_matrix)
+    except ValueError:
+        raise NoSteadyStateError("the system has no steady state: some motion of it is not damped") from None
+    return SteadyState(system, mean, found.covariance, found.slowest, found.residual)
+
+
+def why_indefinite(system: System) -> str:
+    """Sentence if potentials and springs of several particles together do not hold them, or an empty string."""
+    if system.size == 1:
+        return ""
+    stiffness = system.stiffness_matrix
+    smallest, size = float(np.linalg.eigvalsh(stiffness)[0]), float(np.abs(stiffness).max(initial=0.0))
+    if smallest > 1e-14 * size:
+        return ""
+    text = (
+        "potentials and springs together are indefinite" if smallest < -1e-14 * size else "nothing holds the particles"
+    )
+    return f"the system has no steady state: {text}; their stiffness matrix has the eigenvalue {smallest:.6g}"
 
 
 def _require_quadratic(system: System) -> None:

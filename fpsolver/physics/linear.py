@@ -107,6 +107,14 @@ def rates(A: FloatArray) -> FloatArray:
     return np.sort(-np.linalg.eigvals(A).real)
 
 
+def fastest_rate(A: FloatArray) -> float:
+    """Largest modulus of an eigenvalue of A, 1/time; for many coordinates a bound within a factor of about two."""
+    if len(A) < LARGE:
+        return float(np.abs(np.linalg.eigvals(A)).max(initial=0.0))
+    s = balance(A)
+    return _norm(A * s / s[:, None])
+
+
 def is_stable(A: FloatArray) -> bool:
     """True if every motion decays (rates above round-off of the fastest motion)."""
     return bool(rates(A)[0] > 1e-14 * np.abs(np.linalg.eigvals(A)).max())
@@ -172,7 +180,10 @@ def _range(M: FloatArray) -> FloatArray | None:
 
 
 def _finish(C: FloatArray, M: FloatArray, Q: FloatArray, time: float) -> tuple[FloatArray, float]:
-    """V = C + M V M^T with M = Q P: V = C + Q Y Q^T, Y = P C P^T + S Y S^T with the small S = P Q; and the slowest rate."""
+    """V = C + M V M^T with M = Q P: V = C + Q Y Q^T, Y = P C P^T + S Y S^T with the small S = P Q.
+
+    The eigenvalues of S are those of M that are left, and tell the slowest rate.
+    """
     P = Q.T @ M
     S, Y = P @ Q, P @ C @ P.T
     left = float(np.abs(np.linalg.eigvals(S)).max())
@@ -210,9 +221,12 @@ def generalized_inverse(B: FloatArray) -> tuple[FloatArray, FloatArray]:
     The diagonal is scaled out first, so that a small but honest diffusion constant is not taken for zero.
     """
     scale = np.sqrt(np.diag(B).clip(min=0.0))
-    safe = np.where(scale > 0, scale, 1.0)
-    values, vectors = np.linalg.eigh(B / np.outer(safe, safe))
-    keep = values > 1e-12 * max(values[-1], 1e-300)
-    inverse = (vectors[:, keep] / values[keep]) @ vectors[:, keep].T
-    G = inverse / np.outer(safe, safe)
+    noisy = np.flatnonzero(scale > 0)  # few of the coordinates of a long chain
+    G = np.zeros_like(B)
+    if len(noisy):
+        block = np.ix_(noisy, noisy)
+        size = np.outer(scale[noisy], scale[noisy])
+        values, vectors = np.linalg.eigh(B[block] / size)
+        keep = values > 1e-12 * max(values[-1], 1e-300)
+        G[block] = (vectors[:, keep] / values[keep]) @ vectors[:, keep].T / size
     return G, B @ G

@@ -51,6 +51,16 @@ def gaussian(mean: ArrayLike, covariance: ArrayLike) -> GaussianState:
     return GaussianState(np.asarray(mean, dtype=float), np.asarray(covariance, dtype=float))
 
 
+def product(states: Sequence[GaussianState]) -> GaussianState:
+    """Independent particles: means and covariances in the order (q1..qN, p1..pN)."""
+    n = len(states)
+    mean, covariance = np.zeros(2 * n), np.zeros((2 * n, 2 * n))
+    for k, state in enumerate(states):
+        mean[[k, n + k]] = state.mean
+        covariance[np.ix_([k, n + k], [k, n + k])] = state.covariance
+    return GaussianState(mean, covariance)
+
+
 def thermal(*, mass: float, hbar: float, beta: float, omega: float) -> GaussianState:
     """Quantum Gibbs state of an oscillator, V = (hbar/2) coth(beta hbar omega/2) diag(1/(m omega), m omega)."""
     energy = thermal_energy(hbar=hbar, omega=omega, beta=beta)

@@ -85,6 +85,12 @@ class System:
         return K
 
     @cached_property
+    def stiffness_matrix(self) -> FloatArray:
+        """Second derivatives of the potentials at q = 0 and of the springs, shape (N, N), energy/length^2."""
+        curvatures = [float(particle.potential.derivative(0.0, 2)) for particle in self.particles]
+        return np.diag(curvatures) + self.spring_matrix
+
+    @cached_property
     def dissipative_drift(self) -> FloatArray:
         """Drift of the baths and of ``drift``: A without the Hamiltonian part, shape (2N, 2N), 1/time."""
         return self._assemble([particle.bath.drift for particle in self.particles], self.drift)
@@ -141,16 +147,20 @@ class System:
         Derived from the linear Lindblad form, where it equals hbar^2 Omega Gamma* Omega^T; Hamiltonian
         parts of A cancel (docs/conventions.md).
         """
-        n = self.size
-        omega = np.block([[np.zeros((n, n)), np.eye(n)], [-np.eye(n), np.zeros((n, n))]])
-        drift = self.dissipative_drift
-        return np.asarray(self.diffusion_matrix - 0.5j * self.hbar * (drift @ omega + omega @ drift.T))
+        n, drift = self.size, self.dissipative_drift
+        turned = np.hstack([-drift[:, n:], drift[:, :n]])  # A Omega, and Omega A^T is minus its transpose
+        return np.asarray(self.diffusion_matrix - 0.5j * self.hbar * (turned - turned.T))
 
     def cp_margin(self) -> float:
         """Smallest eigenvalue of :meth:`cp_matrix`; NaN for a classical system (hbar = 0)."""
         if self.hbar == 0:
             return float("nan")
-        return float(np.linalg.eigvalsh(self.cp_matrix())[0])
+        matrix = self.cp_matrix()
+        touched = np.flatnonzero(matrix.any(axis=1))  # few in a long chain; all other eigenvalues are zero
+        if not len(touched):
+            return 0.0
+        smallest = float(np.linalg.eigvalsh(matrix[np.ix_(touched, touched)])[0])
+        return smallest if len(touched) == len(matrix) else min(smallest, 0.0)
 
     def _scaled_cp_margin(self) -> float:
         """The margin in units in which every diffusion constant is one, where 1e-12 means round-off.
@@ -161,10 +171,11 @@ class System:
         size = np.sqrt(np.diag(matrix).real.clip(min=0))
         if np.abs(matrix[size == 0]).any():
             return float("-inf")  # noise is missing where friction needs it
-        known = size > 0
-        if not known.any():
+        known = np.flatnonzero(size > 0)
+        if not len(known):
             return 0.0
-        return float(np.linalg.eigvalsh((matrix / np.outer(size, size).clip(min=1e-300))[np.ix_(known, known)])[0])
+        scaled = matrix[np.ix_(known, known)] / np.outer(size[known], size[known]).clip(min=1e-300)
+        return float(np.linalg.eigvalsh(scaled)[0])
 
     def is_completely_positive(self) -> bool:
         """True if the margin is not negative beyond round-off; False for a classical system."""

@@ -1,0 +1,103 @@
+"""The `system` section of several particles: a list with springs, or a chain between two baths."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import Discriminator, Field, Tag, model_validator
+
+from fpsolver.config.schema_system import Bath, Matrices, Potential, System
+from fpsolver.config.types import Positive, Section, fault
+
+LONGEST_CHAIN = 100_000
+
+
+class Particle(Section):
+    """One of several particles."""
+
+    mass: Positive = Field(description="mass of the particle")
+    potential: Potential = Field(description="U(q) of this particle alone, without the springs")
+    bath: Bath | None = Field(None, description="its own bath; {model: none} for a particle without one")
+
+
+class Coupling(Section):
+    """A spring between two particles, of energy stiffness (q_i - q_j)^2 / 2."""
+
+    between: Annotated[list[int], Field(min_length=2, max_length=2)] = Field(
+        description="[i, j], the numbers of the two particles, counted from 0"
+    )
+    stiffness: float = Field(description="energy/length^2")
+
+
+class Several(Section):
+    """Particles with baths of their own (or matrices for all of them), and springs between them."""
+
+    particles: Annotated[list[Particle], Field(min_length=1)] = Field(description="[{mass, potential, bath}, ...]")
+    couplings: list[Coupling] = Field([], description="springs: [{between: [0, 1], stiffness: 0.3}, ...]")
+    matrices: Matrices | None = Field(
+        None, description="instead of baths: drift and diffusion, 2N x 2N in the order q1..qN, p1..pN"
+    )
+    moyal: bool = Field(True, description="quantum terms of anharmonic potentials")
+
+    @model_validator(mode="after")
+    def _one_dissipator(self) -> Several:
+        for k, particle in enumerate(self.particles):
+            if self.matrices is None and particle.bath is None:
+                raise fault(f"particles.{k} has no bath; give it one, `bath: {{model: none}}`, or `matrices` for all")
+            if self.matrices is not None and particle.bath is not None:
+                raise fault(f"`matrices` stand instead of baths, but particles.{k} has a bath; leave one of them out")
+        return self
+
+
+class Chain(Section):
+    """Equal particles in a row, each tied to its neighbours, with a bath at each end."""
+
+    length: Annotated[int, Field(ge=2, le=LONGEST_CHAIN)] = Field(description="number of particles")
+    mass: Positive = Field(description="mass of each particle")
+    potential: Potential = Field(description="U(q) of each particle, which also holds the chain in its place")
+    stiffness: float = Field(description="of the springs between neighbours, energy/length^2; the ends are free")
+    left: Bath = Field(description="bath of the first particle")
+    right: Bath = Field(description="bath of the last particle")
+
+
+class ChainSystem(Section):
+    """A chain between two baths."""
+
+    chain: Chain
+    moyal: bool = Field(True, description="quantum terms of anharmonic potentials")
+
+
+def _form(value: Any) -> str:
+    keys = value if isinstance(value, dict) else getattr(type(value), "model_fields", ())
+    return "<chain>" if "chain" in keys else "<several>" if "particles" in keys else "<flat>"
+
+
+FORMS: dict[str, type[Section]] = {"<flat>": System, "<several>": Several, "<chain>": ChainSystem}
+AnySystem = Annotated[
+    Annotated[System, Tag("<flat>")] | Annotated[Several, Tag("<several>")] | Annotated[ChainSystem, Tag("<chain>")],
+    Discriminator(_form),
+]
+
+
+def particles_of(system: System | Several | ChainSystem) -> list[System | Particle]:
+    """Mass, potential and bath of each particle, however they were written."""
+    match system:
+        case Several():
+            return list(system.particles)
+        case ChainSystem():
+            chain = system.chain
+            baths = [chain.left, *[None] * (chain.length - 2), chain.right]
+            return [Particle.model_construct(mass=chain.mass, potential=chain.potential, bath=bath) for bath in baths]
+        case _:
+            return [system]
+
+
+def bath_key(system: System | Several | ChainSystem, k: int) -> str:
+    """Dotted key of the bath of particle ``k``."""
+    match system:
+        case Several():
+            return f"system.particles.{k}.bath"
+        case ChainSystem():
+            return "system.chain.left" if k == 0 else "system.chain.right"
+        case _:
+            return "system.bath"
