@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fpsolver import autogrid, costs
-from fpsolver.config import build
+from fpsolver.config import axes, build
 from fpsolver.config.reader import Config
 from fpsolver.errors import ConfigError, Fault, FpsolverError, GridError, ResourceError
 from fpsolver.generator import Generator
@@ -82,8 +82,8 @@ def prepare(config: Config) -> Problem:
 def _prepare(config: Config) -> Problem:
     system, state = _build(config)
     _require_complete_positivity(config, system)
-    requests = build.axis_requests(config, system)
-    length = build.ring_length(config)
+    requests = axes.axis_requests(config, system)
+    length = axes.ring_length(config)
     until = build.until_time(config)
     decay = slowest_rate(system, length) if math.isinf(until) else None
     grid, found = _choose_grid(config, system, state, requests, until, length)
@@ -145,7 +145,7 @@ def _choose_grid(
         minimum = autogrid.well_widths(system)
     grid = autogrid.choose_grid(path, requests, minimum=minimum)
     found = autogrid.resolution(path, grid, minimum)
-    if not build.allows_coarse(config):
+    if not axes.allows_coarse(config):
         autogrid.refuse_coarse(found, grid)
     autogrid.refuse_cut(path, grid)
     return grid, found
@@ -280,7 +280,7 @@ def _around_ring(state: GaussianState, grid: Grid) -> FloatArray:
 def _check_mass(W: FloatArray, problem: Problem) -> None:
     """GridError if the initial state is not on the grid: every number after it would be wrong."""
     mass = problem.grid.integrate(W)
-    coarse = build.allows_coarse(problem.config)
+    coarse = axes.allows_coarse(problem.config)
     if not abs(mass - 1) <= MASS_ERROR and not (coarse and math.isfinite(mass)):
         raise GridError(
             f"the initial state has a mass of {mass:.6g} on the grid instead of 1; give a wider extent, more cells, or "

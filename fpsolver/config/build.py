@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from fpsolver.autogrid import AxisRequest
-from fpsolver.config import schema, schema_system
+from fpsolver.config import axes, schema, schema_system
 from fpsolver.config.schema_many import ChainSystem, Several, bath_key, particles_of
 from fpsolver.errors import ConfigError, Fault
 from fpsolver.physics import baths, potentials, states
@@ -265,7 +264,7 @@ def _state(config: schema.ConfigData, section: Any, mass: float, hbar: float, co
                 raise ConfigError(Fault("initial.kind", f"`{section.kind}` needs hbar > 0, but units.hbar is 0"))
             return states.squeezed(mass=mass, hbar=hbar, **section.model_dump(exclude={"kind"}))
         case schema.UniformInitial():
-            if not _is_ring(config):
+            if not axes.is_ring(config):
                 raise ConfigError(Fault("initial.kind", "`uniform` needs a periodic q; give grid.q.boundary: periodic"))
             return UniformState(section.momentum_variance)
         case _:
@@ -286,60 +285,6 @@ def _gaussian(section: schema.GaussianInitial, count: int) -> GaussianState:
     return states.gaussian(section.mean, V)
 
 
-def axis_sections(config: schema.ConfigData, count: int) -> list[tuple[str, Any]]:
-    """Names (q, p or q1 .., p1 ..) and sections of all axes; ConfigError for lists of another length."""
-    found: list[tuple[str, Any]] = []
-    faults = []
-    for letter, section in (("q", config.grid.q), ("p", config.grid.p)):
-        parts = section if isinstance(section, list) else [section] * count
-        if len(parts) != count:
-            text = f"must have one entry for each of the {count} particles, but has {len(parts)}"
-            faults.append(Fault(f"grid.{letter}", text))
-        names = [letter] if count == 1 else [f"{letter}{k + 1}" for k in range(count)]
-        found += zip(names, parts, strict=False)
-    if faults:
-        raise ConfigError(*faults)
-    return found
-
-
-def allows_coarse(config: schema.ConfigData) -> bool:
-    """True if some axis has ``allow_coarse``."""
-    sections = [config.grid.q, config.grid.p]
-    flat = [part for section in sections for part in (section if isinstance(section, list) else [section])]
-    return any(part.allow_coarse for part in flat)
-
-
-def axis_requests(config: schema.ConfigData, system: System) -> tuple[AxisRequest, ...]:
-    """What the configuration says of the axes; ConfigError for a periodic q that cannot be."""
-    requests = []
-    for name, section in axis_sections(config, system.size):
-        cells = None if section.cells == "auto" else section.cells
-        extent = None if section.extent == "auto" else (float(section.extent[0]), float(section.extent[1]))
-        requests.append(AxisRequest(name, cells, extent, section.boundary == "periodic"))
-    if any(request.periodic for request in requests):
-        if system.size > 1:
-            text = "`periodic` holds for one particle alone: a spring has no meaning on a ring; use `no_flux`"
-            raise ConfigError(Fault("grid.q.boundary", text))
-        _check_ring(requests[0].extent, system)
-    return tuple(requests)
-
-
-def _check_ring(extent: tuple[float, float] | None, system: System) -> None:
-    if extent is None:
-        raise ConfigError(Fault("grid.q.extent", "a periodic q needs an explicit extent [low, high], but it is `auto`"))
-    period = system.particles[0].potential.period
-    length = extent[1] - extent[0]
-    if period is None:
-        raise ConfigError(Fault("grid.q.boundary", "`periodic` needs a periodic force (free or cosine potential)"))
-    turns = length / period if period else 1.0
-    if abs(turns - round(turns)) > 1e-9 * turns or round(turns) < 1:
-        text = f"must be a whole number of periods {period:.12g} long, but is {length:.12g} long"
-        raise ConfigError(Fault("grid.q.extent", text))
-    if system.dissipative_drift[0, 0] != 0 or system.dissipative_drift[1, 0] != 0:
-        text = "a bath that pulls at the position (alpha, xi, quantum optical) has no meaning on a ring"
-        raise ConfigError(Fault("grid.q.boundary", text))
-
-
 def uncertainty_warning(state: State | None, hbar: float) -> str:
     """Sentence for a covariance below the uncertainty principle, or an empty string."""
     if hbar == 0 or not isinstance(state, GaussianState):
@@ -351,21 +296,6 @@ def uncertainty_warning(state: State | None, hbar: float) -> str:
         f"the initial covariance violates the uncertainty principle: its symplectic eigenvalue is {smallest:.6g}, "
         f"below hbar/2 = {hbar / 2:.6g}; no quantum state has it"
     )
-
-
-def ring_length(config: schema.ConfigData) -> float | None:
-    """Length of a periodic q, None for a line."""
-    section = config.grid.q[0] if isinstance(config.grid.q, list) else config.grid.q
-    extent = section.extent
-    if not _is_ring(config) or extent == "auto":
-        return None
-    return float(extent[1]) - float(extent[0])
-
-
-def _is_ring(config: schema.ConfigData) -> bool:
-    """True if the position of a particle is periodic."""
-    sections = config.grid.q if isinstance(config.grid.q, list) else [config.grid.q]
-    return any(section.boundary == "periodic" for section in sections)
 
 
 def until_time(config: schema.ConfigData) -> float:

@@ -198,10 +198,7 @@ def steady(system: System) -> SteadyState:
     """Steady state of a quadratic system; NoSteadyStateError, with the reason, if it has none."""
     _require_quadratic(system)
     A = system.drift_matrix
-    if reason := why_indefinite(system):
-        raise NoSteadyStateError(reason)
-    if len(A) < linear.LARGE and not linear.is_stable(A):
-        raise NoSteadyStateError(why_not_steady(A))
+    require_stable(system)
     mean = -np.linalg.solve(A, system.force)
     try:
         found = linear.relax(A, system.diffusion_matrix)
@@ -210,18 +207,29 @@ def steady(system: System) -> SteadyState:
     return SteadyState(system, mean, found.covariance, found.slowest, found.residual)
 
 
+def require_stable(system: System) -> None:
+    """NoSteadyStateError, with the reason, if some motion does not decay; long chains are looked at when solved."""
+    A = system.drift_matrix
+    if len(A) < linear.LARGE and linear.is_stable(A):
+        return
+    reason = why_indefinite(system)
+    if len(A) < linear.LARGE or reason:
+        raise NoSteadyStateError(reason or why_not_steady(A))
+
+
 def why_indefinite(system: System) -> str:
     """Sentence if potentials and springs of several particles together do not hold them, or an empty string."""
-    if system.size == 1:
+    if system.size == 1 or system.drift is not None:
         return ""
     stiffness = system.stiffness_matrix
     smallest, size = float(np.linalg.eigvalsh(stiffness)[0]), float(np.abs(stiffness).max(initial=0.0))
     if smallest > 1e-14 * size:
         return ""
-    text = (
-        "potentials and springs together are indefinite" if smallest < -1e-14 * size else "nothing holds the particles"
+    text = "are indefinite together" if smallest < -1e-14 * size else "do not hold the particles in their place"
+    return (
+        f"the system has no steady state: potentials and springs {text} (their stiffness matrix has the eigenvalue "
+        f"{smallest:.6g})"
     )
-    return f"the system has no steady state: {text}; their stiffness matrix has the eigenvalue {smallest:.6g}"
 
 
 def _require_quadratic(system: System) -> None:

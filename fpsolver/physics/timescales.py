@@ -13,7 +13,7 @@ import numpy as np
 
 from fpsolver.errors import NoSteadyStateError
 from fpsolver.physics import linear
-from fpsolver.physics.exact import why_indefinite, why_not_steady
+from fpsolver.physics.exact import require_stable
 from fpsolver.physics.potentials import Cosine, Polynomial
 from fpsolver.physics.system import System
 
@@ -44,10 +44,7 @@ def slowest_rate(system: System, ring_length: float | None) -> DecayRate:
     """Slowest decay rate of one particle; NoSteadyStateError, with the reason, if something never decays."""
     potential = system.particles[0].potential
     if ring_length is None and system.is_quadratic:
-        if reason := why_indefinite(system):
-            raise NoSteadyStateError(reason)
-        if not linear.is_stable(system.drift_matrix):
-            raise NoSteadyStateError(why_not_steady(system.drift_matrix))
+        require_stable(system)
         return DecayRate(float(linear.rates(system.drift_matrix)[0]), True)
     if ring_length is None and not potential.is_confining:
         raise NoSteadyStateError("the system has no steady state: the potential does not confine the particle")
