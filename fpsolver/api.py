@@ -18,7 +18,7 @@ from fpsolver.physics.system import System
 from fpsolver.problem import Problem, initial_values, prepare
 from fpsolver.progress import Bar
 from fpsolver.result import Result
-from fpsolver.simulation import Progress, simulate, solve
+from fpsolver.simulation import Guard, Position, Progress, simulate, solve
 
 __all__ = ["build_generator", "build_system", "prepare", "run", "run_problem"]
 
@@ -58,8 +58,10 @@ def _require_config(config: object) -> None:
         )
 
 
-def run_problem(problem: Problem, progress: Progress | None = None) -> Result:
-    """Run a prepared problem."""
+def run_problem(
+    problem: Problem, progress: Progress | None = None, guard: Guard | None = None, start: Position | None = None
+) -> Result:
+    """Run a prepared problem; ``guard`` keeps checkpoints, from one of which ``start`` goes on."""
     clock = time.perf_counter
     started = clock()
     problem.generator.apply(np.zeros(problem.grid.shape))  # compiles the kernels, or loads them from the disk cache
@@ -67,7 +69,8 @@ def run_problem(problem: Problem, progress: Progress | None = None) -> Result:
     if problem.plan.method == "direct":
         trajectory = solve(problem.generator, problem.plan)
     else:
-        trajectory = simulate(problem.generator, initial_values(problem), problem.plan, progress)
+        begin = initial_values(problem) if start is None else start
+        trajectory = simulate(problem.generator, begin, problem.plan, progress, guard)
     solved = clock()
     result = evaluate(problem, trajectory)
     result.provenance |= {

@@ -38,6 +38,8 @@ Progress = Callable[[float, float], None]
 class Stepper(Protocol):
     """What the loop asks for."""
 
+    cells_at_once: int  # cell updates of one call: under a second or so, after which the run may be asked to stop
+
     def advance(self, W: FloatArray, time: float, dt: float, steps: int) -> None:
         """Take ``steps`` steps of size ``dt`` from ``time``, changing the padded W in place."""
 
@@ -81,20 +83,42 @@ class Trajectory:
         return {"time": np.array(self.times), **arrays}
 
 
-def simulate(generator: Generator, W: FloatArray, plan: Plan, progress: Progress | None = None) -> Trajectory:
-    """Run from W until the plan says stop; the trajectory is complete up to its last record in every case."""
-    trajectory = Trajectory()
-    padded = generator.pad(W, generator.empty_padded())
+@dataclass(eq=False)
+class Position:
+    """Where a run stands: with the plan, everything it needs to go on with the same bits."""
+
+    W: FloatArray
+    keeper: SnapshotKeeper
+    trajectory: Trajectory = field(default_factory=Trajectory)
+    time: float = 0.0  # of the last stop
+    done: int = 0  # steps taken since then
+
+
+# Called with the position after every few steps; keeps it safe, or ends the run by KeyboardInterrupt.
+Guard = Callable[[Position], None]
+
+
+def simulate(
+    generator: Generator,
+    start: FloatArray | Position,
+    plan: Plan,
+    progress: Progress | None = None,
+    guard: Guard | None = None,
+) -> Trajectory:
+    """Run from W, or on from a position, until the plan says stop; complete up to the last record in every case."""
+    position = start if isinstance(start, Position) else Position(start, SnapshotKeeper(plan.snapshots))
+    trajectory, keeper, time = position.trajectory, position.keeper, position.time
+    padded = generator.pad(position.W, generator.empty_padded())
     stepper = make_stepper(generator, plan.stepper)
-    keeper = SnapshotKeeper(plan.snapshots)
     space = phase_space(generator)
-    time = 0.0
     try:
-        _visit(trajectory, generator, space, padded, time, plan, keeper)
+        if not trajectory.times:
+            _visit(trajectory, generator, space, padded, time, plan, keeper)
         while not trajectory.message:
             stop = next_stop(time, plan, keeper)
             steps = max(1, math.ceil((stop - time) / plan.step.at(time) * (1 - 1e-12)))
-            stepper.advance(padded, time, (stop - time) / steps, steps)
+            _advance(stepper, padded, position, (stop - time) / steps, steps, guard)
+            position.time, position.done = stop, 0
             time = stop
             trajectory.steps += steps
             _visit(trajectory, generator, space, padded, time, plan, keeper)
@@ -104,6 +128,20 @@ def simulate(generator: Generator, W: FloatArray, plan: Plan, progress: Progress
         _finish(trajectory, "interrupted", f"at time {time:.6g}")
     keeper.store(trajectory)
     return trajectory
+
+
+def _advance(
+    stepper: Stepper, padded: FloatArray, position: Position, dt: float, steps: int, guard: Guard | None
+) -> None:
+    """Steps to the next stop, in groups that depend on the grid alone: the same ones after an interruption."""
+    group = max(1, stepper.cells_at_once // position.W.size)
+    while position.done < steps:
+        count = min(group, steps - position.done)
+        stepper.advance(padded, position.time + position.done * dt, dt, count)
+        position.done += count
+        if guard is not None:
+            position.W = padded[:, PAD:-PAD]
+            guard(position)
 
 
 def make_stepper(generator: Generator, name: str) -> Stepper:
@@ -234,9 +272,9 @@ class SnapshotKeeper:
     def __init__(self, wanted: int | tuple[float, ...]) -> None:
         self._times = () if isinstance(wanted, int) else wanted
         self._count = wanted if isinstance(wanted, int) else 0
-        self._stride = 1
-        self._seen = 0
-        self._kept: list[tuple[float, FloatArray]] = []
+        self.stride = 1
+        self.seen = 0
+        self.kept: list[tuple[float, FloatArray]] = []
 
     def next_time(self, time: float) -> float:
         """The next requested snapshot time after ``time``."""
@@ -248,16 +286,16 @@ class SnapshotKeeper:
             return
         if not self._count:
             if any(abs(t - time) <= 1e-9 * max(abs(t), 1e-300) for t in self._times):
-                self._kept.append((time, W.copy()))
+                self.kept.append((time, W.copy()))
             return
-        if self._seen % self._stride == 0:
-            self._kept.append((time, W.copy()))
-            if len(self._kept) > 2 * self._count:
-                self._kept = self._kept[::2]
-                self._stride *= 2
-        self._seen += 1
+        if self.seen % self.stride == 0:
+            self.kept.append((time, W.copy()))
+            if len(self.kept) > 2 * self._count:
+                self.kept = self.kept[::2]
+                self.stride *= 2
+        self.seen += 1
 
     def store(self, trajectory: Trajectory) -> None:
         """Hand over what was kept."""
-        trajectory.snapshot_times = [time for time, _ in self._kept]
-        trajectory.snapshots = [W for _, W in self._kept]
+        trajectory.snapshot_times = [time for time, _ in self.kept]
+        trajectory.snapshots = [W for _, W in self.kept]

@@ -226,7 +226,7 @@ def test_existing_output_is_kept_and_the_message_repeats_the_command(cli):
 
 def test_existing_output_is_found_before_the_run(cli, monkeypatch):
     Path("out.h5").write_bytes(b"precious")
-    monkeypatch.setattr(api, "run_problem", lambda *_: pytest.fail("hours were spent"))
+    monkeypatch.setattr(api, "run_problem", lambda *_, **__: pytest.fail("hours were spent"))
     assert cli("run", "run.yaml").status == 2
 
 
@@ -238,7 +238,7 @@ def test_force_that_fails_keeps_the_old_file(cli):
 
 
 def test_interrupted_before_the_first_record_writes_nothing(cli, monkeypatch):
-    def interrupt(*_):
+    def interrupt(*_, **__):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(api, "run_problem", interrupt)
@@ -608,9 +608,6 @@ def test_every_command_of_the_contract_is_known_or_later(cli):
         assert name in LATER
     for name in ("run", "check", "plot", "info", "models", "new", "schema", "spectrum", "convergence"):
         assert name in COMMANDS
-    found = cli("run", "run.yaml", "--resume")
-    assert found.status == 2
-    assert "--resume is not available in this version" in found.err
 
 
 @pytest.mark.parametrize(

@@ -458,7 +458,6 @@ def test_a_quadratic_polynomial_has_no_moyal_terms(tmp_path):
 
 LATER = {
     "husimi_omega": ("mass: 1.0", "mass: 1.0\n  husimi_omega: auto", "system.husimi_omega", "`husimi_omega`"),
-    "checkpoint_every": ("every: 0.25", "checkpoint_every: 60", "output.checkpoint_every", "`checkpoint_every`"),
     "strict": ("strict: false", "strict: true", "checks.strict", "`true`"),
 }
 LATER_WORDS = {

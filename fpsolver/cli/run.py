@@ -9,11 +9,15 @@ import click
 import numba
 
 from fpsolver import api
+from fpsolver.cli import unfinished
 from fpsolver.cli.main import STARTED
 from fpsolver.cli.options import config_argument, force_option, same_command_with_force, set_option, table, warn
 from fpsolver.config.reader import load_config
-from fpsolver.errors import OutputExistsError, UsageError
+from fpsolver.errors import OutputError, OutputExistsError, UsageError
+from fpsolver.io.checkpoint import Checkpoint, beside
+from fpsolver.io.lock import locked
 from fpsolver.io.paths import check_output
+from fpsolver.problem import Problem
 from fpsolver.progress import Bar
 from fpsolver.result import Result
 
@@ -25,7 +29,7 @@ from fpsolver.result import Result
 @force_option
 @click.option("--threads", type=int, help="Number of threads (the results do not depend on it).")
 @click.option("--quiet", is_flag=True, help="Print warnings and errors only.")
-@click.option("--resume", is_flag=True, hidden=True)
+@click.option("--resume", is_flag=True, help="Go on with an interrupted run, to the same bits.")
 def command(
     config: Path,
     output: Path | None,
@@ -40,37 +44,64 @@ def command(
     Exit status: 0 success; 2 bad usage or configuration; 3 the computation failed or did not converge
     (the result is kept).
     """
-    if resume:
-        raise UsageError("--resume is not available in this version of fpsolver; leave it out to start afresh")
     set_threads(threads)
     loaded = load_config(config, overrides)
     if output is not None:
         loaded = loaded.replaced(output={"path": str(output)})
     path = Path(loaded.output.path or "result.h5")
-    refuse_existing(path, force)
-    problem = api.prepare(loaded)
+    found = unfinished.find(path, loaded) if resume else unfinished.Found()
+    if found.status is not None:
+        return found.status
+    refuse_existing(path, force or found.checkpoint is not None)
+    if not (resume or force):
+        unfinished.refuse_to_lose(path)
+    problem = unfinished.prepare(loaded, found.checkpoint)
     warn(problem.warnings)
     if problem.plan.stepper == "implicit" and problem.plan.stepper_why and not quiet:
         click.echo(f"time.stepper {problem.plan.stepper_why}", err=True)
     start_up = time.perf_counter() - STARTED
-    result = api.run_problem(problem, Bar().update)
-    warn(result.warnings[len(problem.warnings) :])
-    return finish(result, path, start_up, force=force, quiet=quiet)
+    with locked(path):
+        result = run_guarded(problem, path, found.checkpoint)
+        warn(result.warnings[len(problem.warnings) :])
+        return finish(result, path, start_up, force=force or found.checkpoint is not None, quiet=quiet)
+
+
+def run_guarded(problem: Problem, path: Path, found: Checkpoint | None) -> Result:
+    """Run with checkpoints, from the beginning or on from one."""
+    guard = unfinished.guard(problem, path)
+    position = None if found is None else found.position()
+    if position is not None:
+        click.echo(f"going on from t = {position.time:.6g}", err=True)
+    with unfinished.stopping(guard):
+        return api.run_problem(problem, Bar().update, guard=guard, start=position)
 
 
 def finish(result: Result, path: Path, start_up: float, *, force: bool, quiet: bool) -> int:
     """Write the file, print the summary, and return the exit status."""
     result.provenance["wall_start_up"] = start_up
     begun = time.perf_counter()
-    result.save(path, force=force)
+    save(result, path, force=force)
     writing = time.perf_counter() - begun
     if not quiet:
         click.echo(result.title)
         click.echo(table([*result.summary(), ("wall time", wall_times(result, writing)), ("written to", path)]))
-    if not result.is_complete:
-        click.echo(f"fpsolver: {result.message}. The result up to there is in {path}.", err=True)
-        return 3
-    return 0
+    if result.is_complete:
+        return 0
+    cure = " --resume goes on from there." if beside(path).exists() else ""
+    click.echo(f"fpsolver: {result.message}. The result up to there is in {path}.{cure}", err=True)
+    return 3
+
+
+def save(result: Result, path: Path, *, force: bool) -> None:
+    """Write the result, and remove the checkpoint that it makes superfluous."""
+    place = beside(path)
+    try:
+        result.save(path, force=force)
+    except OutputError as error:
+        kept = f"; {place} is kept: --resume goes on from there" if place.exists() else ""
+        raise OutputError(f"{error}{kept}") from None
+    if result.status != "interrupted":
+        place.unlink(missing_ok=True)
 
 
 STEPS = {"rk4": "steps of", "implicit": "implicit steps of at most", "": "no steps: solved directly"}

@@ -20,7 +20,6 @@ from fpsolver.config.types import (
     fault,
     is_number,
     list_or_one,
-    not_yet,
     number_or,
     one_of,
     shown,
@@ -238,7 +237,7 @@ class Output(Section):
         BeforeValidator(_snapshots),
         WithJsonSchema({"anyOf": [{"type": "integer"}, {"type": "array", "items": {"type": "number"}}]}),
     ] = Field(10, description="times at which W is kept: a list, or their number")
-    checkpoint_every: not_yet("checkpoint_every") = None  # type: ignore[valid-type]
+    checkpoint_every: Positive = Field(60.0, description="wall seconds between checkpoints, for --resume")
     compression: Annotated[str, AfterValidator(_compression)] = Field("gzip 4", description="none, or gzip 1 to gzip 9")
 
 

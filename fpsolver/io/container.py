@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ import numpy as np
 
 from fpsolver.errors import ConfigError, FileFormatError, FpsolverError, OutputError
 from fpsolver.grid import Grid
-from fpsolver.io.paths import check_output
+from fpsolver.io.paths import check_output, replace_file
 from fpsolver.physics.potentials import FloatArray
 
 UNITS = {"q": "length", "p": "momentum", "time": "time"}
@@ -24,37 +23,16 @@ def write_file(path: Path, fill: Callable[[h5py.File], None], *, force: bool = F
     """Write a file with ``fill``, complete or not at all; OutputError if ``path`` exists and not ``force``."""
     check_output(path, force=force)
     path = Path(os.path.realpath(path))  # a link keeps pointing to its file
+
+    def write(temporary: Path) -> None:
+        with h5py.File(temporary, "w", track_order=True) as file:
+            fill(file)
+
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
-        os.close(handle)
-        temporary = Path(name)
-        try:
-            with h5py.File(temporary, "w", track_order=True) as file:
-                fill(file)
-            temporary.chmod(0o666 & ~_umask())
-            _sync(temporary)
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
+        replace_file(path, write)
     except OSError as error:
         raise OutputError(f"the output {path} cannot be written: {error.strerror or error}") from None
     return path
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
-
-
-def _sync(path: Path) -> None:
-    """Flush the file to the disk before it gets its name."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 class Writer:
@@ -132,6 +110,8 @@ def _check_format(path: Path, file: h5py.File, kind: str, version: int) -> None:
         cure = f"; read it with {READERS[found]}" if found in READERS else ""
         raise FileFormatError(f"{path} is no {kind.replace('-', ' ')}, {other}{cure}")
     written = int(file.attrs["format_version"])
+    if written < 1:
+        raise FileFormatError(f"{path} has the format version {written}, which no fpsolver wrote")
     if written > version:
         raise FileFormatError(
             f"{path} has the format version {written}, and this fpsolver reads up to {version}; update fpsolver"

@@ -142,20 +142,38 @@ def read(path: str | Path) -> dict[str, Any]:
 
 def read_state(path: str | Path) -> tuple[Grid, FloatArray]:
     """Grid and final W of a result, to start another run from."""
-    grid, W = read_file(path, FORMAT, FORMAT_VERSION, lambda file: (read_grid(file["grid"]), file["final/W"][()]))
+    grid, W = read_file(path, FORMAT, FORMAT_VERSION, _read_state)
     if W.shape != grid.shape or not np.isfinite(W).all():
         raise FileFormatError(f"{path} holds a final W that is not finite or not of the grid's shape {grid.shape}")
     return grid, W
 
 
-def _read_all(file: h5py.File) -> dict[str, Any]:
+def _read_state(file: h5py.File) -> tuple[Grid, FloatArray]:
+    _refuse_checkpoint(file)
+    return read_grid(file["grid"]), file["final/W"][()]
+
+
+def read_config(file: h5py.File) -> Config:
+    """Configuration of a result."""
     data, _ = parse_yaml(file["config"].asstr()[()], "the configuration in the result")
+    return Config(**data)
+
+
+def _refuse_checkpoint(file: h5py.File) -> None:
+    if file.attrs["status"] == "running":
+        raise FileFormatError(
+            f"{file.filename} is the checkpoint of a run that has not ended; `fpsolver run --resume` goes on with it"
+        )
+
+
+def _read_all(file: h5py.File) -> dict[str, Any]:
+    _refuse_checkpoint(file)
     series, final, snapshots = file["series"], file["final"], file["snapshots"]
     exact = file.get("exact")
     grid = read_grid(file["grid"])
     _check_shapes(grid, final, snapshots)
     return {
-        "config": Config(**data),
+        "config": read_config(file),
         "grid": grid,
         "series": {"time": series["time"][()], **{q.name: series[q.name][()] for q in SERIES}},
         "final": {"time": float(final.attrs["time"]), **{name: final[name][()] for name in _FINAL}},

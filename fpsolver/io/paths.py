@@ -1,8 +1,11 @@
-"""Whether an output can be written: asked before a run, so that no hour is lost."""
+"""Outputs: whether they can be written, asked before a run; and files that are complete or absent, whatever happens."""
 
 from __future__ import annotations
 
+import contextlib
 import os
+import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from fpsolver.errors import OutputError, OutputExistsError
@@ -44,3 +47,37 @@ def write_text(path: Path, text: str, *, force: bool) -> None:
         raise OutputError(f"the output {path} cannot be written: {(error.strerror or str(error)).lower()}") from None
     finally:
         partial.unlink(missing_ok=True)
+
+
+def replace_file(path: Path, fill: Callable[[Path], None]) -> None:
+    """Give ``path`` the contents that ``fill`` writes: beside it first, then onto the disk, then by renaming.
+
+    Whoever looks, also after a power failure, finds the old contents or the new ones. OSError if that fails.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        fill(temporary)
+        temporary.chmod(0o666 & ~_umask())
+        _sync(temporary)
+        temporary.replace(path)
+        with contextlib.suppress(OSError):  # not every file system can
+            _sync(path.parent)  # the name itself
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -20,7 +20,9 @@ kernel: Any = partial(
     cache=True,  # compiling takes seconds, loading a compiled kernel about 0.05 s
     nogil=True,
     error_model="numpy",  # no branch on zero divisors in inner loops
-    fastmath={"contract", "reassoc", "nsz", "arcp"},  # never nnan: it would blind the finite checks
+    # never nnan: it would blind the finite checks; never reassoc: a parallel kernel that was just compiled then rounds
+    # differently from the same one out of the disk cache (it is optimised once more before it is stored)
+    fastmath={"contract", "nsz", "arcp"},
 )
 
 # For helpers called once a row: a call hands over about 60 words, as long as 40 cells of arithmetic.

@@ -36,6 +36,8 @@ class RungeKutta:
     commutator-free Magnus step), so that the kernels need no second path.
     """
 
+    cells_at_once = 50_000_000  # 0.3 s
+
     def __init__(self, generator: Generator) -> None:
         self.generator = generator
         self._stages = _RK4 if generator.scheme.is_linear else _SSP43

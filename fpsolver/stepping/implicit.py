@@ -23,6 +23,8 @@ FACTORS_KEPT = 2  # two alternate where a snapshot divides a record interval
 class Implicit:
     """Implicit steps of one generator; factors its matrix once for each size of the step."""
 
+    cells_at_once = 500_000  # 0.5 s
+
     def __init__(self, generator: Generator) -> None:
         self.generator = generator
         self._scale = generator.fluxes.symmetriser().ravel()
@@ -50,6 +52,7 @@ class Implicit:
             while len(self._factors) >= FACTORS_KEPT:
                 self._factors.popitem(last=False)
             n = self._matrix.shape[0]
-            self._factors[key] = assembly.factorised(csc_array(eye_array(n) - POLE * dt * self._matrix))
+            # of the key, not of dt: which interval came first must not show in the bits
+            self._factors[key] = assembly.factorised(csc_array(eye_array(n) - POLE * key * self._matrix))
         self._factors.move_to_end(key)
         return self._factors[key]

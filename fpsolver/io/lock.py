@@ -1,0 +1,68 @@
+"""One run for each output: a lock on ``PATH.lock`` that the system itself gives back when a process dies."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import platform
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from fpsolver.errors import OutputError
+
+if sys.platform != "win32":  # Windows has no flock, and no lock then
+    import fcntl
+
+
+@contextlib.contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold the lock of an output; OutputError if another run holds it."""
+    if sys.platform == "win32":
+        yield
+        return
+    name = path.with_name(f"{path.name}.lock")
+    handle = _acquire(name, path)
+    try:
+        yield
+    finally:
+        name.unlink(missing_ok=True)  # while it is held, so that nobody loses a lock of his own
+        os.close(handle)
+
+
+def _acquire(name: Path, path: Path) -> int:
+    try:
+        name.parent.mkdir(parents=True, exist_ok=True)
+        while True:
+            handle = os.open(name, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if _is_named(handle, name):
+                    os.ftruncate(handle, 0)
+                    os.write(handle, f"process {os.getpid()} on {platform.node()}".encode())
+                    return handle
+            except BaseException:
+                os.close(handle)
+                raise
+            os.close(handle)  # its holder has just ended and removed it
+    except BlockingIOError:
+        raise OutputError(
+            f"another run ({_holder(name)}) is writing {path}; wait for it, or give another output with -o"
+        ) from None
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise OutputError(f"the output {path} cannot be written: {reason} (locking {name.name})") from None
+
+
+def _is_named(handle: int, name: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(handle), name.stat())
+    except FileNotFoundError:
+        return False
+
+
+def _holder(name: Path) -> str:
+    try:
+        return name.read_bytes()[:200].decode("ascii", "replace") or "just starting"
+    except OSError:
+        return "just ending"
