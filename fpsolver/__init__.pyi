@@ -21,3 +21,6 @@ from .result import Result as Result
 from .result import load_result as load_result
 from .studies import convergence as convergence
 from .studies import spectrum as spectrum
+from .sweeps.engine import sweep as sweep
+from .sweeps.table import Sweep as Sweep
+from .sweeps.table import load_sweep as load_sweep

@@ -25,7 +25,7 @@ __all__ = ["build_generator", "build_system", "prepare", "run", "run_problem"]
 
 def build_system(config: Config) -> System:
     """System of a configuration; ConfigError names the key at fault."""
-    _require_config(config)
+    require_config(config)
     try:
         return build.build_system(config)
     except ConfigError as error:
@@ -43,14 +43,15 @@ def run(config: Config, *, progress: bool | Progress = False) -> Result:
     ``progress=True`` shows a bar. Raises FpsolverError for what cannot be run; what the run itself had to say
     is in ``result.status``, ``result.message`` and ``result.warnings`` (also issued as FpsolverWarning).
     """
-    _require_config(config)
+    require_config(config)
     result = run_problem(prepare(config), Bar().update if progress is True else (progress or None))
     for text in result.warnings:
         warnings.warn(text, FpsolverWarning, stacklevel=2)
     return result
 
 
-def _require_config(config: object) -> None:
+def require_config(config: object) -> None:
+    """UsageError for anything but a Config."""
     if not isinstance(config, Config):
         raise UsageError(
             f"a fpsolver.Config is needed, but got {type(config).__name__}; write fpsolver.load_config('file.yaml') or "

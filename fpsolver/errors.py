@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 
 class FpsolverError(Exception):
@@ -86,3 +87,12 @@ class OutputError(FpsolverError):
 
 class OutputExistsError(OutputError):
     """An output that exists already and was not to be overwritten."""
+
+
+class InterruptedSweepError(FpsolverError):
+    """A sweep that stopped before its end; ``path`` holds its rows so far, if they were kept."""
+
+    def __init__(self, cause: str, finished: int, runs: int, path: Path | None) -> None:
+        self.finished, self.path = finished, path
+        kept = f"they are kept in {path}, and --resume goes on from there" if path else "they are lost"
+        super().__init__(f"{cause} after {finished} of {runs} runs; {kept}")

@@ -1,4 +1,4 @@
-"""Progress bar of a run: simulated time out of the expected end; shown on a terminal only."""
+"""Progress bars, shown on a terminal only: simulated time of a run, number of runs of a sweep."""
 
 from __future__ import annotations
 
@@ -30,3 +30,25 @@ class Bar:
         self._bar.refresh()
         if time >= end:
             self._bar.close()
+
+
+class Count:
+    """Finished runs out of all, and how many of them failed."""
+
+    def __init__(self, total: int, done: int, *, shown: bool) -> None:
+        hidden = not (shown and sys.stderr.isatty())
+        self._failed = 0
+        self._bar = tqdm(
+            total=total, initial=done, desc="runs", leave=False, disable=hidden, file=sys.stderr, smoothing=0.05
+        )
+
+    def step(self, *, failed: bool) -> None:
+        """One more."""
+        self._failed += failed
+        if self._failed:
+            self._bar.set_postfix_str(f"{self._failed} without result", refresh=False)
+        self._bar.update()
+
+    def close(self) -> None:
+        """Take the bar away."""
+        self._bar.close()

@@ -12,14 +12,19 @@ import numpy as np
 
 from fpsolver.cli.options import table
 from fpsolver.config.schema import to_plain
+from fpsolver.io.container import file_format
+from fpsolver.io.sweeps import FORMAT as SWEEP
 from fpsolver.result import Result, load_result
+from fpsolver.sweeps.table import load_sweep
 
 
 @click.command("info")
 @click.argument("result", type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print JSON (NaN and infinity as null and text).")
 def command(result: Path, as_json: bool) -> int:
-    """Say what is in RESULT."""
+    """Say what is in RESULT, or in the table of a sweep."""
+    if file_format(result) == SWEEP:
+        return show_sweep(result, as_json=as_json)
     loaded = load_result(result)
     if as_json:
         click.echo(json.dumps(clean(as_dict(loaded, result)), indent=2))
@@ -37,6 +42,19 @@ def command(result: Path, as_json: bool) -> int:
         click.echo(f"  axis {axis.name}: {axis.cells} cells on [{axis.low:g}, {axis.high:g}]")
     for text in loaded.warnings:
         click.echo(f"  warning: {text}")
+    return 0
+
+
+def show_sweep(path: Path, *, as_json: bool) -> int:
+    """The same for the table of a sweep."""
+    found = load_sweep(path)
+    if as_json:
+        everything = {"file": str(path), "title": found.title, "over": found.over, "data": found.data}
+        click.echo(json.dumps(clean(everything), indent=2))
+        return 0
+    click.echo(found.title or str(path))
+    numbers = ", ".join(name for name, values in found.data.items() if values.dtype != object)
+    click.echo(table([("file", path), *found.summary(), ("quantities", numbers)]))
     return 0
 
 

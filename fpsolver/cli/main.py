@@ -20,7 +20,8 @@ STARTED = time.perf_counter()
 COMMANDS = {
     "run": "Run a configuration to its end and write the result.",
     "check": "Say what a configuration will do; run nothing.",
-    "plot": "Draw figures of one or several results.",
+    "sweep": "Run a configuration over a grid of parameter values.",
+    "plot": "Draw figures of results and sweeps.",
     "info": "Say what is in a result.",
     "spectrum": "Print the slowest relaxation modes, beside the exact ones.",
     "convergence": "Print errors and observed orders on finer and finer grids.",
@@ -28,7 +29,7 @@ COMMANDS = {
     "new": "Write a commented configuration to start from.",
     "schema": "Print the JSON schema of configurations, for editors.",
 }
-LATER = ("sweep", "animate", "report")
+LATER = ("animate", "report")
 
 
 class LazyCommands(click.Group):

@@ -1,33 +1,63 @@
-"""``fpsolver plot``: figures of results."""
+"""``fpsolver plot``: figures of results and of sweeps."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
 
 from fpsolver import plot
 from fpsolver.errors import UsageError
+from fpsolver.io.container import file_format
+from fpsolver.io.sweeps import FORMAT as SWEEP
+from fpsolver.plot import sweeps
 from fpsolver.result import Result, load_result
+from fpsolver.sweeps.table import load_sweep
 
 
 @click.command("plot")
 @click.argument("results", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--kind", "kinds", default="overview", help=f"Comma-separated list of {', '.join(plot.KINDS)}.")
+@click.option(
+    "--kind",
+    "kinds",
+    help=f"Comma-separated list of {', '.join(plot.KINDS)} (default: overview); of a sweep: {', '.join(sweeps.KINDS)}.",
+)
+@click.option("--quantity", default="entropy_production", show_default=True, help="Of a sweep: what to draw.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="File to write: .png, .pdf or .svg.")
-def command(results: tuple[Path, ...], kinds: str, output: Path | None) -> int:
-    """Draw figures of RESULTS, several side by side."""
+def command(results: tuple[Path, ...], kinds: str | None, quantity: str, output: Path | None) -> int:
+    """Draw figures of RESULTS, several side by side; of a sweep curves, a map or a phase diagram."""
+    if any(file_format(path) == SWEEP for path in results):
+        return draw_sweeps(results, kinds, quantity, output)
     loaded = [load_result(path) for path in results]
-    wanted = [kind.strip() for kind in kinds.split(",")]
-    for kind in wanted:
-        if kind not in plot.KINDS:
-            raise UsageError(f"--kind must be one of {', '.join(plot.KINDS)}, but is {kind!r}")
+    wanted = chosen(kinds or "overview", plot.KINDS)
     for kind in wanted:
         for name, group in _groups(kind, results, loaded):
             path = _target(output, name, kind, many=len(wanted) > 1 or len(group) < len(loaded))
             plot.save(plot.KINDS[kind](*group), path)
             click.echo(f"wrote {path}")
     return 0
+
+
+def draw_sweeps(paths: tuple[Path, ...], kinds: str | None, quantity: str, output: Path | None) -> int:
+    """Figures of each sweep."""
+    for path in paths:
+        found = load_sweep(path)
+        wanted = chosen(kinds or sweeps.default_kind(found), sweeps.KINDS)
+        for kind in wanted:
+            target = _target(output, path, kind, many=len(wanted) * len(paths) > 1)
+            plot.save(sweeps.draw(found, kind, quantity), target)
+            click.echo(f"wrote {target}")
+    return 0
+
+
+def chosen(kinds: str, known: Mapping[str, object]) -> list[str]:
+    """Names of kinds; UsageError for an unknown one."""
+    wanted = [kind.strip() for kind in kinds.split(",")]
+    for kind in wanted:
+        if kind not in known:
+            raise UsageError(f"--kind must be one of {', '.join(known)}, but is {kind!r}")
+    return wanted
 
 
 def _groups(kind: str, paths: tuple[Path, ...], results: list[Result]) -> list[tuple[Path, list[Result]]]:

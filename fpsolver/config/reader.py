@@ -197,11 +197,15 @@ def apply_override(data: dict[str, Any], override: str) -> None:
         raise UsageError(
             f"--set must be key=value with a dotted key, but is {override!r}; example: --set system.bath.eta=1"
         )
+    set_key(data, key, yaml_value(text, f"--set {key}"))
+
+
+def yaml_value(text: str, name: str) -> Any:
+    """A value written as YAML; UsageError with ``name`` if it is none."""
     try:
-        value = _plain(YAML(typ="rt", pure=True).load(text), (), {}, [MAXIMUM_NODES], f"--set {key}")
+        return _plain(YAML(typ="rt", pure=True).load(text), (), {}, [MAXIMUM_NODES], name)
     except YAMLError:
-        raise UsageError(f"--set {key}: {text!r} is not a YAML value") from None
-    set_key(data, key, value)
+        raise UsageError(f"{name}: {text!r} is not a YAML value") from None
 
 
 def set_key(data: dict[str, Any], key: str, value: Any) -> None:

@@ -99,6 +99,15 @@ def read_file(path: str | Path, kind: str, version: int, reader: Callable[[h5py.
         raise FileFormatError(f"{path} is not a readable {kind.replace('-', ' ')}: {text}") from None
 
 
+def file_format(path: Path) -> str:
+    """What kind of file of fpsolver this is; an empty string for anything else, readable or not."""
+    try:
+        with h5py.File(path, "r") as file:
+            return str(file.attrs.get("format", ""))
+    except _DAMAGE:
+        return ""
+
+
 def _in_one_line(error: ConfigError) -> str:
     return "; ".join(f"{fault.key}: {fault.text}" for fault in error.faults)
 

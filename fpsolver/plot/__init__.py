@@ -12,6 +12,7 @@ from fpsolver.plot.panels import currents, production, wigner
 from fpsolver.plot.portraits import portrait
 from fpsolver.plot.refinement import convergence
 from fpsolver.plot.summary import overview
+from fpsolver.plot.sweeps import sweep_lines, sweep_map, sweep_phases
 
 KINDS: dict[str, Callable[..., Figure]] = {
     "overview": overview,
@@ -33,5 +34,8 @@ __all__ = [
     "production",
     "save",
     "series",
+    "sweep_lines",
+    "sweep_map",
+    "sweep_phases",
     "wigner",
 ]

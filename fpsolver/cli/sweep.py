@@ -1,0 +1,104 @@
+"""``fpsolver sweep``: many runs over a grid of parameter values, into one table."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from fpsolver.cli.options import config_argument, force_option, same_command_with_force, set_option, table, warn
+from fpsolver.config.reader import load_config
+from fpsolver.errors import OutputExistsError, UsageError
+from fpsolver.sweeps import engine
+from fpsolver.sweeps.axes import parse_over
+from fpsolver.sweeps.table import Sweep
+
+
+@click.command("sweep")
+@config_argument
+@click.option(
+    "--over",
+    "over",
+    multiple=True,
+    required=True,
+    metavar="KEY=VALUES",
+    help="Values of one key: 0.1,0.2,0.5 or linspace(a,b,n) or logspace(a,b,n), from a to b. Repeatable.",
+)
+@set_option
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="HDF5 file (default: STEM-sweep.h5).")
+@click.option("--workers", type=int, help="Local processes (default: one for each core).")
+@click.option("--scheduler", metavar="ADDRESS", help="Run on the Dask cluster of this scheduler instead.")
+@click.option("--resume", is_flag=True, help="Continue an interrupted sweep.")
+@force_option
+@click.option("--quiet", is_flag=True, help="Print warnings and errors only.")
+def command(
+    config: Path,
+    over: tuple[str, ...],
+    overrides: tuple[str, ...],
+    output: Path | None,
+    workers: int | None,
+    scheduler: str | None,
+    resume: bool,
+    force: bool,
+    quiet: bool,
+) -> int:
+    """Run CONFIG for every combination of the values of some keys, and write one table.
+
+    A run that fails is a row with its reason. Rows are kept in OUTPUT.partial until all are there. The steady state
+    without stepping (--set time.method=direct) is the quickest.
+    """
+    axes = parse_over(over)
+    refuse_conflicts(axes.keys() & {text.partition("=")[0].strip() for text in overrides}, workers, scheduler)
+    loaded = load_config(config, overrides)
+    path = output or Path(f"{config.stem}-sweep.h5")
+    was_complete = resume and path.exists()
+    try:
+        found = engine.sweep(
+            loaded,
+            axes,
+            path=path,
+            workers=workers,
+            scheduler=scheduler,
+            resume=resume,
+            force=force,
+            progress=not quiet,
+            note=lambda text: warn([text]),
+        )
+    except OutputExistsError as error:
+        raise same_command_with_force(error) from None
+    return finish(found, path, was_complete=was_complete, quiet=quiet)
+
+
+def refuse_conflicts(twice: set[str], workers: int | None, scheduler: str | None) -> None:
+    """UsageError for options that contradict each other."""
+    if twice:
+        raise UsageError(f"{', '.join(sorted(twice))} is given by --set and by --over; keep one of them")
+    if workers is not None and scheduler:
+        raise UsageError("--workers are local processes and --scheduler is a cluster; give one of them")
+
+
+def finish(found: Sweep, path: Path, *, was_complete: bool, quiet: bool) -> int:
+    """Summary and exit status: 0 unless no run at all ended well."""
+    if was_complete:
+        click.echo(f"{path} is complete; nothing was run")
+    if not quiet:
+        click.echo(found.title or str(path))
+        click.echo(table([*found.summary(), ("wall time", wall_words(found)), ("written to", path)]))
+    lost = int((~found.is_good).sum())
+    if lost:
+        text, count = found.failures()[0]
+        click.echo(f"fpsolver: {lost} of {found.is_good.size} runs have no result; {count} of them: {text}", err=True)
+    noted = sum(bool(text) for text in found["warnings"][found.is_good].ravel())
+    if noted:
+        first = next(text for text in found["warnings"][found.is_good].ravel() if text).splitlines()[0]
+        warn([f"{noted} runs had a warning, the first of them: {first} (all are in `warnings` of the table)"])
+    return 3 if lost == found.is_good.size else 0
+
+
+def wall_words(found: Sweep) -> str:
+    """Time of the whole sweep and its pace."""
+    seconds, workers = found.provenance["wall_sweep"], found.provenance["workers"]
+    where = f"at {found.provenance['scheduler']}" if found.provenance["scheduler"] else "on this machine"
+    return (
+        f"{seconds:.1f} s with {workers} workers {where}, {found.is_good.size / max(seconds, 1e-9):.3g} runs per second"
+    )

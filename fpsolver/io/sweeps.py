@@ -1,0 +1,110 @@
+"""The table of a sweep as an HDF5 file: group ``sweep``, one dimension for each key, readable by xarray."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import h5py
+import numpy as np
+
+import fpsolver
+from fpsolver.config.reader import Config, parse_yaml
+from fpsolver.io.container import Writer, read_file, write_file
+from fpsolver.io.provenance import now
+from fpsolver.recorder import SERIES
+
+if TYPE_CHECKING:
+    from fpsolver.sweeps.table import Sweep
+
+FORMAT = "fpsolver-sweep"
+FORMAT_VERSION = 1
+_TEXT = h5py.string_dtype()
+_INNER = {"mean": ("component",), "covariance": ("row", "column"), "heat_current": ("particle",)}
+_WORDS = {
+    "time": ("time", "end of the run"),
+    "wall_time": ("s", "wall time of the run"),
+    "worker_memory": ("MiB", "largest memory of the worker so far"),
+    "status": ("1", "how the run ended"),
+    "message": ("1", "why"),
+    "warnings": ("1", "what the run had to warn about"),
+    "cp_margin": ("mixed", "margin of complete positivity"),
+    "is_completely_positive": ("1", "1 if completely positive"),
+    "satisfies_detailed_balance": ("1", "1 if detailed balance holds"),
+    "slowest_rate": ("1/time", "slowest decay rate"),
+    "resolution": ("1", "cells for the narrowest deviation"),
+    "exact_entropy_production": ("1/time", "exact Pi"),
+    "exact_entropy_flux": ("1/time", "exact Phi"),
+    "W_l1_error": ("1", "int abs(W - exact W)"),
+}
+
+
+def describe(name: str) -> tuple[str, str]:
+    """Units and meaning of a quantity."""
+    known = {quantity.name: (quantity.units, quantity.long_name) for quantity in SERIES}
+    return (_WORDS | known).get(name, ("mixed", name.replace("_", " ")))
+
+
+def inner_dimensions(name: str) -> tuple[str, ...]:
+    """Dimensions of a quantity beyond the keys of the sweep."""
+    return _INNER.get(name, ())
+
+
+def write(sweep: Sweep, path: Path, *, force: bool = False) -> Path:
+    """Write a table; OutputError if the file exists and not ``force``, or cannot be written."""
+    return write_file(path, lambda file: _write_all(file, sweep), force=force)
+
+
+def _write_all(file: h5py.File, sweep: Sweep) -> None:
+    file.attrs.update(
+        {
+            "format": FORMAT,
+            "format_version": FORMAT_VERSION,
+            "fpsolver_version": fpsolver.__version__,
+            "created": now(),
+            "title": sweep.title,
+        }
+    )
+    file["config"] = sweep.config.to_yaml()
+    file.create_group("provenance").attrs.update(sweep.provenance)
+    group = file.create_group("sweep", track_order=True)
+    group.attrs["over"] = list(sweep.over)
+    writer = Writer(group)
+    for key, values in sweep.over.items():
+        writer.scale(key, values.astype(_TEXT) if values.dtype == object else values, "user's", key)
+    labels = np.array(sweep.components, dtype=_TEXT)
+    for name in ("component", "row", "column"):
+        writer.scale(name, labels, "1", "component of x")
+    writer.scale("particle", np.arange(len(sweep.components) // 2), "1", "index of the particle")
+    for name, values in sweep.data.items():
+        stored = values.astype(_TEXT) if values.dtype == object else values
+        writer.array(name, stored, (*sweep.over, *inner_dimensions(name)), *describe(name))
+
+
+def read(path: str | Path) -> dict[str, Any]:
+    """Fields of a :class:`fpsolver.Sweep`; FileFormatError with a sentence for anything else."""
+    fields: dict[str, Any] = read_file(path, FORMAT, FORMAT_VERSION, _read_all)
+    return fields
+
+
+def _read_all(file: h5py.File) -> dict[str, Any]:
+    data, _ = parse_yaml(file["config"].asstr()[()], "the configuration in the table")
+    group = file["sweep"]
+    keys = [str(key) for key in group.attrs["over"]]
+    scales = {*keys, "component", "row", "column", "particle"}
+    return {
+        "config": Config(**data),
+        "over": {key: _values(group[key]) for key in keys},
+        "data": {name: _values(group[name]) for name in group if name not in scales},
+        "components": tuple(str(name) for name in group["component"].asstr()[()]),
+        "provenance": {
+            name: value.item() if isinstance(value, np.generic) else value
+            for name, value in file["provenance"].attrs.items()
+        },
+    }
+
+
+def _values(dataset: h5py.Dataset) -> Any:
+    if h5py.check_string_dtype(dataset.dtype):
+        return np.asarray(dataset.asstr()[()], dtype=object)
+    return dataset[()]

@@ -1,0 +1,171 @@
+"""The loop of a sweep: hand out runs, keep their rows, survive workers that die, write the table."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
+from typing import Any
+
+from fpsolver.api import require_config
+from fpsolver.config.reader import Config
+from fpsolver.errors import InterruptedSweepError, OutputExistsError, UsageError
+from fpsolver.io.paths import check_output
+from fpsolver.io.provenance import collect
+from fpsolver.progress import Count
+from fpsolver.sweeps import worker
+from fpsolver.sweeps.axes import Changes, Values, checked, points
+from fpsolver.sweeps.journal import Journal, header, journal_path
+from fpsolver.sweeps.pools import DaskPool, LocalPool, Pool, local_workers
+from fpsolver.sweeps.table import Sweep, load_sweep, tabulate
+from fpsolver.sweeps.worker import Row
+
+DEATHS = 3  # of workers that had nothing but this run in hand: then it is the run's fault
+Note = Callable[[str], None]
+Keep = Callable[[int, Row], None]
+
+
+def sweep(
+    config: Config,
+    over: Mapping[str, Iterable[Any]],
+    *,
+    path: str | Path | None = None,
+    workers: int | None = None,
+    scheduler: str | None = None,
+    resume: bool = False,
+    force: bool = False,
+    progress: bool = False,
+    note: Note | None = None,
+) -> Sweep:
+    """Run a configuration for every combination of values of some keys; a failed run is a row with its reason.
+
+    ``over`` maps dotted keys to values (the last key varies fastest). Runs happen on ``workers`` local processes (one
+    for each core) or on the Dask cluster of ``scheduler``, an address; the numbers are the same. With ``path`` the
+    table is written there, and until then rows are kept in ``PATH.partial``, from which ``resume`` goes on. ``note``
+    is told what a user should know.
+
+    Raises ConfigError if a key does not exist, OutputExistsError for an existing output without ``force``.
+    """
+    require_config(config)
+    axes = checked(config, over)
+    target = None if path is None else Path(path)
+    if target is not None and resume and target.exists():
+        return _finished(target, config, axes)
+    _refuse(target, resume=resume, force=force)
+    runs = points(axes)
+    with Journal(None if target is None else journal_path(target), header(config, axes)) as journal:
+        rows = journal.read() if resume else {}
+        journal.open(rows)
+        begun = time.perf_counter()
+        used = _run_missing(config, runs, rows, journal, workers, scheduler, progress=progress, note=note)
+        found = tabulate(config, axes, [rows[number] for number in range(len(runs))], collect(1))
+        found.provenance |= {"wall_sweep": time.perf_counter() - begun, "workers": used, "scheduler": scheduler or ""}
+        if target is not None:
+            found.save(target, force=force)
+            journal.discard()
+    return found
+
+
+def _finished(target: Path, config: Config, axes: dict[str, Values]) -> Sweep:
+    """The table that is there already; UsageError if it belongs to another sweep."""
+    found = load_sweep(target)
+    if header(found.config, found.over) != header(config, axes):
+        raise UsageError(f"{target} is the table of another sweep; name another output, or use --force")
+    return found
+
+
+def _refuse(target: Path | None, *, resume: bool, force: bool) -> None:
+    """OutputExistsError for a finished table, or for rows of an interrupted sweep, that nobody said to replace."""
+    if target is None:
+        return
+    check_output(target, force=force)
+    partial = journal_path(target)
+    if partial.exists() and not (resume or force):
+        raise OutputExistsError(f"{partial} holds the rows of an interrupted sweep (--resume continues it)")
+
+
+def _run_missing(
+    config: Config,
+    runs: list[Changes],
+    rows: dict[int, Row],
+    journal: Journal,
+    workers: int | None,
+    scheduler: str | None,
+    *,
+    progress: bool,
+    note: Note | None,
+) -> int:
+    """Complete ``rows``; returns the number of workers. InterruptedSweepError if it cannot."""
+    missing = [number for number in range(len(runs)) if number not in rows]
+    if not missing:
+        return 0
+    pool: Pool = DaskPool(scheduler) if scheduler else LocalPool(local_workers(workers, len(missing)))
+    if note is not None and pool.advice:
+        note(pool.advice)
+    count = Count(len(runs), len(rows), shown=progress)
+
+    def keep(number: int, row: Row) -> None:
+        rows[number] = row
+        journal.add(number, row)
+        count.step(failed=row["status"] not in ("steady", "finished"))
+
+    try:
+        run_all(pool, config, {number: runs[number] for number in missing}, keep)
+    except (KeyboardInterrupt, CancelledError) as error:
+        cause = "interrupted" if isinstance(error, KeyboardInterrupt) else f"the scheduler at {scheduler} is gone"
+        raise InterruptedSweepError(cause, len(rows), len(runs), journal.path) from None
+    finally:
+        count.close()
+        pool.close()
+    return pool.workers
+
+
+def run_all(pool: Pool, config: Config, runs: dict[int, Changes], keep: Keep) -> None:
+    """Every run once, as workers become free; a dead worker costs a repetition of what it had in hand.
+
+    A broken pool does not say which of its runs killed it. So those it had in hand are repeated one at a time, and a
+    run that kills its worker again and again while alone is a failed row.
+    """
+    waiting, suspects = deque(runs), deque[int]()
+    deaths: dict[int, int] = {}
+    running: dict[Future[Row], int] = {}
+    while waiting or suspects or running:
+        while suspects and not running:
+            number = suspects.popleft()
+            running[pool.submit(config, runs[number])] = number
+        while waiting and not suspects and not deaths.keys() & set(running.values()) and len(running) < pool.window:
+            number = waiting.popleft()
+            running[pool.submit(config, runs[number])] = number
+        done, _ = wait(running, return_when=FIRST_COMPLETED)
+        dead = _collect(done, running, keep)
+        if dead:
+            dead += list(running.values())
+            running.clear()
+            pool.restart()
+        for number in dead:
+            deaths[number] = deaths.get(number, 0) + (len(dead) == 1)
+            if deaths[number] >= DEATHS:
+                keep(number, worker.failed(f"its worker died {DEATHS} times, probably for want of memory"))
+                del deaths[number]
+            else:
+                suspects.append(number)
+
+
+def _collect(done: Iterable[Future[Row]], running: dict[Future[Row], int], keep: Keep) -> list[int]:
+    """Keep the rows of finished runs; numbers of those whose worker died."""
+    dead = []
+    for future in done:
+        number = running.pop(future)
+        error = future.exception()
+        if error is None:
+            keep(number, future.result())
+        elif isinstance(error, BrokenProcessPool):
+            dead.append(number)
+        elif type(error).__name__ == "KilledWorker":  # of distributed, after three repetitions
+            keep(number, worker.failed(f"its worker died again and again, probably for want of memory ({error})"))
+        else:
+            raise error
+    return dead

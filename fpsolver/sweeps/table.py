@@ -1,0 +1,153 @@
+"""The table of a sweep: every number on a grid of parameter values."""
+
+from __future__ import annotations
+
+import html
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fpsolver.config.reader import Config
+from fpsolver.errors import UsageError
+from fpsolver.io import sweeps as files
+from fpsolver.sweeps.axes import Values
+from fpsolver.sweeps.worker import Row
+
+if TYPE_CHECKING:
+    import xarray
+
+TEXTS = ("status", "message", "warnings")
+COSTS = ("wall_time", "worker_memory")
+# always there, even if no run of the sweep had them
+ALWAYS = ("entropy_production", "entropy_flux", "cp_margin", "satisfies_detailed_balance")
+
+
+@dataclass(eq=False)
+class Sweep:
+    """Many runs: ``over`` has the values of each key, ``data`` arrays whose first axes are those of ``over``.
+
+    ``sweep["entropy_production"]`` is such an array; NaN where there is no number, with the reason in ``message``
+    (failed runs) or ``warnings``. ``mean`` and ``covariance`` have the components ``components`` as last axes.
+    """
+
+    config: Config
+    over: dict[str, Values]
+    data: dict[str, NDArray[Any]]
+    components: tuple[str, ...] = ("q", "p")
+    provenance: dict[str, Any] = field(default_factory=dict)
+
+    def __getitem__(self, name: str) -> NDArray[Any]:
+        """Values of a key or of a quantity."""
+        found = self.over.get(name, self.data.get(name))
+        if found is None:
+            raise UsageError(f"the sweep has no {name!r}; it has {', '.join([*self.over, *self.data])}")
+        return found
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Number of values of each key."""
+        return tuple(len(values) for values in self.over.values())
+
+    @property
+    def title(self) -> str:
+        """Title of the configuration."""
+        return self.config.title
+
+    @property
+    def is_good(self) -> NDArray[np.bool_]:
+        """True where a run ended as it was meant to."""
+        return np.asarray(np.isin(self.data["status"], ("steady", "finished")))
+
+    def save(self, path: str | Path, *, force: bool = False) -> Path:
+        """Write the table to an HDF5 file, complete or not at all; OutputError if it exists and not ``force``."""
+        return files.write(self, Path(path), force=force)
+
+    def to_xarray(self) -> xarray.Dataset:
+        """The same as an xarray Dataset with the keys as coordinates."""
+        import xarray  # 0.5 s, and an extra
+
+        sizes = {"row": self.components, "column": self.components, "component": self.components}
+        variables = {}
+        for name, values in self.data.items():
+            dims = (*self.over, *files.inner_dimensions(name))
+            units, long_name = files.describe(name)
+            variables[name] = (dims, values, {"units": units, "long_name": long_name})
+        coordinates = {**self.over, **{name: list(labels) for name, labels in sizes.items()}}
+        return xarray.Dataset(variables, coordinates, {"config": self.config.to_yaml()})
+
+    def failures(self) -> list[tuple[str, int]]:
+        """Reasons of the runs without a good end, with how many there are, most frequent first."""
+        return Counter(str(text) for text in self.data["message"][~self.is_good]).most_common()
+
+    def summary(self) -> list[tuple[str, str]]:
+        """Rows of the short table."""
+        keys = " x ".join(f"{key} ({len(values)})" for key, values in self.over.items())
+        good = self.is_good
+        rows = [("runs", f"{good.size} over {keys}"), ("ended well", f"{good.sum()} of {good.size}")]
+        rows += [("without result", f"{count}: {text}") for text, count in self.failures()[:3]]
+        for name, label in (("entropy_production", "Pi  (production)"), ("entropy_flux", "Phi (flux)")):
+            rows.append((label, self._range(name)))
+        return rows
+
+    def _range(self, name: str) -> str:
+        values = self.data[name]
+        known = np.isfinite(values) & self.is_good
+        if not known.any():
+            return "no finite value"
+        low, high = values[known].min(), values[known].max()
+        return f"{low:.6g} at {self._place(values == low)} to {high:.6g} at {self._place(values == high)}"
+
+    def _place(self, mask: NDArray[np.bool_]) -> str:
+        index = np.argwhere(mask)[0]
+        words = [f"{key.split('.')[-1]} {v[i]:.6g}" if v.dtype != object else f"{v[i]}"
+                 for (key, v), i in zip(self.over.items(), index, strict=True)]  # fmt: skip
+        return ", ".join(words)
+
+    def __str__(self) -> str:
+        return "\n".join(f"  {label:<22} {text}" for label, text in self.summary())
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f"<tr><th style='text-align:left'>{html.escape(label)}</th><td>{html.escape(text)}</td></tr>"
+            for label, text in self.summary()
+        )
+        return f"<table><caption>{html.escape(self.title)}</caption>{rows}</table>"
+
+
+def load_sweep(path: str | Path) -> Sweep:
+    """Read the table of a sweep; FileFormatError if it is none."""
+    return Sweep(**files.read(path))
+
+
+def tabulate(config: Config, axes: dict[str, Values], rows: list[Row], provenance: dict[str, Any]) -> Sweep:
+    """Rows (in the order of :func:`fpsolver.sweeps.axes.points`) as arrays; what a row lacks is NaN."""
+    shape = tuple(len(values) for values in axes.values())
+    components = max((tuple(row["axes"]) for row in rows), key=len, default=()) or ("q", "p")
+    data: dict[str, NDArray[Any]] = {}
+    for name in TEXTS:
+        data[name] = np.array([row[name] for row in rows], dtype=object).reshape(shape)
+    for name in COSTS:
+        data[name] = np.array([row[name] for row in rows], dtype=float).reshape(shape)
+    names = dict.fromkeys([*ALWAYS, "mean", "covariance", *(name for row in rows for name in row["numbers"])])
+    for name in names:
+        inner = tuple(len(components) // (2 if d == "particle" else 1) for d in files.inner_dimensions(name))
+        values = np.full((len(rows), *inner), np.nan)
+        for number, row in enumerate(rows):
+            if name in row["numbers"]:
+                place = _places(len(row["axes"]), len(components), inner)
+                values[(number, *place)] = row["numbers"][name]
+        data[name] = values.reshape(*shape, *inner)
+    return Sweep(config, axes, data, components, provenance)
+
+
+def _places(own: int, all_components: int, inner: tuple[int, ...]) -> tuple[Any, ...]:
+    """Where the components of a run with fewer particles belong: q1.. first, then p1.."""
+    half = np.arange(own // 2)
+    both = np.concatenate([half, all_components // 2 + half])
+    return np.ix_(*(both if size == all_components else half for size in inner)) if inner else ()

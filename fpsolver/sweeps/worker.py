@@ -1,0 +1,103 @@
+"""One run of a sweep, wherever it happens: a configuration and changes in, a row of plain numbers out."""
+
+from __future__ import annotations
+
+import math
+import signal
+import sys
+import threading
+import time
+from typing import Any
+
+import numba
+import numpy as np
+
+import fpsolver
+from fpsolver import api
+from fpsolver.config.reader import Config
+from fpsolver.errors import ConfigError, FpsolverError
+from fpsolver.recorder import SERIES
+from fpsolver.result import Result
+from fpsolver.sweeps.axes import Changes, changed
+
+if sys.platform != "win32":
+    import resource
+
+Row = dict[str, Any]
+_one_at_a_time = threading.Lock()
+
+
+def start() -> None:
+    """Of a local worker process: an interrupt is the business of the process that waits for it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def version() -> str:
+    """Version of fpsolver where this runs."""
+    return fpsolver.__version__
+
+
+def run_point(config: Config, changes: Changes) -> Row:
+    """Row of one run; what cannot be run is a row, too, with status ``failed`` and the reason.
+
+    A process runs one at a time on one thread (the layer below Numba's threads forbids two calls at once).
+    """
+    with _one_at_a_time:
+        numba.set_num_threads(1)
+        begun = time.perf_counter()
+        try:
+            row = row_of(api.run_problem(api.prepare(changed(config, changes))))
+        except MemoryError:
+            row = failed("there is not enough memory for this run")
+        except FpsolverError as error:
+            row = failed(in_one_line(error))
+        except Exception as error:  # of a potential or bath of the user's, or of ours: the other runs go on
+            row = failed(f"unexpected {type(error).__name__}: {error}")
+        return row | {"wall_time": time.perf_counter() - begun, "worker_memory": peak_memory()}
+
+
+def peak_memory() -> float:
+    """Largest memory this process has had so far, MiB; NaN where the system does not tell."""
+    if sys.platform == "win32":
+        return math.nan
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (2**20 if sys.platform == "darwin" else 2**10)
+
+
+def in_one_line(error: FpsolverError) -> str:
+    """The sentence of an error; of a configuration, without the heading that says it cannot be used."""
+    text = str(ConfigError(*error.faults)) if isinstance(error, ConfigError) else str(error)
+    return "; ".join(line.strip() for line in text.splitlines())
+
+
+def failed(reason: str) -> Row:
+    """Row of a run without numbers."""
+    unknown = {"wall_time": math.nan, "worker_memory": math.nan}
+    return {"status": "failed", "message": reason, "warnings": "", "axes": [], "numbers": {}, **unknown}
+
+
+def row_of(result: Result) -> Row:
+    """Last values of the series, verdicts, and exact values where there are any; lists and numbers only."""
+    numbers = {quantity.name: last(result, quantity.name) for quantity in SERIES if quantity.name in result.series}
+    numbers |= {name: float(v) for name, v in result.diagnostics.items() if isinstance(v, bool | int | float)}
+    numbers["time"] = last(result, "time")
+    if result.exact is not None:
+        for name in ("entropy_production", "entropy_flux"):
+            numbers[f"exact_{name}"] = float(result.exact[name][-1])
+        numbers["W_l1_error"] = result.exact_error
+    reasons = [f"{name} is {numbers[name]}: {text}" for name, text in result.reasons.items() if name in MAIN]
+    return {
+        "status": result.status,
+        "message": result.message,
+        "warnings": "\n".join([*reasons, *result.warnings]),
+        "axes": list(result.grid.names),
+        "numbers": numbers,
+    }
+
+
+MAIN = ("entropy_production", "entropy_flux")
+
+
+def last(result: Result, name: str) -> Any:
+    """Last value as a number or nested list."""
+    return np.asarray(result.series[name][-1]).tolist()

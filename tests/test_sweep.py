@@ -1,0 +1,409 @@
+"""Sweeps: the numbers of single runs, whoever computes them, and nothing lost when something dies."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import Future
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+import xarray
+
+import fpsolver as fp
+from fpsolver.cli.main import status_of
+from fpsolver.errors import FpsolverError, InterruptedSweepError, OutputExistsError, UsageError
+from fpsolver.plot import sweeps as figures
+from fpsolver.sweeps import axes, engine, journal, table, worker
+
+ROOT = Path(__file__).parents[1]
+ETA, BETA = "system.bath.eta", "system.bath.beta"
+
+
+def small(cells=48, **time_section):
+    return fp.Config(
+        title="small",
+        system={
+            "mass": 1.0,
+            "potential": {"kind": "harmonic", "omega": 1.0},
+            "bath": {"model": "minimally_invasive", "eta": 0.5, "beta": 0.7},
+        },
+        initial={"kind": "gaussian", "mean": [0.5, 0.0], "covariance": [[0.8, 0.0], [0.0, 0.8]]},
+        grid={"q": {"cells": cells}, "p": {"cells": cells}},
+        time=time_section or {"method": "direct"},
+    )
+
+
+class Here:
+    """A pool that runs everything at once in this process; runs in ``fatal`` kill it so many times."""
+
+    workers, window, advice = 1, 3, ""
+
+    def __init__(self, fatal=None):
+        self.fatal, self.handed_out, self.restarts = fatal or {}, [], 0
+
+    def submit(self, config, changes):
+        future, key = Future(), changes.get(ETA)
+        self.handed_out.append(key)
+        if self.fatal.get(key, 0):
+            self.fatal[key] -= 1
+            future.set_exception(BrokenProcessPool("a worker died"))
+        else:
+            future.set_result(worker.run_point(config, changes))
+        return future
+
+    def restart(self):
+        self.restarts += 1
+
+    def close(self):
+        pass
+
+
+@pytest.fixture
+def here(monkeypatch):
+    """Sweeps in this process."""
+    pool = Here()
+    monkeypatch.setattr(engine, "LocalPool", lambda workers: pool)
+    return pool
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("k=0.1,0.2,0.5", [0.1, 0.2, 0.5]),
+        ("k=1e-3, 1e3", [1e-3, 1e3]),
+        ("k=32,64", [32, 64]),
+        ("k=linspace(0, 1, 5)", [0, 0.25, 0.5, 0.75, 1]),
+        ("k=logspace(0.01,100,5)", [0.01, 0.1, 1, 10, 100]),
+        ("k=caldeira_leggett, minimally_invasive", ["caldeira_leggett", "minimally_invasive"]),
+    ],
+)
+def test_values(text, values):
+    found = axes.parse_over([text])["k"]
+    assert found.dtype == (object if isinstance(values[0], str) else np.array(values).dtype)
+    if isinstance(values[0], str):
+        assert list(found) == values
+    else:
+        np.testing.assert_allclose(found, values, rtol=1e-14)  # round-off of the spacing
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("k", "k=", "=1", "k=1,a", "k=linspace(1,1,3)", "k=linspace(0,1)", "k=linspace(0,1,1)", "k=logspace(-1,2,3)"),
+        *("k=arange(3)", "k=1,1", "k=.nan,1", "k=[1,2],3", "k=__import__('os')", "k=1,,2"),
+    ],
+)
+def test_values_that_cannot_be(text):
+    with pytest.raises(UsageError):
+        axes.parse_over([text])
+
+
+def test_rows_are_single_runs(here):
+    found = fp.sweep(small(), {ETA: [0.3, 0.6], BETA: [0.5, 1.0, 2.0]})
+    assert found.shape == (2, 3)
+    assert found.is_good.all()
+    alone = fp.run(small().replaced(system={"bath": {"model": "minimally_invasive", "eta": 0.6, "beta": 1.0}}))
+    assert found["entropy_production"][1, 1] == alone.last("entropy_production")
+    np.testing.assert_array_equal(found["covariance"][1, 1], alone.series["covariance"][-1])
+    assert found["W_l1_error"][1, 1] == alone.exact_error
+    assert found["satisfies_detailed_balance"][1, 1] == 0
+
+
+def test_failed_runs_are_rows_with_their_reason(here):
+    found = fp.sweep(small(), {BETA: [-1.0, 0.7], ETA: [0.5, 1e9]})
+    assert list(found["status"][0]) == ["failed", "failed"]
+    assert "must be greater than 0, but is -1.0" in found["message"][0, 0]
+    assert np.isnan(found["entropy_production"][0]).all()
+    assert found.is_good[1, 0]
+    assert found["entropy_production"][1, 0] > 0
+
+
+def test_a_defect_of_one_run_is_a_row(here, monkeypatch):
+    def broken(problem):
+        raise ZeroDivisionError("a defect")
+
+    monkeypatch.setattr(worker.api, "run_problem", broken)
+    found = fp.sweep(small(), {ETA: [0.5]})
+    assert found["message"][0] == "unexpected ZeroDivisionError: a defect"
+
+
+def test_sweeps_that_cannot_be():
+    with pytest.raises(fp.ConfigError, match="did you mean `eta`"):
+        fp.sweep(small(), {"system.bath.eat": [0.1, 0.2]})
+    for over, word in [
+        ({}, "at least one key"),
+        ({"output.every": [1]}, "changes no number"),
+        ({ETA: []}, "all numbers or all words"),
+        ({ETA: np.arange(1, 1002), BETA: np.arange(1, 1002)}, "1000000 are the most"),
+    ]:
+        with pytest.raises(UsageError, match=word):
+            fp.sweep(small(), over)
+    with pytest.raises(UsageError, match="number of workers"):
+        fp.sweep(small(), {ETA: [0.1]}, workers=0)
+
+
+def test_the_run_that_kills_its_workers_is_the_one_that_fails():
+    """Its neighbours, in hand at the same time, are repeated; nothing is run twice that had ended."""
+    pool, rows = Here({0.3: 99, 0.5: 1}), {}
+    runs = {number: {ETA: eta} for number, eta in enumerate([0.1, 0.2, 0.3, 0.4, 0.5, 0.6])}
+    engine.run_all(pool, small(), runs, rows.__setitem__)
+    assert sorted(rows) == list(runs)
+    assert [rows[n]["status"] for n in sorted(rows)] == ["steady", "steady", "failed", "steady", "steady", "steady"]
+    assert "its worker died 3 times" in rows[2]["message"]
+    assert pool.restarts >= engine.DEATHS
+
+
+def test_an_interrupted_sweep_goes_on(here, tmp_path, monkeypatch):
+    path, over = tmp_path / "s.h5", {ETA: [0.2, 0.4, 0.6, 0.8]}
+    whole = fp.sweep(small(), over)
+    submit, here.handed_out = here.submit, []
+
+    def interrupted(config, changes):
+        if changes[ETA] == 0.8:
+            raise KeyboardInterrupt
+        return submit(config, changes)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(here, "submit", interrupted)
+        with pytest.raises(InterruptedSweepError, match=r"interrupted after \d of 4 runs; .*--resume"):
+            fp.sweep(small(), over, path=path)
+    partial = journal.journal_path(path)
+    kept = len(partial.read_text().splitlines()) - 1
+    with partial.open("a") as file:
+        file.write('{"number": 3, "ro')  # torn by a crash
+    assert not path.exists()
+    with pytest.raises(OutputExistsError, match="--resume"):
+        fp.sweep(small(), over, path=path)
+    with pytest.raises(UsageError, match=r"another sweep: over was .*0\.8.* and is .*0\.9"):
+        fp.sweep(small(), {ETA: [0.2, 0.4, 0.6, 0.9]}, path=path, resume=True)
+    with pytest.raises(UsageError, match=r"mass: 2\.0"):
+        fp.sweep(small().replaced(system={"mass": 2.0}), over, path=path, resume=True)
+    here.handed_out.clear()
+    found = fp.sweep(small(), over, path=path, resume=True)
+    assert len(here.handed_out) == 4 - kept
+    assert not partial.exists()
+    same_numbers(found, whole)
+    here.handed_out.clear()
+    same_numbers(fp.sweep(small(), over, path=path, resume=True), whole)
+    assert not here.handed_out
+    with pytest.raises(UsageError, match="another sweep"):
+        fp.sweep(small(), {ETA: [0.2]}, path=path, resume=True)
+    with pytest.raises(OutputExistsError):
+        fp.sweep(small(), over, path=path)
+
+
+def same_numbers(one, other):
+    """Bit for bit, but for what they cost."""
+    assert one.data.keys() == other.data.keys()
+    for name in one.data.keys() - set(table.COSTS):
+        np.testing.assert_array_equal(one[name], other[name], err_msg=name)
+
+
+def test_the_table_is_read_by_xarray(here, tmp_path):
+    over = {
+        "system.bath.model": ["minimally_invasive", "caldeira_leggett"],
+        BETA: [0.5, -1.0],
+        "grid.q.cells": [48, 52],
+    }
+    found = fp.sweep(small(), over, path=tmp_path / "s.h5")
+    read = xarray.open_dataset(tmp_path / "s.h5", group="sweep", engine="h5netcdf")
+    assert dict(read["covariance"].sizes) == dict(zip([*over, "row", "column"], [2, 2, 2, 2, 2], strict=True))
+    assert list(read["system.bath.model"].values) == over["system.bath.model"]
+    assert read["entropy_production"].attrs == {"units": "1/time", "long_name": "entropy production rate Pi"}
+    for name, values in found.to_xarray().data_vars.items():
+        np.testing.assert_array_equal(read[name].values, values.values, err_msg=name)
+    with h5py.File(tmp_path / "s.h5") as file:
+        assert file.attrs["format"] == "fpsolver-sweep"
+    loaded = fp.load_sweep(tmp_path / "s.h5")
+    same_numbers(loaded, found)
+    assert loaded.config == found.config
+    assert [list(values) for values in loaded.over.values()] == [list(values) for values in found.over.values()]
+    assert "4 of 8" in str(loaded)
+    with pytest.raises(FpsolverError, match="read it with"):
+        fp.load_result(tmp_path / "s.h5")
+    with pytest.raises(UsageError, match="has no 'Pi'"):
+        loaded["Pi"]
+
+
+def test_runs_of_different_size_share_a_table():
+    """One particle in the slots of the first of two: q into q1, p into p1."""
+    one = {
+        "status": "steady",
+        "message": "",
+        "warnings": "",
+        "wall_time": 1.0,
+        "worker_memory": 1.0,
+        "axes": ["q", "p"],
+    }
+    rows = [
+        one | {"numbers": {"mean": [1.0, 2.0], "covariance": [[1.0, 2.0], [3.0, 4.0]], "heat_current": [5.0]}},
+        one | {"axes": ["q1", "q2", "p1", "p2"], "numbers": {"mean": [1.0, 2.0, 3.0, 4.0], "heat_current": [5.0, 6.0]}},
+        worker.failed("no"),
+    ]
+    found = table.tabulate(small(), {"n": np.array([1, 2, 3])}, rows, {})
+    nan = np.nan
+    assert found.components == ("q1", "q2", "p1", "p2")
+    np.testing.assert_array_equal(found["mean"], [[1, nan, 2, nan], [1, 2, 3, 4], [nan] * 4])
+    np.testing.assert_array_equal(found["heat_current"], [[5, nan], [5, 6], [nan, nan]])
+    np.testing.assert_array_equal(found["covariance"][0][np.ix_([0, 2], [0, 2])], [[1, 2], [3, 4]])
+    assert np.isnan(found["covariance"][0]).sum() == 12
+
+
+def test_figures(here, tmp_path):
+    one = fp.sweep(small(), {ETA: [0.3, 0.6, 1.2]})
+    two = fp.sweep(small(), {"system.bath.d_qq": [0.0, 0.01, 0.04], BETA: [-1.0, 0.5, 2.0]})
+    three = fp.sweep(small(), {ETA: [0.3, 0.6], BETA: [0.5, 1.0], "system.mass": [1.0, 2.0]})
+    words = fp.sweep(small(), {"system.bath.model": ["caldeira_leggett", "nonsense"], BETA: [0.5, 1.0]})
+    assert figures.default_kind(one) == "lines"
+    ax = figures.draw(one, "lines", "entropy_production").axes[0]
+    np.testing.assert_array_equal(ax.lines[0].get_ydata(), one["entropy_production"])
+    for found in (two, three, words):
+        for kind in figures.KINDS:
+            fp.plot.save(figures.draw(found, kind, "entropy_flux"), tmp_path / "f.png", dpi=50)
+    mesh = figures.draw(two, "map", "entropy_production").axes[0].collections[0]
+    drawn = np.ma.getdata(mesh.get_array()).T
+    np.testing.assert_array_equal(drawn[np.isfinite(drawn)], two["entropy_production"][np.isfinite(drawn)])
+    assert [figures.PHASES[k].label for k in figures.phase_numbers(two)[:, 1]] == [
+        "detailed balance only", "neither", "completely positive only",
+    ]  # fmt: skip
+    assert (figures.phase_numbers(two)[:, 0] == 0).all()
+    with pytest.raises(UsageError, match="two keys"):
+        figures.draw(one, "map", "entropy_production")
+    with pytest.raises(UsageError, match="must be one of"):
+        figures.draw(one, "lines", "mean")
+
+
+def test_command_line(here, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    Path("run.yaml").write_text(small().to_yaml())
+    over = ["--over", f"{ETA}=0.3,0.6", "--over", f"{BETA}=linspace(0.5,1,2)"]
+    assert status_of(["sweep", "run.yaml", *over]) == 0
+    out = capsys.readouterr().out
+    assert "4 of 4" in out
+    assert "written to" in out
+    assert status_of(["sweep", "run.yaml", *over]) == 2
+    assert "--force" in capsys.readouterr().err
+    assert status_of(["sweep", "run.yaml", *over, "--resume"]) == 0
+    assert "is complete; nothing was run" in capsys.readouterr().out
+    assert status_of(["sweep", "run.yaml", "--over", f"{ETA}=0.5,1", "--set", f"{ETA}=1"]) == 2
+    assert status_of(["sweep", "run.yaml", *over, "--workers", "1", "--scheduler", "tcp://x:1"]) == 2
+    assert status_of(["plot", "run-sweep.h5", "--kind", "map,phases,lines"]) == 0
+    assert status_of(["plot", "run-sweep.h5", "--kind", "overview"]) == 2
+    assert sorted(p.name for p in tmp_path.glob("*.png")) == [f"run-sweep-{k}.png" for k in ("lines", "map", "phases")]
+    capsys.readouterr()
+    assert status_of(["info", "run-sweep.h5", "--json"]) == 0
+    assert np.shape(json.loads(capsys.readouterr().out)["data"]["mean"]) == (2, 2, 2)
+    # a run that cannot be is a row, and the sweep has worked; if no run can be, it has not
+    edge = ["--set", "grid.q.extent=[-1,1]", "-o", "edge.h5", "--over", f"{ETA}=0.3,0.6"]
+    assert status_of(["sweep", "run.yaml", *edge]) == 3
+    assert "2 of 2 runs have no result" in capsys.readouterr().err
+
+
+def children(pid):
+    """Processes started by a process, and by those."""
+    own = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [int(child) for child in own] + [grand for child in own for grand in children(child)]
+
+
+def names(pids):
+    return {pid: Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode() for pid in pids}
+
+
+needs_proc = pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="reads processes from /proc (Linux)")
+
+
+@pytest.mark.slow
+@needs_proc
+def test_processes_leave_nothing_and_survive_a_kill(tmp_path):
+    """The same bits from two processes as from this one, although one is killed in the middle; no process is left."""
+    over = {ETA: np.linspace(0.2, 1.0, 20)}
+    (tmp_path / "run.yaml").write_text(small(56).to_yaml())
+    command = [sys.executable, "-m", "fpsolver", "sweep", "run.yaml", "--over", f"{ETA}=linspace(0.2,1,20)"]
+    running = subprocess.Popen(
+        [*command, "--workers", "2"], cwd=tmp_path, env=environment(), stdout=subprocess.PIPE, text=True
+    )
+    partial = tmp_path / "run-sweep.h5.partial"
+    wait_for(lambda: partial.exists() and len(partial.read_text().splitlines()) > 4)
+    family = children(running.pid)
+    workers = [pid for pid, name in names(family).items() if "loky.backend.popen_loky" in name]
+    os.kill(workers[0], signal.SIGKILL)
+    out, _ = running.communicate(timeout=120)
+    assert running.returncode == 0, out
+    found = fp.load_sweep(tmp_path / "run-sweep.h5")
+    assert found.is_good.all()
+    assert (
+        found["entropy_production"][7]
+        == worker.run_point(small(56), {ETA: over[ETA][7]})["numbers"]["entropy_production"]
+    )
+    wait_for(lambda: not any(Path(f"/proc/{pid}/exe").exists() for pid in family))
+
+
+@pytest.mark.slow
+@needs_proc
+def test_a_dask_cluster_gives_the_same_numbers_and_loses_nothing(tmp_path, here):
+    """Scheduler and workers started by hand; one worker is killed while it runs."""
+    config, over = small(56), {ETA: np.linspace(0.2, 1.0, 16).tolist()}
+    expected = fp.sweep(config, over)
+    file = tmp_path / "scheduler.json"
+    common = ["--scheduler-file", str(file), "--no-dashboard"]
+    dask = [sys.executable, "-m", "dask"]
+    quiet = {"cwd": tmp_path, "env": environment(), "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    started = [subprocess.Popen([*dask, "scheduler", "--host", "127.0.0.1", "--port", "0", *common], **quiet)]
+    try:
+        wait_for(file.exists)
+        started += [
+            subprocess.Popen([*dask, "worker", "--no-nanny", "--nthreads", "1", *common], **quiet) for _ in range(2)
+        ]
+        address = json.loads(file.read_text())["address"]
+        seen = []
+
+        class Killing(journal.Journal):
+            def add(self, number, row):
+                super().add(number, row)
+                seen.append(number)
+                if len(seen) == 5:
+                    started[1].kill()
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(engine, "Journal", Killing)
+            found = fp.sweep(config, over, scheduler=address)
+        assert len(seen) == 16
+        same_numbers(found, expected)
+        assert found.provenance["scheduler"] == address
+    finally:
+        for process in started[::-1]:
+            process.kill()
+            process.wait()
+
+
+def test_no_scheduler_is_a_sentence(monkeypatch):
+    monkeypatch.setattr("fpsolver.sweeps.pools.PATIENCE", 0.3)
+    with pytest.raises(UsageError, match="no Dask scheduler answers"):
+        fp.sweep(small(), {ETA: [0.1]}, scheduler="tcp://127.0.0.1:9")
+
+
+def environment():
+    return os.environ | {"PYTHONPATH": str(ROOT)}
+
+
+def wait_for(condition, seconds=60):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+@pytest.mark.slow
+def test_the_price_of_complete_positivity_over_eta_and_beta():
+    """Pi = eta (beta hbar omega/4)^2 at every point; benchmarks/sweep.py does it with 400 points."""
+    found = fp.sweep(small(96), {ETA: [0.1, 2.0], BETA: [0.1, 1.0, 3.0]})
+    exact = np.outer(found[ETA], (found[BETA] / 4) ** 2)
+    # 2e-9 to 4e-9 at beta = 0.1, where Pi is smallest: what order 8 leaves at 5.6 cells for a deviation
+    np.testing.assert_allclose(found["entropy_production"], exact, rtol=1e-8)
+    np.testing.assert_allclose(found["entropy_flux"], exact, rtol=1e-9)  # 1e-10: no W in the denominator
