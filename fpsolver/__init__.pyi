@@ -1,3 +1,4 @@
+from . import interop as interop
 from . import plot as plot
 from . import thermo as thermo
 from ._version import __version__ as __version__

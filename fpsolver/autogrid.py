@@ -1,6 +1,6 @@
 r"""Which box and how many cells: extents and resolution from what the state will do.
 
-Quadratic systems: the exact Gaussian path tells where the state goes and how narrow it becomes. Anharmonic
+Quadratic systems: the exact path of the state's packets tells where it goes and how narrow it becomes. Anharmonic
 wells: the region below 36 T_eff. The half-width of a box in standard deviations and the cells for each of them
 are measured rules (docs/conventions.md): order 8 gives Pi to 1e-9 at 4 cells for the narrowest deviation, to
 1e-8 at 3, to 1e-5 at 2, and nothing at 1.
@@ -16,9 +16,9 @@ import numpy as np
 from fpsolver.errors import GridError
 from fpsolver.grid import Axis, Grid
 from fpsolver.physics import linear
-from fpsolver.physics.exact import Gaussian, SteadyState
+from fpsolver.physics.exact import SteadyState
 from fpsolver.physics.potentials import FloatArray
-from fpsolver.physics.states import GaussianState, UniformState
+from fpsolver.physics.states import GaussianState, LocalState, UniformState
 from fpsolver.physics.system import System
 from fpsolver.physics.timescales import effective_temperature
 
@@ -41,16 +41,25 @@ class AxisRequest:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Path:
-    """Where the state is (centres and deviations, (T, 2N)) and how its covariance looks ((T, 2N, 2N))."""
+    """Where the packets of a state are (centres and deviations, (T, 2N)), how their covariance looks ((T, 2N, 2N)).
+
+    ``finest`` (T, 2N, 2N): covariance of a Gaussian as fine as the finest structure of W; None: those of the packets.
+    """
 
     times: FloatArray
     centres: FloatArray
     covariances: FloatArray
+    finest: FloatArray | None = None
 
     @property
     def deviations(self) -> FloatArray:
         """Standard deviations of the coordinates, (T, 2N)."""
         return np.sqrt(np.diagonal(self.covariances, axis1=1, axis2=2))
+
+    @property
+    def structure(self) -> str:
+        """What has to be resolved, in words."""
+        return "narrowest standard deviation of the state" if self.finest is None else "finest structure of W"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +69,11 @@ class Resolution:
     cells: float
     time: float
     axes: tuple[str, ...] = ()
+    structure: str = "narrowest standard deviation of the state"
 
 
-def gaussian_path(system: System, state: GaussianState, end: float) -> Path:
-    """Exact path of a Gaussian from 0 to ``end`` (inf: to the steady state), finely sampled where it moves."""
+def gaussian_path(system: System, state: LocalState, end: float) -> Path:
+    """Exact path of a state's packets from 0 to ``end`` (inf: to the steady state), finely sampled where they move."""
     A = system.drift_matrix
     fastest = np.abs(np.linalg.eigvals(A)).max()
     slowest = linear.rates(A)[0]
@@ -71,8 +81,15 @@ def gaussian_path(system: System, state: GaussianState, end: float) -> Path:
     # three turns in steps of a fiftieth, then geometrically: later turns repeat the first ones, damped
     turns = min(horizon, 6 * math.pi / fastest) if fastest > 0 else horizon
     times = np.concatenate([np.linspace(0, turns, 160), np.geomspace(max(turns, 1e-300), horizon, 80)])
-    means, covariances = Gaussian(system, state.mean, state.covariance).moments(np.unique(times))
-    return Path(np.unique(times), means, covariances)
+    times = np.unique(times)
+    flow = linear.flow(A, system.force, system.diffusion_matrix, times)
+    M, packets = flow.propagator, state.packets
+    centres = [np.einsum("tij,j->ti", M, packet.mean) + flow.shift for packet in packets]
+    covariances = [M @ packet.covariance @ M.transpose(0, 2, 1) + flow.noise for packet in packets]
+    finest = None
+    if not isinstance(state, GaussianState):
+        finest = np.tile(M @ state.finest @ M.transpose(0, 2, 1) + flow.noise, (len(packets), 1, 1))
+    return Path(np.tile(times, len(packets)), np.concatenate(centres), np.concatenate(covariances), finest)
 
 
 def steady_path(steady: SteadyState) -> Path:
@@ -85,7 +102,7 @@ def moment(time: float) -> str:
     return f"at time {time:.4g}" if math.isfinite(time) else "in the steady state"
 
 
-def well_path(system: System, state: GaussianState | UniformState | None, periodic_length: float | None) -> Path:
+def well_path(system: System, state: LocalState | UniformState | None, periodic_length: float | None) -> Path:
     """Stand-in for the path where there is no Gaussian one: the initial state, if any, and thermal states of the wells.
 
     Half-widths are stored as deviations: the region below 36 T_eff is taken as 8.5 deviations wide.
@@ -94,15 +111,17 @@ def well_path(system: System, state: GaussianState | UniformState | None, period
     temperature = effective_temperature(system)
     p_deviation = math.sqrt(particle.mass * temperature)
     boxes: list[tuple[FloatArray, FloatArray]] = []
+    finest = None
     if isinstance(state, UniformState):
         length = periodic_length or 1.0
         boxes.append((np.zeros(2), np.diag([length**2 / 12, state.momentum_variance])))
     elif state is not None:
-        boxes.append((state.mean, state.covariance))
+        boxes += [(packet.mean, packet.covariance) for packet in state.packets]
+        finest = None if isinstance(state, GaussianState) else state.finest
     if particle.potential.is_confining:
         energy = CONFINING_TEMPERATURES * temperature
-        if isinstance(state, GaussianState):
-            energy += _energy_above_minimum(system, state)
+        if state is not None and not isinstance(state, UniformState):
+            energy += max(_energy_above_minimum(system, packet) for packet in state.packets)
         low, high = particle.potential.range_below(energy)
         q_width = (high - low) / (2 * WIDEST_BOX)
         p_width = math.sqrt(2 * particle.mass * energy) / WIDEST_BOX
@@ -111,7 +130,9 @@ def well_path(system: System, state: GaussianState | UniformState | None, period
         drift = _drift_velocity(system)
         boxes.append((np.array([0.0, drift]), np.diag([periodic_length**2 / 12, p_deviation**2])))
     centres, covariances = zip(*boxes, strict=True)
-    return Path(np.zeros(len(boxes)), np.array(centres), np.array(covariances))
+    count = len(boxes)
+    everywhere = None if finest is None else np.array([finest] * count)
+    return Path(np.zeros(count), np.array(centres), np.array(covariances), everywhere)
 
 
 def _energy_above_minimum(system: System, state: GaussianState) -> float:
@@ -174,7 +195,7 @@ def resolution(path: Path, grid: Grid, minimum: FloatArray | None = None) -> Res
     ``minimum`` (2N) are further lengths to resolve, such as the width of a well.
     """
     spacings = grid.spacings
-    scaled = path.covariances / np.outer(spacings, spacings)
+    scaled = (path.covariances if path.finest is None else path.finest) / np.outer(spacings, spacings)
     for k, axis in enumerate(grid.axes):
         if axis.periodic:  # the width of a state around a ring says nothing of its structure
             scaled[:, k, :] = scaled[:, :, k] = 0.0
@@ -187,7 +208,7 @@ def resolution(path: Path, grid: Grid, minimum: FloatArray | None = None) -> Res
     if minimum is not None and (minimum / spacings).min() < cells:
         cells, direction = float((minimum / spacings).min()), (minimum / spacings == (minimum / spacings).min())
     axes = tuple(axis.name for axis, share in zip(grid.axes, direction, strict=True) if share >= 0.5)
-    return Resolution(cells, float(path.times[worst]), axes)
+    return Resolution(cells, float(path.times[worst]), axes, path.structure)
 
 
 def well_widths(system: System) -> FloatArray | None:
@@ -224,7 +245,7 @@ def refuse_coarse(found: Resolution, grid: Grid) -> None:
     """GridError if a deviation spans less than 1.5 cells: the numbers would be wrong without a sign of trouble."""
     if found.cells < REFUSE_BELOW:
         raise GridError(
-            f"the grid is too coarse: {moment(found.time)} the narrowest standard deviation of the state spans "
+            f"the grid is too coarse: {moment(found.time)} the {found.structure} spans "
             f"{found.cells:.2g} cells, and at least {REFUSE_BELOW:g} are needed; give "
             f"{cells_advice(found, grid)}, a smaller extent, or grid.q.allow_coarse: true"
         )

@@ -16,7 +16,7 @@ from fpsolver.physics.potentials import FloatArray
 from fpsolver.physics.states import GaussianState
 from fpsolver.physics.timescales import linear_rates
 from fpsolver.problem import Problem
-from fpsolver.recorder import phase_space, reasons
+from fpsolver.recorder import past_reasons, phase_space, reasons
 from fpsolver.result import Final, Result, Snapshots
 from fpsolver.simulation import Trajectory
 from fpsolver.thermo import detailed_balance, entropy
@@ -28,7 +28,7 @@ def evaluate(problem: Problem, trajectory: Trajectory) -> Result:
     state = State(trajectory.W, phase_space(problem.generator))
     series = trajectory.series()
     exact, error = _compare(problem, trajectory)
-    found = reasons(state)
+    found = past_reasons(series) | reasons(state)
     return Result(
         config=problem.config,
         grid=problem.grid,
@@ -64,6 +64,8 @@ def _final(state: State, time: float) -> Final:
         production, flux = np.full_like(production, np.inf), np.full_like(flux, np.inf)
     elif entropy.why_undefined(state):
         production = np.full_like(production, np.nan)
+        if state.space.reversible_D.any():
+            flux = np.full_like(flux, np.nan)
     return Final(time, state.W, reversible + irreversible, reversible, irreversible, production, flux)
 
 
@@ -74,14 +76,18 @@ def _compare(problem: Problem, trajectory: Trajectory) -> tuple[dict[str, FloatA
         return None, math.nan
     mean, covariance = moments
     rates = exact_module.gaussian_rates(problem.system, mean, covariance)
-    values = GaussianState(mean[-1], covariance[-1]).values(problem.grid.coordinates)
+    state, error = problem.exact_state(float(times[-1])), math.nan
+    if state is not None:
+        error = problem.grid.integrate(np.abs(trajectory.W - state.values(problem.grid.coordinates)))
+    if not isinstance(state, GaussianState):
+        rates = exact_module.rates_of_moments(problem.system, rates)
     return {
         "time": times,
         "mean": mean,
         "covariance": covariance,
         "entropy_production": rates.entropy_production,
         "entropy_flux": rates.entropy_flux,
-    }, problem.grid.integrate(np.abs(trajectory.W - values))
+    }, error
 
 
 def diagnostics(problem: Problem, state: State, series: dict[str, FloatArray], *, ended_steady: bool) -> dict[str, Any]:

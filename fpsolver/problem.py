@@ -8,15 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from fpsolver import autogrid, costs
-from fpsolver.config import axes, build
+from fpsolver.config import axes, build, initial
 from fpsolver.config.reader import Config
 from fpsolver.errors import ConfigError, Fault, FpsolverError, GridError, ResourceError
 from fpsolver.generator import Generator
 from fpsolver.grid import Grid
-from fpsolver.io import hdf5
+from fpsolver.io import arrays, hdf5
 from fpsolver.physics.exact import Gaussian, steady
 from fpsolver.physics.potentials import FloatArray
-from fpsolver.physics.states import GaussianState, UniformState
+from fpsolver.physics.states import GaussianState, GaussianSum, LocalState, UniformState
 from fpsolver.physics.system import System
 from fpsolver.physics.timescales import slowest_rate
 from fpsolver.planning import make_plan, needed_memory
@@ -33,7 +33,7 @@ class Problem:
 
     config: Config
     system: System
-    state: GaussianState | UniformState | None
+    state: LocalState | UniformState | None
     grid: Grid
     resolution: autogrid.Resolution
     generator: Generator
@@ -47,8 +47,8 @@ class Problem:
 
     @property
     def exact(self) -> Gaussian | None:
-        """The exact solution: a Gaussian start of a quadratic system on the line."""
-        if self.on_line and self.system.is_quadratic and isinstance(self.state, GaussianState):
+        """The exact moments: quadratic systems on the line move those of any state like those of a Gaussian."""
+        if self.on_line and self.system.is_quadratic and not isinstance(self.state, UniformState | None):
             return Gaussian(self.system, self.state.mean, self.state.covariance)
         return None
 
@@ -58,6 +58,15 @@ class Problem:
             found = steady(self.system)
             return found.mean[None], found.covariance[None]
         return None if self.exact is None or self.plan.method == "direct" else self.exact.moments(times)
+
+    def exact_state(self, time: float) -> GaussianState | GaussianSum | None:
+        """The exact state at ``time`` (infinity with ``method: direct``), where it has a closed form."""
+        if isinstance(self.state, GaussianSum) and self.exact is not None and self.plan.method != "direct":
+            return self.state.evolved(self.system, time)
+        moments = self.exact_moments(np.array([time]))
+        if moments is None or not (self.plan.method == "direct" or isinstance(self.state, GaussianState)):
+            return None
+        return GaussianState(moments[0][0], moments[1][0])
 
     @property
     def memory(self) -> float:
@@ -97,7 +106,7 @@ def _prepare(config: Config) -> Problem:
     return Problem(config, system, state, grid, found, generator, plan, notes)
 
 
-def _build(config: Config) -> tuple[System, GaussianState | UniformState | None]:
+def _build(config: Config) -> tuple[System, LocalState | UniformState | None]:
     """System and initial state; the faults of both are reported together."""
     faults: list[Fault] = []
     system, state = None, None
@@ -106,12 +115,21 @@ def _build(config: Config) -> tuple[System, GaussianState | UniformState | None]
     except ConfigError as error:
         faults += error.faults
     try:
-        state = build.build_initial(config)
+        state = initial.build_initial(config) or _sampled_state(config)
     except ConfigError as error:
         faults += error.faults
     if faults or system is None:
         raise ConfigError(*faults)
     return system, state
+
+
+def _sampled_state(config: Config) -> LocalState | None:
+    """State given by arrays in a file, if that is what the configuration asks for."""
+    section = initial.array_section(config)
+    if section is None:
+        return None
+    names = arrays.WAVEFUNCTION if section.kind == "wavefunction" else arrays.DENSITY_MATRIX
+    return initial.sampled_initial(config, section, arrays.read_arrays(section.path, names))
 
 
 def _require_complete_positivity(config: Config, system: System) -> None:
@@ -129,7 +147,7 @@ def _require_complete_positivity(config: Config, system: System) -> None:
 def _choose_grid(
     config: Config,
     system: System,
-    state: GaussianState | UniformState | None,
+    state: LocalState | UniformState | None,
     requests: tuple[autogrid.AxisRequest, ...],
     until: float,
     length: float | None,
@@ -139,7 +157,7 @@ def _choose_grid(
         grid = _file_grid(config, requests)
         return grid, autogrid.Resolution(math.inf, 0.0)
     minimum = None
-    if length is None and system.is_quadratic and (direct or isinstance(state, GaussianState)):
+    if length is None and system.is_quadratic and (direct or not isinstance(state, UniformState)):
         path = _path(system, None if direct else state, until)
     else:
         _refuse_open(system, requests, length)
@@ -163,11 +181,11 @@ def _refuse_open(system: System, requests: tuple[autogrid.AxisRequest, ...], len
         )
 
 
-def _path(system: System, state: GaussianState | UniformState | None, until: float) -> autogrid.Path:
-    """Exact path of a Gaussian, or the steady state alone where nothing moves."""
-    if isinstance(state, GaussianState):
-        return autogrid.gaussian_path(system, state, until)
-    return autogrid.steady_path(steady(system))
+def _path(system: System, state: LocalState | UniformState | None, until: float) -> autogrid.Path:
+    """Exact path of the state, or the steady state alone where nothing moves."""
+    if state is None or isinstance(state, UniformState):
+        return autogrid.steady_path(steady(system))
+    return autogrid.gaussian_path(system, state, until)
 
 
 def _file_grid(config: Config, requests: tuple[autogrid.AxisRequest, ...]) -> Grid:
@@ -230,11 +248,11 @@ def _refuse_memory(needed: float, grid: Grid, what: str) -> None:
 def _warnings(
     config: Config,
     system: System,
-    state: GaussianState | UniformState | None,
+    state: LocalState | UniformState | None,
     found: autogrid.Resolution,
     grid: Grid,
 ) -> tuple[str, ...]:
-    notes = [] if config.time.method == "direct" else [build.uncertainty_warning(state, system.hbar)]
+    notes = [] if config.time.method == "direct" else [initial.uncertainty_warning(state, system.hbar)]
     if system.hbar > 0 and not system.is_completely_positive():
         notes.append(
             f"the model is not completely positive (margin {system.cp_margin():.6g}): some quantum states would become "
@@ -242,7 +260,7 @@ def _warnings(
         )
     if found.cells < autogrid.WARN_BELOW:
         notes.append(
-            f"{autogrid.moment(found.time)} the narrowest standard deviation of the state spans {found.cells:.2g} "
+            f"{autogrid.moment(found.time)} the {found.structure} spans {found.cells:.2g} "
             f"cells; below {autogrid.WARN_BELOW:g} Pi has fewer than eight digits; "
             f"give {autogrid.cells_advice(found, grid)}"
         )
@@ -261,7 +279,10 @@ def initial_values(problem: Problem) -> FloatArray:
     q_axis = grid.axes[0]
     if isinstance(state, UniformState):
         return state.values(grid.coordinates, q_axis.length)
-    W = _around_ring(state, grid) if q_axis.periodic else state.values(grid.coordinates)
+    if q_axis.periodic and isinstance(state, GaussianState):
+        W = _around_ring(state, grid)
+    else:
+        W = state.values(grid.coordinates)
     _check_mass(W, problem)
     return W
 

@@ -82,6 +82,16 @@ def make_record(state: State, dWdt: FloatArray) -> tuple[Record, dict[str, float
     return record, edges
 
 
+def past_reasons(series: dict[str, FloatArray]) -> dict[str, str]:
+    """Why members of the series were NaN at some time: W was negative then."""
+    negativity = series["negativity"]
+    if not (negativity > entropy.NEGATIVE).any():
+        return {}
+    last = float(series["time"][negativity > entropy.NEGATIVE][-1])
+    text = f"{entropy.NEGATIVE_REASON.format(negativity.max())} up to t = {last:.6g}"
+    return {name: text for name, values in series.items() if values.ndim == 1 and np.isnan(values).any()}
+
+
 def reasons(state: State) -> dict[str, str]:
     """Why members of the series are NaN or infinite, by name."""
     found: dict[str, str] = {}

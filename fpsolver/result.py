@@ -72,6 +72,11 @@ class Result:
         """Discretisation in words."""
         return build_scheme(self.config).words
 
+    @property
+    def exact_is_gaussian(self) -> bool:
+        """True if there is an exact solution and it is Gaussian, so that its moments are all of it."""
+        return self.exact is not None and not bool(np.isnan(self.exact["entropy_production"]).any())
+
     def last(self, name: str) -> float:
         """Last value of a scalar of the series."""
         return float(self.series[name][-1])
@@ -108,7 +113,7 @@ class Result:
             ("detailed balance", self._balance_words()),
         ]
         if self.exact is not None:
-            rows.append(("exact Gaussian", self._exact_words()))
+            rows.append(("exact Gaussian" if self.exact_is_gaussian else "exact solution", self._exact_words()))
         return [*rows, ("grid", self._grid_words())]
 
     def _rate(self, name: str, value: float) -> str:

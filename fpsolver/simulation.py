@@ -22,7 +22,7 @@ from fpsolver.recorder import SERIES, Record, make_record, phase_space
 from fpsolver.stepping.explicit import RungeKutta, StepSize
 from fpsolver.stepping.rational import ImplicitStepSize
 from fpsolver.thermo.state import PhaseSpace, State
-from fpsolver.watch import watch
+from fpsolver.watch import NEGATIVITY_WARNING, watch
 
 STATUS_WORDS = {
     "steady": "reached the steady state",
@@ -205,7 +205,8 @@ def _visit(
     trajectory.times.append(time)
     trajectory.records.append(record)
     trajectory.W, trajectory.dWdt = W, dWdt
-    for kind, text in watch(generator, W, record, edges, time).items():
+    started_positive = float(np.asarray(trajectory.records[0]["negativity"])) <= NEGATIVITY_WARNING
+    for kind, text in watch(generator, W, record, edges, time, started_positive=started_positive).items():
         trajectory.warnings.setdefault(kind, text)  # the first of each kind
     _decide(trajectory, plan, time)
 

@@ -14,14 +14,23 @@ RESOLUTION_WARNING = 3.0  # cells for the narrowest standard deviation
 NEGATIVITY_WARNING = 1e-8
 
 
-def watch(generator: Generator, W: FloatArray, record: Record, edges: dict[str, float], time: float) -> dict[str, str]:
-    """Warnings of one record, by kind."""
+def watch(
+    generator: Generator,
+    W: FloatArray,
+    record: Record,
+    edges: dict[str, float],
+    time: float,
+    *,
+    started_positive: bool = True,
+) -> dict[str, str]:
+    """Warnings of one record, by kind; a W that starts negative may stay so for a while."""
     found = {f"edge {name}": _edge(name, mass, time) for name, mass in edges.items() if mass > EDGE_WARNING}
     cells = generator.grid.cells_per_deviation(np.asarray(record["covariance"]))
     if cells < RESOLUTION_WARNING:
         found["resolution"] = _resolution(generator, record, cells, time)
     negativity = float(np.asarray(record["negativity"]))
-    if (generator.system.is_quadratic or generator.system.hbar == 0) and negativity > NEGATIVITY_WARNING:
+    stays_positive = started_positive and (generator.system.is_quadratic or generator.system.hbar == 0)
+    if stays_positive and negativity > NEGATIVITY_WARNING:
         found["negativity"] = _negative(generator, W, negativity, time)
     return found
 

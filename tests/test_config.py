@@ -462,10 +462,6 @@ LATER = {
 }
 LATER_WORDS = {
     "hu_paz_zhang": (BATH, "bath: {model: hu_paz_zhang, gamma: 1, cutoff: 5, beta: 1}", "system.bath.model"),
-    "fock": (STATE, "kind: fock\n  n: 1\n  omega: 1", "initial.kind"),
-    "cat": (STATE, "kind: cat\n  separation: 2\n  phase: 0\n  omega: 1", "initial.kind"),
-    "wavefunction": (STATE, "kind: wavefunction\n  path: psi.h5", "initial.kind"),
-    "density_matrix": (STATE, "kind: density_matrix\n  path: rho.h5", "initial.kind"),
 }
 
 

@@ -28,6 +28,7 @@ BALANCED = {
     "caldeira_leggett", "double_well", "free_ring", "position_friction_detailed_balance", "quantum_optical",
     "symmetry_broken_detailed_balance",
 }  # fmt: skip
+NEGATIVE = ("cat", "fock")
 # what the header of the file promises; each also follows from an oracle below
 PROMISED = {
     "cold": 2.0,
@@ -194,6 +195,23 @@ def test_double_well(outcome):
     assert abs(result.last("entropy_flux")) <= 1e-11
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NEGATIVE)
+def test_negative_states(name, outcome):
+    """The promised purities, from overlaps of characteristic functions in closed form, and the exact W."""
+    result, text = outcome(name), (FOLDER / f"{name}.yaml").read_text()
+    bound = float(re.search(r"L1 error of W below (\S+),", text)[1])
+    assert result.exact_error <= bound
+    promised = [float(x) for x in re.search(r"purity 1, (\S+) and (\S+) at", text).groups()]
+    assert [result.series["purity"][k] for k in (0, 4, 32)] == pytest.approx([1, *promised], abs=1e-6)
+    assert np.isnan(result.series["entropy_production"][0])
+    assert np.isfinite(result.last("entropy_production"))
+    if name == "fock":
+        centre = result.series["time"][np.argmax(result.series["negativity"] <= 1e-8)]
+        assert 0.918940 <= centre <= 0.918940 + 0.05  # the first record after the zero
+        assert "t = 0.918940" in text
+
+
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
 def test_headers_promise_what_the_oracles_give(path):
     text = path.read_text()
@@ -210,7 +228,7 @@ def test_headers_promise_what_the_oracles_give(path):
 
 def test_every_case_is_covered():
     rings_and_wells = {"double_well", "driven_ring", "free_ring", "free_ring_cross_diffusion"}
-    assert {path.stem for path in CONFIGS} == {*OSCILLATORS, *rings_and_wells}
+    assert {path.stem for path in CONFIGS} == {*OSCILLATORS, *rings_and_wells, *NEGATIVE}
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)

@@ -148,7 +148,7 @@ def grid_rows(problem: Problem) -> list[tuple[str, Any]]:
         )
     found = problem.resolution
     if math.isfinite(found.cells):
-        rows.append(("resolution", f"{found.cells:.3g} cells for the narrowest deviation, at t = {found.time:.4g}"))
+        rows.append(("resolution", f"{found.cells:.3g} cells for the {found.structure}, at t = {found.time:.4g}"))
     return rows
 
 

@@ -7,17 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from fpsolver.config import axes, schema, schema_system
+from fpsolver.config import schema, schema_system
 from fpsolver.config.schema_many import ChainSystem, Several, bath_key, particles_of
 from fpsolver.errors import ConfigError, Fault
-from fpsolver.physics import baths, potentials, states
+from fpsolver.physics import baths, potentials
 from fpsolver.physics.baths import Bath
 from fpsolver.physics.potentials import FloatArray, Potential
-from fpsolver.physics.states import GaussianState, UniformState
 from fpsolver.physics.system import Coupling, Particle, System
 from fpsolver.schemes.scheme import Scheme
 
-State = GaussianState | UniformState
 AnySystem = schema_system.System | Several | ChainSystem
 
 
@@ -185,13 +183,14 @@ def _harmonic_omega(section: Any, key: str, need: str) -> float:
 def _matrices(section: schema_system.Matrices | None, count: int) -> tuple[FloatArray | None, FloatArray | None]:
     if section is None:
         return None, None
-    drift = _square(section.drift, "system.matrices.drift", count)
-    diffusion = _square(section.diffusion, "system.matrices.diffusion", count)
-    _check_symmetric(diffusion, "system.matrices.diffusion")
+    drift = square(section.drift, "system.matrices.drift", count)
+    diffusion = square(section.diffusion, "system.matrices.diffusion", count)
+    check_symmetric(diffusion, "system.matrices.diffusion")
     return drift, diffusion
 
 
-def _square(rows: list[list[float]], key: str, count: int = 1) -> FloatArray:
+def square(rows: list[list[float]], key: str, count: int = 1) -> FloatArray:
+    """Matrix of 2 count x 2 count; ConfigError for other shapes."""
     if [len(row) for row in rows] != [2 * count] * (2 * count):
         words = "one particle" if count == 1 else f"{count} particles"
         sizes = [len(row) for row in rows]
@@ -201,7 +200,8 @@ def _square(rows: list[list[float]], key: str, count: int = 1) -> FloatArray:
     return np.array(rows)
 
 
-def _check_symmetric(matrix: FloatArray, key: str) -> None:
+def check_symmetric(matrix: FloatArray, key: str) -> None:
+    """ConfigError for a matrix that is not symmetric."""
     if not np.allclose(matrix, matrix.T, rtol=1e-12, atol=0):
         raise ConfigError(Fault(key, f"must be symmetric, but is {matrix.tolist()}"))
 
@@ -214,88 +214,6 @@ def _check_diffusion(B: FloatArray, key: str) -> None:
             "the equation would be ill-posed; d_qq d_pp must be at least d_qp^2"
         )
         raise ConfigError(Fault(key, text))
-
-
-def build_initial(config: schema.ConfigData) -> State | None:
-    """Initial state; None for ``file``, which has no formula, and where none is needed."""
-    section, hbar = config.initial, config.units.hbar
-    masses = [particle.mass for particle in particles_of(config.system)]
-    if isinstance(section, list):
-        return _product([_entry(config, part, k, masses) for k, part in enumerate(section)], len(masses))
-    if len(masses) > 1 and not isinstance(section, schema.GaussianInitial | schema.FileInitial | None):
-        text = f"must be a list with one entry for each of the {len(masses)} particles, or one `gaussian` of all"
-        raise ConfigError(Fault("initial", f"{text}, but is one `{section.kind}`"))
-    return _state(config, section, masses[0], hbar, len(masses))
-
-
-def _entry(config: schema.ConfigData, section: Any, k: int, masses: list[float]) -> State | None:
-    """One of a list of initial states."""
-    try:
-        if k >= len(masses):
-            raise ConfigError(Fault("initial", f"is an entry too many: there are {len(masses)} particles"))
-        state = _state(config, section, masses[k], config.units.hbar, 1)
-        if not isinstance(state, GaussianState) and len(masses) > 1:
-            text = f"`{section.kind}` cannot stand in a list; give Gaussian states"
-            raise ConfigError(Fault("initial.kind", text))
-        return state
-    except ConfigError as error:
-        moved = [Fault(fault.key.replace("initial", f"initial.{k}", 1), fault.text) for fault in error.faults]
-        raise ConfigError(*moved) from None
-
-
-def _product(states_: list[State | None], count: int) -> State | None:
-    """Independent particles: the product of their Gaussians."""
-    if len(states_) != count:
-        text = f"must have one entry for each of the {count} particles, but has {len(states_)}"
-        raise ConfigError(Fault("initial", text))
-    if count == 1:
-        return states_[0]
-    return states.product([state for state in states_ if isinstance(state, GaussianState)])
-
-
-def _state(config: schema.ConfigData, section: Any, mass: float, hbar: float, count: int) -> State | None:
-    match section:
-        case schema.GaussianInitial():
-            return _gaussian(section, count)
-        case schema.ThermalInitial():
-            return states.thermal(mass=mass, hbar=hbar, beta=section.beta, omega=section.omega)
-        case schema.CoherentInitial() | schema.SqueezedInitial():
-            if hbar == 0:
-                raise ConfigError(Fault("initial.kind", f"`{section.kind}` needs hbar > 0, but units.hbar is 0"))
-            return states.squeezed(mass=mass, hbar=hbar, **section.model_dump(exclude={"kind"}))
-        case schema.UniformInitial():
-            if not axes.is_ring(config):
-                raise ConfigError(Fault("initial.kind", "`uniform` needs a periodic q; give grid.q.boundary: periodic"))
-            return UniformState(section.momentum_variance)
-        case _:
-            return None
-
-
-def _gaussian(section: schema.GaussianInitial, count: int) -> GaussianState:
-    if len(section.mean) != 2 * count:
-        names = "(q, p)" if count == 1 else "(q1, .., p1, ..)"
-        text = f"must have {2 * count} entries {names}, but has {len(section.mean)}"
-        raise ConfigError(Fault("initial.mean", text))
-    V = _square(section.covariance, "initial.covariance", count)
-    _check_symmetric(V, "initial.covariance")
-    smallest = float(np.linalg.eigvalsh(V)[0])
-    if smallest <= 0:
-        text = f"must be positive definite, but {V.tolist()} has the eigenvalue {smallest:.6g}"
-        raise ConfigError(Fault("initial.covariance", text))
-    return states.gaussian(section.mean, V)
-
-
-def uncertainty_warning(state: State | None, hbar: float) -> str:
-    """Sentence for a covariance below the uncertainty principle, or an empty string."""
-    if hbar == 0 or not isinstance(state, GaussianState):
-        return ""
-    smallest = float(states.symplectic_eigenvalues(state.covariance)[0])
-    if smallest >= hbar / 2 * (1 - 1e-9):
-        return ""
-    return (
-        f"the initial covariance violates the uncertainty principle: its symplectic eigenvalue is {smallest:.6g}, "
-        f"below hbar/2 = {hbar / 2:.6g}; no quantum state has it"
-    )
 
 
 def until_time(config: schema.ConfigData) -> float:

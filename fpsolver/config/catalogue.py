@@ -144,6 +144,10 @@ initial: {{kind: gaussian, mean: [1.0, 0.0], covariance: [[0.8, 0.0], [0.0, 0.8]
 # or: {{kind: thermal, beta: 1.0, omega: 1.0}}
 #     {{kind: coherent, q: 1.0, p: 0.0, omega: 1.0}}
 #     {{kind: squeezed, q: 1.0, p: 0.0, omega: 1.0, r: 0.3, theta: 0.0}}
+#     {{kind: fock, n: 1, omega: 1.0}}
+#     {{kind: cat, separation: 4.0, phase: 0.0, omega: 1.0}}
+#     {{kind: wavefunction, path: psi.npz}}       arrays q and psi
+#     {{kind: density_matrix, path: rho.npz}}     arrays q and rho, or rho_fock and omega
 #     {{kind: uniform, momentum_variance: 1.0}}   on a ring
 #     {{kind: file, path: earlier.h5}}
 grid:

@@ -12,7 +12,7 @@ from fpsolver.config.schema_many import FORMS
 from fpsolver.config.types import shown
 from fpsolver.errors import Fault
 
-LATER = ("hu_paz_zhang", "fock", "cat", "wavefunction", "density_matrix")
+LATER = ("hu_paz_zhang",)
 
 
 def faults_of(error: ValidationError, data: dict[str, Any]) -> list[Fault]:

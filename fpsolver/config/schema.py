@@ -6,15 +6,15 @@ Values that later versions will understand are refused with a sentence, never ig
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, WithJsonSchema, model_validator
 
+from fpsolver.config.schema_initial import Initial
 from fpsolver.config.schema_many import AnySystem
 from fpsolver.config.types import (
     NotNegative,
     Positive,
-    Row,
     Section,
     Text,
     fault,
@@ -30,62 +30,6 @@ class Units(Section):
     """Units of the run."""
 
     hbar: NotNegative = Field(1.0, description="Planck's constant over 2 pi; 0 means classical")
-
-
-class GaussianInitial(Section):
-    """A Gaussian of given mean and covariance."""
-
-    kind: Literal["gaussian"]
-    mean: Row = Field(description="[q, p], or [q1, .., p1, ..] of several particles")
-    covariance: Annotated[list[Row], Field(min_length=2)] = Field(description="[[V_qq, V_qp], [V_qp, V_pp]]")
-
-
-class ThermalInitial(Section):
-    """Quantum Gibbs state of an oscillator."""
-
-    kind: Literal["thermal"]
-    beta: Positive
-    omega: Positive
-
-
-class CoherentInitial(Section):
-    """Coherent state of an oscillator."""
-
-    kind: Literal["coherent"]
-    q: float
-    p: float
-    omega: Positive
-
-
-class SqueezedInitial(Section):
-    """Squeezed coherent state; theta = 0 squeezes q."""
-
-    kind: Literal["squeezed"]
-    q: float
-    p: float
-    omega: Positive
-    r: Annotated[float, Field(ge=-10, le=10)] = Field(description="strength: variances exp(-2r), exp(2r) of the vacuum")
-    theta: float = Field(0.0, description="direction, radians; 0 squeezes q")
-
-
-class UniformInitial(Section):
-    """Uniform around a periodic q, Gaussian in p."""
-
-    kind: Literal["uniform"]
-    momentum_variance: Positive = Field(description="<p^2>; m/beta is the Maxwell distribution")
-
-
-class FileInitial(Section):
-    """Final W of a result on the same grid."""
-
-    kind: Literal["file"]
-    path: Text = Field(description="result file (HDF5)")
-
-
-Initial = Annotated[
-    GaussianInitial | ThermalInitial | CoherentInitial | SqueezedInitial | UniformInitial | FileInitial,
-    Field(discriminator="kind"),
-]
 
 
 States = Annotated[

@@ -18,6 +18,7 @@ from fpsolver.errors import FileFormatError
 from fpsolver.grid import Axis, Grid
 from fpsolver.io.container import UNITS, Writer, read_file, write_file
 from fpsolver.io.provenance import now
+from fpsolver.physics.exact import NOT_GAUSSIAN_REASON
 from fpsolver.physics.potentials import FloatArray
 from fpsolver.recorder import SERIES
 
@@ -129,7 +130,9 @@ def _write_exact(group: h5py.Group, result: Result) -> None:
     for name, long_name in _EXACT.items():
         units = "1/time" if name.startswith("entropy") else "mixed"
         dataset = writer.array(name, result.exact[name], ("time", *shapes.get(name, ())), units, long_name)
-        if name in result.reasons:
+        if np.isnan(result.exact[name]).any():
+            dataset.attrs["reason"] = NOT_GAUSSIAN_REASON
+        elif name in result.reasons:
             dataset.attrs["reason"] = result.reasons[name]
     group.attrs["W_l1_error"] = result.exact_error
 

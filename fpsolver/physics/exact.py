@@ -38,6 +38,17 @@ class Rates:
     reason: str = ""
 
 
+NOT_GAUSSIAN_REASON = "no closed form: the state is not Gaussian"
+
+
+def rates_of_moments(system: System, rates: Rates) -> Rates:
+    """What of the Gaussian rates holds for any state with the same moments: Phi, unless there is cross-diffusion."""
+    unknown = np.full_like(rates.entropy_rate, math.nan)
+    production = rates.entropy_production if rates.reason else unknown
+    flux = unknown if system.reversible_diffusion.any() else rates.entropy_flux
+    return Rates(production, flux, unknown, rates.reason or NOT_GAUSSIAN_REASON)
+
+
 def irreversible_drift_outside_noise(system: System) -> bool:
     """True if A^I leaves the range of B^I, so that Pi and Phi are infinite (physics: noiseless friction)."""
     _, projector = linear.generalized_inverse(system.irreversible_diffusion)

@@ -175,7 +175,7 @@ def marginal(result: Result, k: int) -> FloatArray:
 
 def exact_marginal(result: Result, k: int) -> FloatArray | None:
     """Gaussian with the exact mean and variance of the end, if there is one."""
-    if result.exact is None:
+    if result.exact is None or not result.exact_is_gaussian:
         return None
     mean, variance = result.exact["mean"][-1][k], result.exact["covariance"][-1][k, k]
     if not variance > 0:
@@ -221,5 +221,5 @@ def _legend(figure: Figure, results: Sequence[Result], quantities: Sequence[str]
         labels = [textwrap.fill(text, 75) for text in texts]
     if any(result.exact is not None for result in results):
         handles.append(Line2D([], [], **EXACT))
-        labels.append("exact Gaussian")
+        labels.append("exact")
     figure.legend(handles, labels, loc="outside upper left", ncols=1 if max(map(len, labels)) > 30 else 2)

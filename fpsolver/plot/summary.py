@@ -57,7 +57,7 @@ def _draw_marginals(axes: Sequence[Axes], result: Result) -> None:
         lines.draw_marginal(ax, result, k, style.colour(0))
         lines.label_marginal(ax, k)
         ax.set_xlim(*phase_space.view([result])[k])
-        if result.exact is not None:
+        if result.exact_is_gaussian:
             ax.set_ylim(top=1.25 * ax.get_ylim()[1])  # room for the legend above the maximum
             ax.plot([], [], **lines.EXACT, label="exact Gaussian")
             ax.legend(loc="upper right")

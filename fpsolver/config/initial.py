@@ -1,0 +1,154 @@
+"""The initial state of a configuration: from its section, or from the arrays of its file."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from fpsolver.config import axes, schema, schema_initial
+from fpsolver.config.build import check_symmetric, square
+from fpsolver.config.schema_many import particles_of
+from fpsolver.errors import ConfigError, Fault, UsageError
+from fpsolver.physics import fock, states, weyl
+from fpsolver.physics.states import GaussianState, LocalState, UniformState
+from fpsolver.physics.weyl import SampledState
+
+State = LocalState | UniformState
+SMALLEST_CAT = 1e-6  # norm of a superposition: below it W loses more than ten digits
+
+
+def build_initial(config: schema.ConfigData) -> State | None:
+    """Initial state; None for those that are read from a file, and where none is needed."""
+    section, hbar = config.initial, config.units.hbar
+    masses = [particle.mass for particle in particles_of(config.system)]
+    if isinstance(section, list):
+        return _product([_entry(config, part, k, masses) for k, part in enumerate(section)], len(masses))
+    if len(masses) > 1 and not isinstance(section, schema_initial.GaussianInitial | schema_initial.FileInitial | None):
+        text = f"must be a list with one entry for each of the {len(masses)} particles, or one `gaussian` of all"
+        raise ConfigError(Fault("initial", f"{text}, but is one `{section.kind}`"))
+    return _state(config, section, masses[0], hbar, len(masses))
+
+
+def _entry(config: schema.ConfigData, section: Any, k: int, masses: list[float]) -> State | None:
+    """One of a list of initial states."""
+    try:
+        if k >= len(masses):
+            raise ConfigError(Fault("initial", f"is an entry too many: there are {len(masses)} particles"))
+        state = _state(config, section, masses[k], config.units.hbar, 1)
+        if not isinstance(state, GaussianState) and len(masses) > 1:
+            text = f"`{section.kind}` cannot stand in a list; give Gaussian states"
+            raise ConfigError(Fault("initial.kind", text))
+        return state
+    except ConfigError as error:
+        moved = [Fault(fault.key.replace("initial", f"initial.{k}", 1), fault.text) for fault in error.faults]
+        raise ConfigError(*moved) from None
+
+
+def _product(states_: list[State | None], count: int) -> State | None:
+    """Independent particles: the product of their Gaussians."""
+    if len(states_) != count:
+        text = f"must have one entry for each of the {count} particles, but has {len(states_)}"
+        raise ConfigError(Fault("initial", text))
+    if count == 1:
+        return states_[0]
+    return states.product([state for state in states_ if isinstance(state, GaussianState)])
+
+
+def _state(config: schema.ConfigData, section: Any, mass: float, hbar: float, count: int) -> State | None:
+    match section:
+        case schema_initial.GaussianInitial():
+            return _gaussian(section, count)
+        case schema_initial.ThermalInitial():
+            return states.thermal(mass=mass, hbar=hbar, beta=section.beta, omega=section.omega)
+        case schema_initial.CoherentInitial() | schema_initial.SqueezedInitial():
+            _require_quantum(section.kind, hbar)
+            return states.squeezed(mass=mass, hbar=hbar, **section.model_dump(exclude={"kind"}))
+        case schema_initial.UniformInitial():
+            if not axes.is_ring(config):
+                raise ConfigError(Fault("initial.kind", "`uniform` needs a periodic q; give grid.q.boundary: periodic"))
+            return UniformState(section.momentum_variance)
+        case schema_initial.FockInitial() | schema_initial.CatInitial():
+            return _nongaussian(config, section, mass, hbar)
+        case _:
+            return None
+
+
+def _require_quantum(kind: str, hbar: float) -> None:
+    if hbar == 0:
+        raise ConfigError(Fault("initial.kind", f"`{kind}` needs hbar > 0, but units.hbar is 0"))
+
+
+def _require_line(config: schema.ConfigData, kind: str) -> None:
+    if axes.is_ring(config):
+        raise ConfigError(Fault("initial.kind", f"`{kind}` is a state on the line, but grid.q.boundary is periodic"))
+
+
+def _nongaussian(config: schema.ConfigData, section: Any, mass: float, hbar: float) -> State:
+    _require_quantum(section.kind, hbar)
+    _require_line(config, section.kind)
+    keys = section.model_dump(exclude={"kind"}) | {"mass": mass, "hbar": hbar}
+    if isinstance(section, schema_initial.FockInitial):
+        return states.fock(**keys)
+    norm = states.cat_norm(**keys)
+    if norm < SMALLEST_CAT:
+        text = (
+            f"the packets cancel each other: at the phase {section.phase:g} and the separation {section.separation:g} "
+            f"only {norm:.2g} of the superposition is left; give a wider one, or `fock` with n: 1, which is the limit"
+        )
+        raise ConfigError(Fault("initial.separation", text))
+    return states.cat(**keys)
+
+
+def array_section(config: schema.ConfigData) -> Any:
+    """The section of an initial state that is given by arrays in a file, None for all others."""
+    section = config.initial
+    if isinstance(section, list) and len(section) == 1:
+        section = section[0]
+    arrays = schema_initial.WavefunctionInitial | schema_initial.DensityMatrixInitial
+    return section if isinstance(section, arrays) else None
+
+
+def sampled_initial(config: schema.ConfigData, section: Any, arrays: dict[str, Any]) -> SampledState:
+    """State of ``wavefunction`` or ``density_matrix`` from the arrays of its file; ConfigError with what is wrong."""
+    mass, hbar = particles_of(config.system)[0].mass, config.units.hbar
+    _require_quantum(section.kind, hbar)
+    _require_line(config, section.kind)
+    try:
+        if isinstance(section, schema_initial.WavefunctionInitial):
+            return weyl.wavefunction(arrays["q"], arrays["psi"], hbar=hbar)
+        if "rho" in arrays:
+            return weyl.density_matrix(arrays["q"], arrays["rho"], hbar=hbar)
+        return fock.from_fock(arrays["rho_fock"], mass=mass, hbar=hbar, omega=arrays["omega"])
+    except UsageError as error:
+        raise ConfigError(Fault("initial.path", str(error))) from None
+
+
+def _gaussian(section: schema_initial.GaussianInitial, count: int) -> GaussianState:
+    if len(section.mean) != 2 * count:
+        names = "(q, p)" if count == 1 else "(q1, .., p1, ..)"
+        text = f"must have {2 * count} entries {names}, but has {len(section.mean)}"
+        raise ConfigError(Fault("initial.mean", text))
+    V = square(section.covariance, "initial.covariance", count)
+    check_symmetric(V, "initial.covariance")
+    smallest = float(np.linalg.eigvalsh(V)[0])
+    if smallest <= 0:
+        text = f"must be positive definite, but {V.tolist()} has the eigenvalue {smallest:.6g}"
+        raise ConfigError(Fault("initial.covariance", text))
+    return states.gaussian(section.mean, V)
+
+
+def uncertainty_warning(state: State | None, hbar: float) -> str:
+    """Sentence for a covariance below the uncertainty principle or a negative probability, or an empty string."""
+    if isinstance(state, SampledState) and state.smallest_weight < -1e-8:
+        weight = state.smallest_weight
+        return f"the density matrix has the negative eigenvalue {weight:.6g}: no quantum state has it"
+    if hbar == 0 or not isinstance(state, GaussianState):
+        return ""
+    smallest = float(states.symplectic_eigenvalues(state.covariance)[0])
+    if smallest >= hbar / 2 * (1 - 1e-9):
+        return ""
+    return (
+        f"the initial covariance violates the uncertainty principle: its symplectic eigenvalue is {smallest:.6g}, "
+        f"below hbar/2 = {hbar / 2:.6g}; no quantum state has it"
+    )

@@ -1,0 +1,105 @@
+"""The `initial` section: states at time 0."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from fpsolver.config.types import Positive, Row, Section, Text
+
+
+class GaussianInitial(Section):
+    """A Gaussian of given mean and covariance."""
+
+    kind: Literal["gaussian"]
+    mean: Row = Field(description="[q, p], or [q1, .., p1, ..] of several particles")
+    covariance: Annotated[list[Row], Field(min_length=2)] = Field(description="[[V_qq, V_qp], [V_qp, V_pp]]")
+
+
+class ThermalInitial(Section):
+    """Quantum Gibbs state of an oscillator."""
+
+    kind: Literal["thermal"]
+    beta: Positive
+    omega: Positive
+
+
+class CoherentInitial(Section):
+    """Coherent state of an oscillator."""
+
+    kind: Literal["coherent"]
+    q: float
+    p: float
+    omega: Positive
+
+
+class SqueezedInitial(Section):
+    """Squeezed coherent state; theta = 0 squeezes q."""
+
+    kind: Literal["squeezed"]
+    q: float
+    p: float
+    omega: Positive
+    r: Annotated[float, Field(ge=-10, le=10)] = Field(description="strength: variances exp(-2r), exp(2r) of the vacuum")
+    theta: float = Field(0.0, description="direction, radians; 0 squeezes q")
+
+
+class UniformInitial(Section):
+    """Uniform around a periodic q, Gaussian in p."""
+
+    kind: Literal["uniform"]
+    momentum_variance: Positive = Field(description="<p^2>; m/beta is the Maxwell distribution")
+
+
+class FileInitial(Section):
+    """Final W of a result on the same grid."""
+
+    kind: Literal["file"]
+    path: Text = Field(description="result file (HDF5)")
+
+
+class FockInitial(Section):
+    """Energy eigenstate of an oscillator."""
+
+    kind: Literal["fock"]
+    n: Annotated[int, Field(ge=0, le=1000)] = Field(description="number of quanta; 0 is the ground state")
+    omega: Positive
+
+
+class CatInitial(Section):
+    """Two coherent packets at q = +-separation/2, the second one with the factor exp(i phase)."""
+
+    kind: Literal["cat"]
+    separation: Positive = Field(description="distance of the packets, length")
+    phase: float = Field(0.0, description="radians; 0 is the even cat, pi the odd one")
+    omega: Positive
+
+
+class WavefunctionInitial(Section):
+    """Pure state from arrays q and psi."""
+
+    kind: Literal["wavefunction"]
+    path: Text = Field(description="file with q (N) and psi (N): .npz, .h5, or .npy with the rows q and psi")
+
+
+class DensityMatrixInitial(Section):
+    """Mixed state from arrays q and rho, or rho_fock and omega."""
+
+    kind: Literal["density_matrix"]
+    path: Text = Field(description="file (.npz or .h5) with q (N) and rho (N x N), or rho_fock (n x n) and omega")
+
+
+Initial = Annotated[
+    GaussianInitial
+    | ThermalInitial
+    | CoherentInitial
+    | SqueezedInitial
+    | UniformInitial
+    | FileInitial
+    | FockInitial
+    | CatInitial
+    | WavefunctionInitial
+    | DensityMatrixInitial,
+    Field(discriminator="kind"),
+]

@@ -1,0 +1,3 @@
+"""States to and from other packages; each is imported when one of its functions is called."""
+
+from fpsolver.interop import qutip as qutip
