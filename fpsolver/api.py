@@ -18,7 +18,7 @@ from fpsolver.physics.system import System
 from fpsolver.problem import Problem, initial_values, prepare
 from fpsolver.progress import Bar
 from fpsolver.result import Result
-from fpsolver.simulation import Guard, Position, Progress, simulate, solve
+from fpsolver.simulation import Guard, Observer, Position, Progress, show, simulate, solve
 
 __all__ = ["build_generator", "build_system", "prepare", "run", "run_problem"]
 
@@ -37,14 +37,17 @@ def build_generator(config: Config, grid: Grid) -> Generator:
     return Generator(build_system(config), grid, build.build_scheme(config))
 
 
-def run(config: Config, *, progress: bool | Progress = False) -> Result:
+def run(config: Config, *, progress: bool | Progress = False, callback: Observer | None = None) -> Result:
     """Run a configuration to its end and return the result (in memory: ``result.save(path)`` writes it).
 
-    ``progress=True`` shows a bar. Raises FpsolverError for what cannot be run; what the run itself had to say
+    ``progress=True`` shows a bar. ``callback(time, W, record)`` is called at every record (``output.every``) with the
+    W of that time (read-only) and the numbers of the series by name; what it returns is ignored, but for True, which
+    ends the run. Raises FpsolverError for what cannot be run; what the run itself had to say
     is in ``result.status``, ``result.message`` and ``result.warnings`` (also issued as FpsolverWarning).
     """
     require_config(config)
-    result = run_problem(prepare(config), Bar().update if progress is True else (progress or None))
+    shown = Bar().update if progress is True else (progress or None)
+    result = run_problem(prepare(config), shown, observer=callback)
     for text in result.warnings:
         warnings.warn(text, FpsolverWarning, stacklevel=2)
     return result
@@ -60,7 +63,11 @@ def require_config(config: object) -> None:
 
 
 def run_problem(
-    problem: Problem, progress: Progress | None = None, guard: Guard | None = None, start: Position | None = None
+    problem: Problem,
+    progress: Progress | None = None,
+    guard: Guard | None = None,
+    start: Position | None = None,
+    observer: Observer | None = None,
 ) -> Result:
     """Run a prepared problem; ``guard`` keeps checkpoints, from one of which ``start`` goes on."""
     clock = time.perf_counter
@@ -69,9 +76,10 @@ def run_problem(
     compiled = clock()
     if problem.plan.method == "direct":
         trajectory = solve(problem.generator, problem.plan)
+        show(trajectory, observer, math.inf)
     else:
         begin = initial_values(problem) if start is None else start
-        trajectory = simulate(problem.generator, begin, problem.plan, progress, guard)
+        trajectory = simulate(problem.generator, begin, problem.plan, progress, guard, observer)
     solved = clock()
     result = evaluate(problem, trajectory)
     result.provenance |= {

@@ -6,7 +6,7 @@ import html
 import math
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,8 +14,11 @@ from fpsolver.config import schema_many
 from fpsolver.config.build import build_scheme
 from fpsolver.config.reader import Config
 from fpsolver.grid import Grid
-from fpsolver.io import hdf5
+from fpsolver.io import hdf5, xarrays
 from fpsolver.physics.potentials import FloatArray
+
+if TYPE_CHECKING:
+    import xarray
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,6 +87,19 @@ class Result:
     def save(self, path: str | Path, *, force: bool = False) -> Path:
         """Write the result to an HDF5 file, complete or not at all; OutputError if it exists and not ``force``."""
         return hdf5.write(self, Path(path), force=force)
+
+    def to_xarray(self) -> xarray.Dataset:
+        """Everything as one xarray Dataset, from which :meth:`from_xarray` makes the result again.
+
+        Series have their names on ``time``, exact values ``exact_..``, snapshots ``snapshots`` on ``snapshot_time``;
+        fields of the last state have their names on the axes of the grid.
+        """
+        return xarrays.dataset(self)
+
+    @classmethod
+    def from_xarray(cls, dataset: xarray.Dataset) -> Result:
+        """The result again; FileFormatError if the dataset is none."""
+        return from_fields(xarrays.fields(dataset))
 
     def __str__(self) -> str:
         return "\n".join(f"  {label:<22} {text}" for label, text in self.summary())
@@ -171,5 +187,9 @@ def default_title(config: Config) -> str:
 
 def load_result(path: str | Path) -> Result:
     """Read a result file; FileFormatError if it is none."""
-    fields = hdf5.read(path)
+    return from_fields(hdf5.read(path))
+
+
+def from_fields(fields: dict[str, Any]) -> Result:
+    """Result from what a file or a dataset holds."""
     return Result(**{**fields, "final": Final(**fields["final"]), "snapshots": Snapshots(**fields["snapshots"])})

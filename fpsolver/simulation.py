@@ -33,6 +33,8 @@ STATUS_WORDS = {
 }
 
 Progress = Callable[[float, float], None]
+# Called with time, W (read-only) and the numbers of each record; True ends the run.
+Observer = Callable[[float, FloatArray, Record], object]
 
 
 class Stepper(Protocol):
@@ -104,6 +106,7 @@ def simulate(
     plan: Plan,
     progress: Progress | None = None,
     guard: Guard | None = None,
+    observer: Observer | None = None,
 ) -> Trajectory:
     """Run from W, or on from a position, until the plan says stop; complete up to the last record in every case."""
     position = start if isinstance(start, Position) else Position(start, SnapshotKeeper(plan.snapshots))
@@ -114,6 +117,7 @@ def simulate(
     try:
         if not trajectory.times:
             _visit(trajectory, generator, space, padded, time, plan, keeper)
+            show(trajectory, observer, time)
         while not trajectory.message:
             stop = next_stop(time, plan, keeper)
             steps = max(1, math.ceil((stop - time) / plan.step.at(time) * (1 - 1e-12)))
@@ -122,12 +126,23 @@ def simulate(
             time = stop
             trajectory.steps += steps
             _visit(trajectory, generator, space, padded, time, plan, keeper)
+            show(trajectory, observer, time)
             if progress is not None:
                 progress(time, _expected_end(trajectory, plan))
     except KeyboardInterrupt:
         _finish(trajectory, "interrupted", f"at time {time:.6g}")
     keeper.store(trajectory)
     return trajectory
+
+
+def show(trajectory: Trajectory, observer: Observer | None, time: float) -> None:
+    """Hand the record of ``time``, if there is one, to the user's function, which may end the run."""
+    if observer is None or not trajectory.times or trajectory.times[-1] != time:
+        return
+    W = trajectory.W.view()
+    W.flags.writeable = False
+    if observer(time, W, dict(trajectory.records[-1])) is True and not trajectory.message:
+        _finish(trajectory, "finished", f"by the callback at t = {time:.6g}")
 
 
 def _advance(

@@ -687,7 +687,7 @@ NAMES = [model.name for model in MODELS]
 
 def test_models_lists_every_model_the_configuration_knows(cli):
     known = {get_args(bath.model_fields["model"].annotation)[0] for bath in get_args(get_args(schema_system.Bath)[0])}
-    assert set(NAMES) == known
+    assert set(NAMES) == known - {"python"}  # an object, which no file can hold
     found = cli("models")
     assert found.status == 0
     for name in NAMES:

@@ -53,12 +53,15 @@ def test_names_in_the_pages_exist(name):
         assert path.endswith("NAME.py") or (ROOT / path).exists(), path
 
 
-def test_code_of_the_extension_page_runs():
-    text = (ROOT / "docs" / "extend.md").read_text(encoding="utf-8")
+@pytest.mark.parametrize("name", ["extend", "own"])
+def test_code_of_the_pages_runs(name):
+    text = (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8")
     blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
     assert blocks
     for block in blocks:
-        done = subprocess.run([sys.executable, "-c", block], capture_output=True, text=True, check=False, timeout=120)
+        done = subprocess.run(
+            [sys.executable, "-c", block], capture_output=True, text=True, check=False, timeout=120, cwd=ROOT
+        )
         assert done.returncode == 0, done.stderr
 
 

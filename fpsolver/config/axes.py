@@ -33,6 +33,12 @@ def allows_coarse(config: schema.ConfigData) -> bool:
     return any(part.allow_coarse for part in flat)
 
 
+def q_extents(config: schema.ConfigData) -> list[tuple[float, float] | None]:
+    """Given extents of the positions, in their order; None where they are `auto`."""
+    written = config.grid.q if isinstance(config.grid.q, list) else [config.grid.q]
+    return [None if axis.extent == "auto" else (float(axis.extent[0]), float(axis.extent[1])) for axis in written]
+
+
 def axis_requests(config: schema.ConfigData, system: System) -> tuple[AxisRequest, ...]:
     """What the configuration says of the axes; ConfigError for a periodic q that cannot be."""
     requests = []

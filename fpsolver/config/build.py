@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from fpsolver.config import schema, schema_system
+from fpsolver.config import axes, objects, schema, schema_system
 from fpsolver.config.schema_many import ChainSystem, Several, bath_key, particles_of
 from fpsolver.errors import ConfigError, Fault
 from fpsolver.physics import baths, potentials
@@ -22,7 +22,7 @@ AnySystem = schema_system.System | Several | ChainSystem
 def build_system(config: schema.ConfigData) -> System:
     """System of a configuration; ConfigError with the key at fault."""
     section, hbar = config.system, config.units.hbar
-    particles = _particles(section, hbar)
+    particles = _particles(section, hbar, axes.q_extents(config))
     if not all(particle.potential.is_quadratic for particle in particles) and hbar > 0 and section.moyal:
         text = (
             "the quantum (Moyal) terms of an anharmonic potential are not available in this version of fpsolver; "
@@ -37,7 +37,7 @@ def build_system(config: schema.ConfigData) -> System:
     return System(particles, hbar, drift, diffusion, _couplings(section))
 
 
-def _particles(section: AnySystem, hbar: float) -> tuple[Particle, ...]:
+def _particles(section: AnySystem, hbar: float, extents: list[objects.Extent]) -> tuple[Particle, ...]:
     """Particles with their potentials and baths; the faults of all baths are reported together."""
     particles, faults = [], []
     written = particles_of(section)
@@ -48,7 +48,8 @@ def _particles(section: AnySystem, hbar: float) -> tuple[Particle, ...]:
             key = bath_key(section, k)
             faults += [Fault(fault.key.replace("system.bath", key, 1), fault.text) for fault in error.faults]
         else:
-            particles.append(Particle(particle.mass, build_potential(particle.potential, particle.mass), bath))
+            potential = build_potential(particle.potential, particle.mass, extents[min(k, len(extents) - 1)])
+            particles.append(Particle(particle.mass, potential, bath))
     if faults:
         raise ConfigError(*faults)
     return tuple(particles)
@@ -61,7 +62,7 @@ def _bath(particle: Any, hbar: float, *, several: bool) -> Bath:
         if several and getattr(particle.bath, name, None) == "detailed_balance":
             text = "`detailed_balance` needs one particle in a harmonic well, and there are several; give a number"
             raise ConfigError(Fault(f"system.bath.{name}", text))
-    bath = build_bath(particle, hbar)
+    bath: Bath = build_bath(particle, hbar)
     _check_diffusion(bath.diffusion, "system.bath")
     return bath
 
@@ -94,8 +95,8 @@ def build_scheme(config: schema.ConfigData) -> Scheme:
     return Scheme(section.flux, section.order, section.reversible or "central")
 
 
-def build_potential(section: Any, mass: float) -> Potential:
-    """Potential of a configuration section."""
+def build_potential(section: Any, mass: float, extent: objects.Extent = None) -> Potential:
+    """Potential of a configuration section; an object has its wells in ``extent`` or its own span."""
     match section:
         case schema_system.HarmonicPotential():
             return potentials.harmonic(mass=mass, omega=section.omega)
@@ -107,14 +108,18 @@ def build_potential(section: Any, mass: float) -> Potential:
             return potentials.Polynomial(tuple(section.coefficients))
         case schema_system.CosinePotential():
             return potentials.Cosine(section.amplitude, section.wavenumber, section.tilt)
+        case schema_system.PythonPotential():
+            return objects.user_potential(section, extent)
         case _:
             return potentials.free()
 
 
-def build_bath(section: Any, hbar: float) -> Bath:
+def build_bath(section: Any, hbar: float) -> Any:
     """Bath of a configuration; words such as ``detailed_balance`` become numbers."""
     bath, mass = section.bath, section.mass
     match bath:
+        case schema_system.PythonBath():
+            return objects.user_bath(bath)
         case schema_system.CustomBath():
             values = bath.model_dump(exclude={"model"})
             return Bath(**values)

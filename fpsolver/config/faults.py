@@ -12,6 +12,7 @@ from fpsolver.config.schema_many import FORMS
 from fpsolver.config.types import shown
 from fpsolver.errors import Fault
 
+OBJECT = "python"  # cannot be written in a file
 LATER = ("hu_paz_zhang",)
 
 
@@ -127,7 +128,7 @@ def _tag_values(model: type[BaseModel]) -> tuple[str, ...]:
 
 def _tags(model: type[BaseModel] | None, item: dict[str, Any]) -> list[str]:
     del item
-    return [tag for member in _members(model) for tag in _tag_values(member)]
+    return [tag for member in _members(model) for tag in _tag_values(member) if tag != OBJECT]
 
 
 def _unknown(key: str, model: type[BaseModel] | None) -> str:
@@ -140,7 +141,7 @@ def _unknown(key: str, model: type[BaseModel] | None) -> str:
 
 
 def _bad_tag(tag: Any, expected: str) -> str:
-    known = [word.strip("' ") for word in expected.split(",")]
+    known = [word.strip("' ") for word in expected.split(",") if OBJECT not in word]
     if tag in LATER:
         return f"`{tag}` is not available in this version of fpsolver; choose one of {_listed(known)}"
     near = difflib.get_close_matches(str(tag), known, n=1)

@@ -14,6 +14,7 @@ from ruamel.yaml.error import YAMLError
 
 from fpsolver.config import schema
 from fpsolver.config.faults import faults_of, needs_initial
+from fpsolver.config.objects import is_object_section, with_field, without_objects
 from fpsolver.config.types import shown
 from fpsolver.errors import ConfigError, Fault, UsageError
 
@@ -45,7 +46,7 @@ class Config(schema.ConfigData):
 
     def to_yaml(self) -> str:
         """The configuration with every default written out, as YAML that repeats the run."""
-        data = schema.to_plain(self.model_dump(exclude_none=True))
+        data = without_objects(schema.to_plain(self.model_dump(exclude_none=True)))
         yaml = YAML(typ="safe", pure=True)
         yaml.default_flow_style = None
         yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
@@ -217,6 +218,8 @@ def set_key(data: dict[str, Any], key: str, value: Any) -> None:
     last = steps[-1]
     if isinstance(target, list):
         target[_index(target, last, key)] = value
+    elif is_object_section(target) and target.get("source") is not None and last not in ("kind", "model"):
+        target.update(with_field(target, last, value, key))
     else:
         target[last] = value
 

@@ -244,12 +244,16 @@ def json_schema() -> dict[str, Any]:
     }
 
 
+_OBJECTS = [{"$ref": f"#/$defs/{name}"} for name in ("PythonPotential", "PythonBath")]  # nothing for a file
+
+
 def _known(node: Any) -> Any:
     """The same without properties that nothing satisfies, and without titles that repeat the key."""
     if isinstance(node, list):
-        return [_known(item) for item in node]
+        return [_known(item) for item in node if item not in _OBJECTS]
     if not isinstance(node, dict):
         return node
     properties = {k: _known(v) for k, v in node.get("properties", {}).items() if "not" not in v}
-    rest = {k: _known(v) for k, v in node.items() if k not in ("properties", "title", "discriminator")}
+    hidden = ("properties", "title", "discriminator", "PythonPotential", "PythonBath")
+    rest = {k: _known(v) for k, v in node.items() if k not in hidden}
     return {**rest, "properties": properties} if "properties" in node else rest

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
+from fpsolver.config.objects import Held
 from fpsolver.config.types import NotNegative, Positive, Row, Section, fault, is_number, not_yet, number_or, shown
+from fpsolver.physics import custom
 
 
 class FreePotential(Section):
@@ -55,9 +58,39 @@ class CosinePotential(Section):
     tilt: float = Field(0.0, description="constant force, energy/length")
 
 
+def _wrapped(key: str, fits: Callable[[Any], bool]) -> BeforeValidator:
+    """An object of Python in place of a section becomes ``{key: python, ..}``."""
+
+    def wrap(value: Any) -> Any:
+        is_object = not isinstance(value, dict | Section) and fits(value)
+        return {key: "python", "name": custom.named(value), "source": Held(value)} if is_object else value
+
+    return BeforeValidator(wrap)
+
+
+class PythonObject(Section):
+    """An object given from Python; a file keeps only its name."""
+
+    name: str = Field("", description="how the object prints")
+    source: Any = None  # Held
+
+
+class PythonPotential(PythonObject):
+    """A potential of the user's."""
+
+    kind: Literal["python"]
+
+
 Potential = Annotated[
-    FreePotential | HarmonicPotential | QuarticPotential | DoubleWellPotential | PolynomialPotential | CosinePotential,
+    FreePotential
+    | HarmonicPotential
+    | QuarticPotential
+    | DoubleWellPotential
+    | PolynomialPotential
+    | CosinePotential
+    | PythonPotential,
     Field(discriminator="kind"),
+    _wrapped("kind", custom.is_potential),
 ]
 
 
@@ -177,6 +210,12 @@ class CustomBath(Section):
     d_qp: float = Field(0.0, description="cross-diffusion")
 
 
+class PythonBath(PythonObject):
+    """A bath of the user's."""
+
+    model: Literal["python"]
+
+
 Bath = Annotated[
     NoBath
     | CaldeiraLeggettBath
@@ -186,8 +225,10 @@ Bath = Annotated[
     | PositionFrictionBath
     | QuantumOpticalBath
     | LindbladBath
-    | CustomBath,
+    | CustomBath
+    | PythonBath,
     Field(discriminator="model"),
+    _wrapped("model", custom.is_bath),
 ]
 
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 FORMAT = "fpsolver-result"
 FORMAT_VERSION = 1
-_FINAL = {
+FINAL = {
     "W": ("1/action", "Wigner function"),
     "J": ("1/(action time)", "probability current, times the unit of its component"),
     "J_reversible": ("1/(action time)", "reversible current"),
@@ -35,7 +35,7 @@ _FINAL = {
     "entropy_production_density": ("1/(action time)", "density of Pi"),
     "entropy_flux_density": ("1/(action time)", "density of Phi"),
 }
-_EXACT = {
+EXACT = {
     "mean": "exact mean of x",
     "covariance": "exact covariance of x",
     "entropy_production": "exact Pi",
@@ -99,7 +99,7 @@ def _write_final(group: h5py.Group, result: Result) -> None:
     group.attrs["time"] = result.final.time
     writer.coordinates(result.grid)
     writer.components(result.grid, "component")
-    for name, (units, long_name) in _FINAL.items():
+    for name, (units, long_name) in FINAL.items():
         dims = ("component", *result.grid.names) if name.startswith("J") else result.grid.names
         dataset = writer.array(name, getattr(result.final, name), dims, units, long_name)
         source = name.removesuffix("_density")
@@ -127,7 +127,7 @@ def _write_exact(group: h5py.Group, result: Result) -> None:
     writer.scale("time", result.exact["time"], "time", "time")
     writer.components(result.grid, "component", "row", "column")
     shapes = {"mean": ("component",), "covariance": ("row", "column")}
-    for name, long_name in _EXACT.items():
+    for name, long_name in EXACT.items():
         units = "1/time" if name.startswith("entropy") else "mixed"
         dataset = writer.array(name, result.exact[name], ("time", *shapes.get(name, ())), units, long_name)
         if np.isnan(result.exact[name]).any():
@@ -179,9 +179,9 @@ def _read_all(file: h5py.File) -> dict[str, Any]:
         "config": read_config(file),
         "grid": grid,
         "series": {"time": series["time"][()], **{q.name: series[q.name][()] for q in SERIES}},
-        "final": {"time": float(final.attrs["time"]), **{name: final[name][()] for name in _FINAL}},
+        "final": {"time": float(final.attrs["time"]), **{name: final[name][()] for name in FINAL}},
         "snapshots": {"time": snapshots["time"][()], "W": snapshots["W"][()]},
-        "exact": None if exact is None else {name: exact[name][()] for name in ("time", *_EXACT)},
+        "exact": None if exact is None else {name: exact[name][()] for name in ("time", *EXACT)},
         "exact_error": float("nan") if exact is None else float(exact.attrs["W_l1_error"]),
         "diagnostics": _attributes(file["diagnostics"]),
         "status": str(file.attrs["status"]),
@@ -194,7 +194,7 @@ def _read_all(file: h5py.File) -> dict[str, Any]:
 
 def _check_shapes(grid: Grid, final: h5py.Group, snapshots: h5py.Group) -> None:
     """ValueError if an array does not belong to the grid."""
-    for name in _FINAL:
+    for name in FINAL:
         shape = (len(grid.axes), *grid.shape) if name.startswith("J") else grid.shape
         if final[name].shape != shape:
             raise ValueError(f"final/{name} has the shape {final[name].shape} instead of {shape}")

@@ -14,7 +14,7 @@ import numpy as np
 from fpsolver.errors import NoSteadyStateError
 from fpsolver.physics import linear
 from fpsolver.physics.exact import require_stable
-from fpsolver.physics.potentials import Cosine, Polynomial
+from fpsolver.physics.potentials import Cosine
 from fpsolver.physics.system import System
 
 
@@ -85,7 +85,7 @@ def _barrier(system: System) -> float:
     if isinstance(potential, Cosine):
         return 2 * abs(potential.amplitude)
     wells = np.sort(potential.minima())
-    if len(wells) < 2 or not isinstance(potential, Polynomial):
+    if len(wells) < 2:
         return 0.0
     between = potential.energy(np.linspace(wells[0], wells[-1], 1001))
     return float(between.max() - potential.energy(wells).max())

@@ -1,0 +1,273 @@
+"""What only Python callers can do: objects of their own in a configuration, a callback, xarray and back."""
+
+import re
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pytest
+
+import fpsolver as fp
+from fpsolver.errors import ConfigError, FileFormatError, UsageError
+from fpsolver.physics import custom, potentials
+from fpsolver.physics.baths import Bath, brownian
+from fpsolver.sweeps.axes import changed
+
+DAMPED = {"model": "caldeira_leggett", "eta": 1.0, "beta": 1.0}
+START = {"kind": "gaussian", "mean": [0.5, 0.0], "covariance": [[0.5, 0.0], [0.0, 1.0]]}
+NARROW = {"kind": "gaussian", "mean": [1.0, 0.0], "covariance": [[0.1, 0.0], [0.0, 0.5]]}
+
+# what they say of coarse grids is true, and not what is tested here
+pytestmark = pytest.mark.filterwarnings("ignore::fpsolver.FpsolverWarning")
+
+
+@dataclass(frozen=True)
+class Quartic:
+    """The double well of the package, in the user's words."""
+
+    a: float = 1.0
+    b: float = 1.0
+    span: tuple = (-4.0, 4.0)
+
+    def energy(self, q):
+        return -self.a * q**2 / 2 + self.b * q**4 / 4
+
+    def derivative(self, q, order=1):
+        return {
+            1: -self.a * q + self.b * q**3,
+            2: -self.a + 3 * self.b * q**2,
+            3: 6 * self.b * q,
+            4: 6 * self.b,
+        }.get(order, 0.0)
+
+
+@dataclass(frozen=True)
+class Matrices:
+    """A bath by its matrices."""
+
+    drift: object
+    diffusion: object
+
+
+def config(potential=None, bath=None, **sections):
+    potential = {"kind": "harmonic", "omega": 1.0} if potential is None else potential
+    system = {"mass": 1.0, "potential": potential, "bath": DAMPED if bath is None else bath}
+    defaults = {"units": {"hbar": 0.0}, "initial": START, "time": {"until": 0.5}}
+    grid = {"q": {"cells": 96}, "p": {"cells": 96}}
+    return fp.Config(**({"system": system, "grid": grid} | defaults | sections))
+
+
+def test_a_potential_of_the_user_is_the_same_physics():
+    """Wells, grid, step and every number as for the polynomial; what is left is the round-off of other powers."""
+    well = {"kind": "double_well", "quadratic": 1.0, "quartic": 1.0}
+    own, known = (fp.run(config(p, initial=NARROW)) for p in (Quartic(), well))
+    for one, other in zip(own.grid.axes, known.grid.axes, strict=True):
+        np.testing.assert_allclose([one.low, one.high], [other.low, other.high], rtol=1e-12)
+    assert own.provenance["dt"] == pytest.approx(known.provenance["dt"], rel=1e-12)
+    np.testing.assert_allclose(own.final.W, known.final.W, atol=1e-12)
+    assert own.last("entropy_production") == pytest.approx(known.last("entropy_production"), rel=1e-9)
+
+
+def test_wells_and_reach():
+    found = custom.as_potential(Quartic(2.0, 0.5), None)
+    known = potentials.double_well(quadratic=2.0, quartic=0.5)
+    np.testing.assert_allclose(np.sort(found.minima()), np.sort(known.minima()), rtol=1e-12)  # bisection to round-off
+    np.testing.assert_allclose(found.range_below(1.5), known.range_below(1.5), rtol=1e-12)
+    assert (found.is_confining, found.is_quadratic, found.period, found.tilt) == (True, False, None, 0.0)
+    assert custom.as_potential(known, None) is known
+    np.testing.assert_allclose(found.range_below(1e3), known.range_below(1e3), rtol=1e-12)  # far beyond the span
+
+
+def test_energies_that_are_never_reached_are_a_sentence():
+    found = custom.as_potential(Bowl(), None)
+    assert found.is_confining
+    with pytest.raises(UsageError, match=r"does not rise from .* give grid.q.extent and grid.p.extent"):
+        found.range_below(2.0)
+
+
+@dataclass(frozen=True)
+class Bowl:
+    """A finite bowl, U = tanh(q)^2."""
+
+    span = (-2.0, 2.0)
+
+    def energy(self, q):
+        return np.tanh(q) ** 2
+
+    def derivative(self, q, order=1):
+        t, c = np.tanh(q), 1 / np.cosh(q) ** 2
+        return 2 * t * c if order == 1 else 2 * c**2 - 4 * t**2 * c
+
+
+@dataclass(frozen=True)
+class Wrong(Quartic):
+    """The sign of the force is that of the force, not of the slope."""
+
+    def derivative(self, q, order=1):
+        return -super().derivative(q, order)
+
+
+@dataclass(frozen=True)
+class WrongCurvature(Quartic):
+    """A slip in the second derivative only."""
+
+    def derivative(self, q, order=1):
+        return -self.a + 2 * self.b * q**2 if order == 2 else super().derivative(q, order)
+
+
+@dataclass(frozen=True)
+class Scalar(Quartic):
+    """Not for arrays."""
+
+    def energy(self, q):
+        return float(q) ** 2
+
+
+@dataclass(frozen=True)
+class Infinite(Quartic):
+    """Undefined near 0."""
+
+    def energy(self, q):
+        return np.where(np.abs(q) < 1, np.nan, q**2)
+
+
+@pytest.mark.parametrize(
+    ("potential", "words"),
+    [
+        (Wrong(), r"derivative\(q, 1\) of Wrong.* must be the slope of energy\(q\), but at q = "),
+        (WrongCurvature(), r"derivative\(q, 2\) of WrongCurvature.* slope of derivative\(q, 1\)"),
+        (Scalar(), r"energy\(q\) of Scalar.* fails on an array"),
+        (Infinite(), "one finite number for each q"),
+        (Quartic(span=None), "must have a `span = "),
+        (Quartic(span=(1.0, -1.0)), "low < high"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_potentials_that_are_none(potential, words):
+    with pytest.raises(ConfigError, match=f"system.potential: (?s:.*){words}"):
+        fp.prepare(config(potential))
+
+
+def test_the_extent_of_the_grid_stands_for_a_span():
+    grid = {"q": {"cells": 96, "extent": [-4.0, 4.0]}, "p": {"cells": 64}}
+    assert fp.prepare(config(Quartic(span=None), grid=grid, initial=NARROW)).grid.axes[0].high == 4.0
+
+
+def test_a_bath_of_the_user_is_the_same_physics():
+    """The matrices of the minimally invasive model: every number to the bit, but for the names."""
+    model = brownian(model="minimally_invasive", mass=1.0, hbar=1.0, eta=0.5, beta=0.7)
+    own = fp.run(config(bath=Matrices(model.drift, model.diffusion), units={"hbar": 1.0}))
+    known = fp.run(config(bath={"model": "minimally_invasive", "eta": 0.5, "beta": 0.7}, units={"hbar": 1.0}))
+    for name, values in known.series.items():
+        np.testing.assert_array_equal(own.series[name], values, err_msg=name)
+    assert own.diagnostics["cp_margin"] == known.diagnostics["cp_margin"]
+    assert fp.build_system(config(bath=model)).particles[0].bath is model
+
+
+def test_a_bath_that_turns():
+    """A drift no rates can express: an exact Gaussian all the same."""
+    drift = [[-0.1, 0.2], [-0.1, -0.6]]
+    result = fp.run(config(bath=Matrices(drift, [[0.1, 0.0], [0.0, 0.9]])))
+    np.testing.assert_allclose(fp.build_system(result.config).dissipative_drift, drift)
+    assert result.exact_error < 1e-5  # of the grid; a wrong drift would be off by 1e-1
+    np.testing.assert_allclose(result.series["covariance"], result.exact["covariance"], atol=1e-8)  # step error
+
+
+@pytest.mark.parametrize(
+    ("bath", "words"),
+    [
+        (Matrices(np.eye(3), np.eye(3)), "`drift` .* must be a finite 2 x 2 matrix"),
+        (Matrices(np.eye(2), [[1.0, 0.1], [0.0, 1.0]]), "`diffusion` .* must be symmetric"),
+        (Matrices(-np.eye(2), -np.eye(2)), "positive semidefinite"),
+        (Matrices("no", np.eye(2)), "`drift`"),
+    ],
+)
+def test_baths_that_are_none(bath, words):
+    with pytest.raises(ConfigError, match=f"system.bath: .*{words}"):
+        fp.prepare(config(bath=bath))
+
+
+def test_files_keep_the_name_and_runs_ask_for_the_object(tmp_path):
+    result = fp.run(config(Quartic(1.0, 1.0), initial=NARROW))
+    loaded = fp.load_result(result.save(tmp_path / "run.h5"))
+    assert "Quartic(a=1.0, b=1.0" in str(loaded.config)
+    np.testing.assert_array_equal(loaded.final.W, result.final.W)
+    with pytest.raises(ConfigError, match=r"was the Python object Quartic.*; give the object again"):
+        fp.run(loaded.config)
+    again = loaded.config.replaced(system={"potential": Quartic(1.0, 1.0)})
+    np.testing.assert_array_equal(fp.run(again).final.W, result.final.W)
+
+
+def test_fields_of_an_object_are_keys():
+    assert changed(config(Quartic()), {"system.potential.a": 2.0}).system.potential.source.value == replace(
+        Quartic(), a=2.0
+    )
+    with pytest.raises(UsageError, match="has no field 'depth'; it has a, b, span"):
+        changed(config(Quartic()), {"system.potential.depth": 2.0})
+
+
+def test_no_file_and_no_message_offers_objects():
+    from fpsolver.config.schema import json_schema
+
+    assert "python" not in str(json_schema()).lower()
+    with pytest.raises(ConfigError) as caught:
+        config({"kind": "pyton"})
+    assert "python" not in str(caught.value)
+
+
+def test_callback_sees_every_record():
+    seen = []
+
+    def look(time, W, record):
+        seen.append((time, float(W.sum()), record["entropy_production"]))
+        with pytest.raises(ValueError, match="read-only"):
+            W[0, 0] = 1.0
+
+    result = fp.run(config(), callback=look)
+    np.testing.assert_array_equal([time for time, *_ in seen], result.series["time"])
+    np.testing.assert_array_equal([Pi for *_, Pi in seen], result.series["entropy_production"])
+    cell = result.grid.volume
+    np.testing.assert_allclose(
+        [total * cell for _, total, _ in seen], result.series["mass"], rtol=1e-13
+    )  # order of sums
+    seen.clear()
+    fp.run(config(time={"method": "direct"}), callback=look)
+    assert [time for time, *_ in seen] == [np.inf]
+
+
+def test_callback_may_end_the_run():
+    result = fp.run(config(), callback=lambda time, W, record: time > 0.2)
+    assert result.status == "finished"
+    assert re.fullmatch(r"ended as requested by the callback at t = 0\.\d+", result.message)
+    assert 0.2 < result.series["time"][-1] < 0.25
+    assert fp.run(config(), callback=lambda time, W, record: 1).series["time"][-1] == 0.5  # True itself, not truth
+
+
+@pytest.mark.parametrize("kind", ["stepping", "direct", "anharmonic"])
+def test_xarray_and_back(kind, tmp_path):
+    import xarray
+
+    sections = {"time": {"method": "direct"}} if kind == "direct" else {"initial": NARROW}
+    result = fp.run(
+        config({"kind": "quartic", "omega": 1.0, "quartic": 1.0} if kind == "anharmonic" else None, **sections)
+    )
+    dataset = result.to_xarray()
+    dataset.to_netcdf(tmp_path / "run.nc", engine="h5netcdf")
+    with xarray.open_dataset(tmp_path / "run.nc", engine="h5netcdf") as stored:
+        again = fp.Result.from_xarray(stored.load())
+    assert again.config == result.config
+    assert again.grid == result.grid
+    assert (again.exact is None) == (kind == "anharmonic")
+    assert str(again) == str(result)
+    for name, values in result.series.items():
+        np.testing.assert_array_equal(again.series[name], values, err_msg=name)
+    np.testing.assert_array_equal(again.final.J_irreversible, result.final.J_irreversible)
+    np.testing.assert_array_equal(again.snapshots.W, result.snapshots.W)
+    assert again.diagnostics.keys() == result.diagnostics.keys()
+    again.save(tmp_path / "again.h5")
+    with pytest.raises(FileFormatError, match="no fpsolver result"):
+        fp.Result.from_xarray(dataset.drop_attrs())
+
+
+def test_bath_objects_of_the_package():
+    bath = Bath(eta=0.5, d_pp=0.7)
+    assert fp.build_system(config(bath=bath)).particles[0].bath is bath
