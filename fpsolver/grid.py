@@ -59,6 +59,13 @@ class Axis:
         return self.low + self.spacing * np.arange(self.cells + 1)
 
 
+def coordinate_names(count: int) -> tuple[str, ...]:
+    """Names of the axes of ``count`` particles: q, p or q1, .., p1, .."""
+    if count == 1:
+        return ("q", "p")
+    return tuple(f"{letter}{k + 1}" for letter in "qp" for k in range(count))
+
+
 def checked_values(W: ArrayLike, grid: Grid) -> FloatArray:
     """W as real, finite floats of the grid's shape; GridError otherwise."""
     values = np.asarray(W)

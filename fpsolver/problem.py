@@ -90,8 +90,10 @@ def prepare(config: Config) -> Problem:
 
 def _prepare(config: Config) -> Problem:
     system, state = _build(config)
-    if system.size > 1 or config.time.method == "gaussian":
-        raise GridError("several particles, and time.method: gaussian, are not available in this version of fpsolver")
+    if system.size > 1:
+        raise GridError(
+            "several particles on a grid are not available in this version of fpsolver; use time.method: gaussian"
+        )
     _require_complete_positivity(config, system)
     requests = axes.axis_requests(config, system)
     length = axes.ring_length(config)

@@ -8,6 +8,7 @@ import numpy as np
 
 from fpsolver.generator import Generator
 from fpsolver.physics.potentials import FloatArray
+from fpsolver.physics.system import System
 from fpsolver.schemes.chang_cooper import ChangCooperFluxes
 from fpsolver.thermo import entropy, observables
 from fpsolver.thermo.state import PhaseSpace, State
@@ -44,6 +45,25 @@ SERIES = (
     Quantity("heat_current", "energy/time", "energy from each bath into the system"),
     Quantity("tail_uncertainty", "1/time", "what cells below the floor could add to Pi"),
 )
+
+SERIES_MANY = (
+    Quantity("energy_particle", "energy", "mean energy of each particle, with half of its springs"),
+    Quantity("temperature", "energy", "kinetic temperature <p^2>/m (centred) of each particle"),
+    Quantity("entropy_production_particle", "1/time", "Pi of the channels of each particle"),
+    Quantity("entropy_flux_particle", "1/time", "Phi of the channels of each particle"),
+    Quantity("mutual_information", "1", "entropies of the single particles minus that of all together"),
+    Quantity("spring_current", "energy/time", "energy through each spring, from its first to its second particle"),
+)
+
+
+def quantities_of(system: System) -> tuple[Quantity, ...]:
+    """Members of the series: more where there are several particles."""
+    return SERIES if system.size == 1 else SERIES + SERIES_MANY
+
+
+def names_of(system: System) -> list[str]:
+    """Their names."""
+    return [quantity.name for quantity in quantities_of(system)]
 
 
 def phase_space(generator: Generator) -> PhaseSpace:

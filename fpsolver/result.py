@@ -6,16 +6,20 @@ import html
 import math
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from fpsolver.config import schema_many
-from fpsolver.config.build import build_scheme
+from fpsolver.config.build import build_scheme, build_system
 from fpsolver.config.reader import Config
 from fpsolver.grid import Grid
 from fpsolver.io import hdf5, xarrays
+from fpsolver.physics.baths import Bath
 from fpsolver.physics.potentials import FloatArray
+from fpsolver.physics.system import System
+
+MOST_BATHS = 4  # named in a summary
 
 if TYPE_CHECKING:
     import xarray
@@ -42,17 +46,15 @@ class Snapshots:
     W: FloatArray
 
 
-@dataclass(eq=False)
-class Result:
-    """A finished (or stopped) run; ``status`` is steady, finished, not_converged, failed or interrupted."""
+@dataclass(eq=False, kw_only=True)
+class Outcome:
+    """What every finished (or stopped) run has: series, verdicts and words.
+
+    ``status`` is steady, finished, not_converged, failed or interrupted.
+    """
 
     config: Config
-    grid: Grid
     series: dict[str, FloatArray]
-    final: Final
-    snapshots: Snapshots
-    exact: dict[str, FloatArray] | None
-    exact_error: float
     diagnostics: dict[str, Any]
     status: str
     message: str
@@ -70,36 +72,13 @@ class Result:
         """True if the run ended where it was meant to."""
         return self.status in ("steady", "finished")
 
-    @property
-    def scheme(self) -> str:
-        """Discretisation in words."""
-        return build_scheme(self.config).words
-
-    @property
-    def exact_is_gaussian(self) -> bool:
-        """True if there is an exact solution and it is Gaussian, so that its moments are all of it."""
-        return self.exact is not None and not bool(np.isnan(self.exact["entropy_production"]).any())
-
     def last(self, name: str) -> float:
         """Last value of a scalar of the series."""
         return float(self.series[name][-1])
 
     def save(self, path: str | Path, *, force: bool = False) -> Path:
         """Write the result to an HDF5 file, complete or not at all; OutputError if it exists and not ``force``."""
-        return hdf5.write(self, Path(path), force=force)
-
-    def to_xarray(self) -> xarray.Dataset:
-        """Everything as one xarray Dataset, from which :meth:`from_xarray` makes the result again.
-
-        Series have their names on ``time``, exact values ``exact_..``, snapshots ``snapshots`` on ``snapshot_time``;
-        fields of the last state have their names on the axes of the grid.
-        """
-        return xarrays.dataset(self)
-
-    @classmethod
-    def from_xarray(cls, dataset: xarray.Dataset) -> Result:
-        """The result again; FileFormatError if the dataset is none."""
-        return from_fields(xarrays.fields(dataset))
+        raise NotImplementedError
 
     def __str__(self) -> str:
         return "\n".join(f"  {label:<22} {text}" for label, text in self.summary())
@@ -115,6 +94,9 @@ class Result:
 
     def summary(self) -> list[tuple[str, str]]:
         """Rows of the short table: outcome, rates, verdicts, errors."""
+        return [*self._rate_rows(), *self._verdict_rows()]
+
+    def _rate_rows(self) -> list[tuple[str, str]]:
         Pi, Phi, rate = (self.last(f"entropy_{name}") for name in ("production", "flux", "rate"))
         rows = [
             ("outcome", self.message),
@@ -124,13 +106,10 @@ class Result:
         ]
         if all(map(math.isfinite, (Pi, Phi, rate))):
             rows.append(("closure", f"dS/dt - (Pi - Phi) = {rate - (Pi - Phi):.1e}"))
-        rows += [
-            ("completely positive", self._cp_words()),
-            ("detailed balance", self._balance_words()),
-        ]
-        if self.exact is not None:
-            rows.append(("exact Gaussian" if self.exact_is_gaussian else "exact solution", self._exact_words()))
-        return [*rows, ("grid", self._grid_words())]
+        return rows + (heat_rows(self) if self.series["heat_current"].shape[-1] > 1 else [])
+
+    def _verdict_rows(self) -> list[tuple[str, str]]:
+        return [("completely positive", self._cp_words()), ("detailed balance", self._balance_words())]
 
     def _rate(self, name: str, value: float) -> str:
         if math.isfinite(value):
@@ -155,6 +134,45 @@ class Result:
         names = {"line 1": "detailed_balance_residual", "line 2": "diffusion_parity_residual", "KMS": "kms_residual"}
         known = [f"{word}: {found[name]:.3g}" for word, name in names.items() if not math.isnan(found[name])]
         return f"{verdict} ({', '.join(known)})"
+
+
+@dataclass(eq=False, kw_only=True)
+class Result(Outcome):
+    """A run on a grid: the final W with its currents, snapshots, and the exact Gaussian where there is one."""
+
+    grid: Grid
+    final: Final
+    snapshots: Snapshots
+    exact: dict[str, FloatArray] | None
+    exact_error: float
+
+    @property
+    def scheme(self) -> str:
+        """Discretisation in words."""
+        return build_scheme(self.config).words
+
+    def save(self, path: str | Path, *, force: bool = False) -> Path:
+        """Write the result to an HDF5 file, complete or not at all; OutputError if it exists and not ``force``."""
+        return hdf5.write(self, Path(path), force=force)
+
+    def to_xarray(self) -> xarray.Dataset:
+        """Everything as one xarray Dataset, from which :meth:`from_xarray` makes the result again.
+
+        Series have their names on ``time``, exact values ``exact_..``, snapshots ``snapshots`` on ``snapshot_time``;
+        fields of the last state have their names on the axes of the grid.
+        """
+        return xarrays.dataset(self)
+
+    @classmethod
+    def from_xarray(cls, dataset: xarray.Dataset) -> Result:
+        """The result again; FileFormatError if the dataset is none."""
+        found: Result = from_fields(xarrays.fields(dataset))
+        return found
+
+    def summary(self) -> list[tuple[str, str]]:
+        """Rows of the short table: outcome, rates, verdicts, errors."""
+        exact = [("exact Gaussian", self._exact_words())] if self.exact is not None else []
+        return [*super().summary(), *exact, ("grid", self._grid_words())]
 
     def _exact_words(self) -> str:
         assert self.exact is not None
@@ -185,11 +203,69 @@ def default_title(config: Config) -> str:
             return bath.model.replace("_", " ") if bath else "given matrices"
 
 
-def load_result(path: str | Path) -> Result:
+@dataclass(eq=False, kw_only=True)
+class GaussianResult(Outcome):
+    """Exact moments of a quadratic system without a grid (``time.method: gaussian``); ``exact`` repeats the series."""
+
+    @property
+    def exact(self) -> dict[str, FloatArray]:
+        """Time, moments, Pi and Phi."""
+        return {
+            name: self.series[name] for name in ("time", "mean", "covariance", "entropy_production", "entropy_flux")
+        }
+
+    exact_error: ClassVar[float] = math.nan
+
+    def save(self, path: str | Path, *, force: bool = False) -> Path:
+        """Write the result to an HDF5 file, complete or not at all; OutputError if it exists and not ``force``."""
+        return hdf5.write_moments(self, Path(path), force=force)
+
+    def summary(self) -> list[tuple[str, str]]:
+        """Rows of the short table: outcome, rates, heat, verdicts."""
+        return [*super().summary(), ("method", "exact moments (no grid)")]
+
+
+def load_result(path: str | Path) -> Result | GaussianResult:
     """Read a result file; FileFormatError if it is none."""
-    return from_fields(hdf5.read(path))
+    found: Result | GaussianResult = from_fields(hdf5.read(path))
+    return found
 
 
-def from_fields(fields: dict[str, Any]) -> Result:
+def from_fields(fields: dict[str, Any]) -> Any:
     """Result from what a file or a dataset holds."""
+    if "grid" not in fields:
+        return GaussianResult(**fields)
     return Result(**{**fields, "final": Final(**fields["final"]), "snapshots": Snapshots(**fields["snapshots"])})
+
+
+def heat_rows(result: Outcome) -> list[tuple[str, str]]:
+    """Heat of each bath, and why Pi is what it is: the sum of -J/T, or that and what else costs entropy."""
+    system = build_system(result.config)
+    heat = result.series["heat_current"][-1]
+    known = [(k, particle.bath) for k, particle in enumerate(system.particles) if particle.bath.model != "none"]
+    shown = [f"{heat[k]:.9g} from bath {k + 1} ({_bath_words(bath)})" for k, bath in known[:MOST_BATHS]]
+    if len(known) > MOST_BATHS:
+        shown.append(f"and {len(known) - MOST_BATHS} more")
+    rows = [("heat currents", "; ".join(shown) or ", ".join(f"{value:.9g}" for value in heat[:MOST_BATHS]))]
+    if len(known) > 1 and all(bath.beta is not None for _, bath in known):
+        clausius = -sum(float(heat[k]) * (bath.beta or 0.0) for k, bath in known)
+        rows.append(("sum of -J/T", f"{clausius:.9g}{_clausius_words(system, clausius, result.last('entropy_flux'))}"))
+    rows.append(("mutual information", f"{result.last('mutual_information'):.9g}"))
+    return rows
+
+
+def _bath_words(bath: Bath) -> str:
+    return bath.model.replace("_", " ") + (f", T = {1 / bath.beta:.6g}" if bath.beta else "")
+
+
+def _clausius_words(system: System, clausius: float, flux: float) -> str:
+    """Why the entropy flux is not the heat over the temperature (docs/many.md)."""
+    if not math.isfinite(flux) or abs(flux - clausius) <= 1e-6 * max(abs(flux), abs(clausius)):
+        return ""
+    extra = [particle.bath for particle in system.particles if particle.bath.d_qq or particle.bath.alpha]
+    if not extra:
+        return f"; Phi is {flux - clausius:+.6g} beside it"
+    return (
+        f"; Phi is larger by {flux - clausius:.6g}: the position diffusion of these baths heats the springs and wells, "
+        "which is heat from no temperature"
+    )

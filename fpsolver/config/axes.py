@@ -7,23 +7,23 @@ from typing import Any
 from fpsolver.autogrid import AxisRequest
 from fpsolver.config import schema
 from fpsolver.errors import ConfigError, Fault
+from fpsolver.grid import coordinate_names
 from fpsolver.physics.system import System
 
 
 def axis_sections(config: schema.ConfigData, count: int) -> list[tuple[str, Any]]:
     """Names (q, p or q1 .., p1 ..) and sections of all axes; ConfigError for lists of another length."""
-    found: list[tuple[str, Any]] = []
+    found: list[Any] = []
     faults = []
     for letter, section in (("q", config.grid.q), ("p", config.grid.p)):
         parts = section if isinstance(section, list) else [section] * count
         if len(parts) != count:
             text = f"must have one entry for each of the {count} particles, but has {len(parts)}"
             faults.append(Fault(f"grid.{letter}", text))
-        names = [letter] if count == 1 else [f"{letter}{k + 1}" for k in range(count)]
-        found += zip(names, parts, strict=False)
+        found += parts
     if faults:
         raise ConfigError(*faults)
-    return found
+    return list(zip(coordinate_names(count), found, strict=True))
 
 
 def allows_coarse(config: schema.ConfigData) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -68,10 +68,10 @@ class Writer:
         for axis in grid.axes:
             self.scale(axis.name, axis.centres, UNITS[axis.name[0]], f"{axis.name} at the cell centres")
 
-    def components(self, grid: Grid, *names: str) -> None:
+    def components(self, coordinates: Sequence[str], *names: str) -> None:
         """Labels q, p of vector and matrix components."""
         for name in names:
-            labels = np.array(grid.names, dtype=h5py.string_dtype())
+            labels = np.array(coordinates, dtype=h5py.string_dtype())
             self.scale(name, labels, "1", "component of x = (q, p)")
 
 

@@ -15,15 +15,15 @@ import numpy as np
 import fpsolver
 from fpsolver.config.reader import Config, parse_yaml
 from fpsolver.errors import FileFormatError
-from fpsolver.grid import Axis, Grid
+from fpsolver.grid import Axis, Grid, coordinate_names
 from fpsolver.io.container import UNITS, Writer, read_file, write_file
 from fpsolver.io.provenance import now
 from fpsolver.physics.exact import NOT_GAUSSIAN_REASON
 from fpsolver.physics.potentials import FloatArray
-from fpsolver.recorder import SERIES
+from fpsolver.recorder import SERIES, SERIES_MANY
 
 if TYPE_CHECKING:
-    from fpsolver.result import Result
+    from fpsolver.result import GaussianResult, Outcome, Result
 
 FORMAT = "fpsolver-result"
 FORMAT_VERSION = 1
@@ -34,6 +34,16 @@ FINAL = {
     "J_irreversible": ("1/(action time)", "irreversible current"),
     "entropy_production_density": ("1/(action time)", "density of Pi"),
     "entropy_flux_density": ("1/(action time)", "density of Phi"),
+}
+_DIMENSIONS = {
+    "mean": ("component",),
+    "covariance": ("row", "column"),
+    "heat_current": ("particle",),
+    "energy_particle": ("particle",),
+    "temperature": ("particle",),
+    "entropy_production_particle": ("particle",),
+    "entropy_flux_particle": ("particle",),
+    "spring_current": ("spring",),
 }
 EXACT = {
     "mean": "exact mean of x",
@@ -48,7 +58,34 @@ def write(result: Result, path: Path, *, force: bool = False) -> Path:
     return write_file(path, lambda file: _write_all(file, result), force=force)
 
 
+def write_moments(result: GaussianResult, path: Path, *, force: bool = False) -> Path:
+    """Write a result without a grid: `/exact` is another name of `/series`."""
+
+    def fill(file: h5py.File) -> None:
+        _write_words(file, result)
+        file.attrs["method"] = "gaussian"
+        _write_series(file.create_group("series"), result)
+        file["exact"] = file["series"]
+        file["series"].attrs["W_l1_error"] = result.exact_error
+        _write_profile(file.create_group("profile"), result)
+
+    return write_file(path, fill, force=force)
+
+
 def _write_all(file: h5py.File, result: Result) -> None:
+    _write_words(file, result)
+    _write_grid(file.create_group("grid"), result.grid)
+    _write_series(file.create_group("series"), result)
+    _write_final(file.create_group("final"), result)
+    _write_snapshots(file.create_group("snapshots"), result)
+    if result.exact is not None:
+        _write_exact(file.create_group("exact"), result)
+    if len(result.grid.axes) > 2:
+        _write_profile(file.create_group("profile"), result)
+
+
+def _write_words(file: h5py.File, result: Outcome) -> None:
+    """What every result has: status, configuration, provenance, verdicts."""
     file.attrs.update(
         {
             "format": FORMAT,
@@ -63,12 +100,6 @@ def _write_all(file: h5py.File, result: Result) -> None:
     file["config"] = result.config.to_yaml()
     file.create_group("provenance").attrs.update(result.provenance)
     file.create_group("diagnostics").attrs.update(result.diagnostics)
-    _write_grid(file.create_group("grid"), result.grid)
-    _write_series(file.create_group("series"), result)
-    _write_final(file.create_group("final"), result)
-    _write_snapshots(file.create_group("snapshots"), result)
-    if result.exact is not None:
-        _write_exact(file.create_group("exact"), result)
 
 
 def _write_grid(group: h5py.Group, grid: Grid) -> None:
@@ -80,25 +111,42 @@ def _write_grid(group: h5py.Group, grid: Grid) -> None:
         group[axis.name].attrs.update({"low": axis.low, "high": axis.high, "periodic": axis.periodic})
 
 
-def _write_series(group: h5py.Group, result: Result) -> None:
+def _write_series(group: h5py.Group, result: Outcome) -> None:
     writer = Writer(group)
+    count = result.series["heat_current"].shape[-1]
     writer.scale("time", result.series["time"], "time", "time")
-    writer.components(result.grid, "component", "row", "column")
-    writer.scale("particle", np.arange(len(result.grid.axes) // 2), "1", "index of the particle")
-    shapes = {"mean": ("component",), "covariance": ("row", "column"), "heat_current": ("particle",)}
-    for quantity in SERIES:
-        dims = ("time", *shapes.get(quantity.name, ()))
+    writer.components(coordinate_names(count), "component", "row", "column")
+    writer.scale("particle", np.arange(count), "1", "index of the particle")
+    if "spring_current" in result.series:
+        writer.scale("spring", np.arange(result.series["spring_current"].shape[-1]), "1", "index of the spring")
+    for quantity in SERIES + SERIES_MANY:
+        if quantity.name not in result.series:
+            continue
+        dims = ("time", *_DIMENSIONS.get(quantity.name, ()))
         values = result.series[quantity.name]
         dataset = writer.array(quantity.name, values, dims, quantity.units, quantity.long_name)
         if quantity.name in result.reasons:
             dataset.attrs["reason"] = result.reasons[quantity.name]
 
 
+def _write_profile(group: h5py.Group, result: Outcome) -> None:
+    """The last row of what is known of each particle and each spring."""
+    writer = Writer(group)
+    group.attrs["time"] = float(result.series["time"][-1])
+    writer.scale("particle", np.arange(result.series["heat_current"].shape[-1]), "1", "index of the particle")
+    writer.scale("spring", np.arange(result.series["spring_current"].shape[-1]), "1", "index of the spring")
+    for quantity in SERIES + SERIES_MANY:
+        dims = _DIMENSIONS.get(quantity.name, ())
+        if dims in (("particle",), ("spring",)):
+            values = result.series[quantity.name][-1]
+            writer.array(quantity.name, values, dims, quantity.units, quantity.long_name)
+
+
 def _write_final(group: h5py.Group, result: Result) -> None:
     writer = Writer(group, result.config.output.compression)
     group.attrs["time"] = result.final.time
     writer.coordinates(result.grid)
-    writer.components(result.grid, "component")
+    writer.components(result.grid.names, "component")
     for name, (units, long_name) in FINAL.items():
         dims = ("component", *result.grid.names) if name.startswith("J") else result.grid.names
         dataset = writer.array(name, getattr(result.final, name), dims, units, long_name)
@@ -125,7 +173,7 @@ def _write_exact(group: h5py.Group, result: Result) -> None:
     assert result.exact is not None
     writer = Writer(group)
     writer.scale("time", result.exact["time"], "time", "time")
-    writer.components(result.grid, "component", "row", "column")
+    writer.components(result.grid.names, "component", "row", "column")
     shapes = {"mean": ("component",), "covariance": ("row", "column")}
     for name, long_name in EXACT.items():
         units = "1/time" if name.startswith("entropy") else "mixed"
@@ -171,25 +219,34 @@ def _refuse_checkpoint(file: h5py.File) -> None:
 
 def _read_all(file: h5py.File) -> dict[str, Any]:
     _refuse_checkpoint(file)
-    series, final, snapshots = file["series"], file["final"], file["snapshots"]
-    exact = file.get("exact")
+    common = {
+        "config": read_config(file),
+        "series": _read_series(file["series"]),
+        "diagnostics": _attributes(file["diagnostics"]),
+        "status": str(file.attrs["status"]),
+        "message": str(file.attrs["message"]),
+        "reasons": {name: str(item.attrs["reason"]) for name, item in file["series"].items() if "reason" in item.attrs},
+        "warnings": str(file.attrs["warnings"]).splitlines(),
+        "provenance": _attributes(file["provenance"]),
+    }
+    if file.attrs.get("method") == "gaussian":
+        return common
+    final, snapshots, exact = file["final"], file["snapshots"], file.get("exact")
     grid = read_grid(file["grid"])
     _check_shapes(grid, final, snapshots)
-    return {
-        "config": read_config(file),
+    return common | {
         "grid": grid,
-        "series": {"time": series["time"][()], **{q.name: series[q.name][()] for q in SERIES}},
         "final": {"time": float(final.attrs["time"]), **{name: final[name][()] for name in FINAL}},
         "snapshots": {"time": snapshots["time"][()], "W": snapshots["W"][()]},
         "exact": None if exact is None else {name: exact[name][()] for name in ("time", *EXACT)},
         "exact_error": float("nan") if exact is None else float(exact.attrs["W_l1_error"]),
-        "diagnostics": _attributes(file["diagnostics"]),
-        "status": str(file.attrs["status"]),
-        "message": str(file.attrs["message"]),
-        "reasons": {name: str(series[name].attrs["reason"]) for name in series if "reason" in series[name].attrs},
-        "warnings": str(file.attrs["warnings"]).splitlines(),
-        "provenance": _attributes(file["provenance"]),
     }
+
+
+def _read_series(group: h5py.Group) -> dict[str, FloatArray]:
+    """Members of the series; those of several particles where there are several."""
+    several = [quantity.name for quantity in SERIES_MANY if quantity.name in group]
+    return {name: group[name][()] for name in ("time", *(quantity.name for quantity in SERIES), *several)}
 
 
 def _check_shapes(grid: Grid, final: h5py.Group, snapshots: h5py.Group) -> None:
@@ -210,10 +267,11 @@ def _attributes(group: h5py.Group) -> dict[str, Any]:
 def read_grid(group: h5py.Group) -> Grid:
     """Grid of a result."""
     names = [name for name in group if not name.endswith("_faces")]
-    if sorted(names) != ["p", "q"]:
-        raise ValueError(f"the grid must have the axes q and p, but has {names}")
+    wanted = coordinate_names(len(names) // 2)
+    if sorted(names) != sorted(wanted):
+        raise ValueError(f"the grid must have the axes {', '.join(wanted)}, but has {names}")
     axes = []
-    for name in sorted(names, key=lambda name: (name[0] == "p", name)):
+    for name in wanted:
         attrs = group[name].attrs
         axes.append(Axis(name, float(attrs["low"]), float(attrs["high"]), len(group[name]), bool(attrs["periodic"])))
     return Grid(tuple(axes))

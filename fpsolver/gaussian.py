@@ -1,0 +1,222 @@
+r"""``method: gaussian``: the exact moments of a quadratic system of any size, without a grid.
+
+The steady state comes from the Lyapunov equation at once; a run to a given time multiplies mean and covariance by
+the flow over one record interval, V <- M V M^T + C, again and again.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from fpsolver import costs
+from fpsolver.config import axes, build
+from fpsolver.config.reader import Config
+from fpsolver.config.schema_many import particles_of
+from fpsolver.errors import ConfigError, Fault, ResourceError
+from fpsolver.physics import energies, exact, linear
+from fpsolver.physics.potentials import FloatArray
+from fpsolver.physics.states import GaussianState
+from fpsolver.physics.system import System
+from fpsolver.planning import round_number
+from fpsolver.recorder import names_of
+from fpsolver.thermo import detailed_balance
+
+MATRICES_IN_MEMORY = 14  # of 2N x 2N numbers, at the peak
+RECORDS_IN_MEMORY = 2**29  # bytes that automatic records may take
+MATRIX_SPEED = 4e10  # operations a second of a matrix product on two cores of 2022
+NO_GRID = "undefined: time.method: gaussian has no grid"
+WITHOUT_GRID = ("residual", "edge_mass", "tail_uncertainty")
+
+
+@dataclass(frozen=True, eq=False)
+class GaussianProblem:
+    """A configuration of ``method: gaussian``, checked; ``times`` of the records, infinity for the steady state."""
+
+    config: Config
+    system: System
+    state: GaussianState | None
+    times: FloatArray
+    warnings: tuple[str, ...]
+
+    @property
+    def memory(self) -> float:
+        """Estimated peak memory, bytes."""
+        return _memory(self.system.size, len(self.times))
+
+    @property
+    def seconds(self) -> float:
+        """Predicted time, within a factor of two from 200 to 1000 particles."""
+        products = 75 if math.isinf(self.times[-1]) else 30 + 7 * len(self.times)
+        return 0.01 + products * 2 * (2 * self.system.size) ** 3 / MATRIX_SPEED
+
+
+def prepare(config: Config) -> GaussianProblem:
+    """Check a configuration; the memory before any matrix is made."""
+    count = len(particles_of(config.system))
+    _refuse_memory(count, 1)
+    system, state = build.build_both(config)
+    times = record_times(config, count)
+    _refuse_memory(count, len(times))
+    _refuse_unfit(config, system, state, is_steady=math.isinf(times[-1]))
+    notes = [
+        build.uncertainty_warning(state, system.hbar) if np.isfinite(times).all() else "",
+        *positivity_note(system),
+    ]
+    start = state if isinstance(state, GaussianState) else None
+    return GaussianProblem(config, system, start, times, tuple(note for note in notes if note))
+
+
+def positivity_note(system: System) -> list[str]:
+    """A warning about dynamics that are not completely positive."""
+    if system.hbar == 0 or system.is_completely_positive():
+        return []
+    return [
+        f"the model is not completely positive (margin {system.cp_margin():.6g}): some quantum states would become "
+        "unphysical under it"
+    ]
+
+
+def _refuse_memory(count: int, records: int) -> None:
+    needed, available = _memory(count, records), costs.available_memory()
+    if needed > available:
+        raise ResourceError(
+            f"{count} particles with {records} records need about {needed / 2**30:.3g} GiB, and "
+            f"{available / 2**30:.3g} GiB are available; give fewer particles, or a larger output.every"
+        )
+
+
+def _memory(count: int, records: int) -> float:
+    return 8.0 * (2 * count) ** 2 * (MATRICES_IN_MEMORY + 2 * (records - 1)) + 2e8
+
+
+def _refuse_unfit(config: Config, system: System, state: Any, *, is_steady: bool) -> None:
+    """ConfigError for what has no Gaussian solution, NoSteadyStateError for what never becomes steady."""
+    if not system.is_quadratic:
+        text = "`gaussian` needs linear forces, and a potential is anharmonic; use `stepping` on a grid"
+        raise ConfigError(Fault("time.method", text))
+    if axes.is_ring(config):
+        raise ConfigError(Fault("time.method", "`gaussian` needs positions on a line, but grid.q is periodic"))
+    if is_steady:
+        exact.require_stable(system)
+    elif not isinstance(state, GaussianState):
+        raise ConfigError(Fault("initial", "`gaussian` needs a Gaussian initial state"))
+
+
+def record_times(config: Config, count: int) -> FloatArray:
+    """Infinity for the steady state; else about 200 times from 0 to the end, fewer of many particles."""
+    until = build.until_time(config)
+    if math.isinf(until):
+        return np.array([math.inf])
+    if config.output.every == "auto":
+        most = RECORDS_IN_MEMORY / (16 * (2 * count) ** 2)
+        every = round_number(until / min(200.0, max(most, 2.0)))
+    else:
+        every = float(config.output.every)
+    whole = math.floor(until / every * (1 + 1e-12))
+    times = every * np.arange(whole + 1)
+    return times if until - times[-1] < 1e-9 * until else np.append(times, until)
+
+
+def moments(problem: GaussianProblem) -> tuple[FloatArray, FloatArray, exact.SteadyState | None]:
+    """Means (T, 2N) and covariances (T, 2N, 2N) at the times of the records."""
+    if problem.state is None or math.isinf(problem.times[-1]):
+        found = exact.steady(problem.system)
+        return found.mean[None], found.covariance[None], found
+    system, times = problem.system, problem.times
+    mean = np.empty((len(times), 2 * system.size))
+    covariance = np.empty((*mean.shape, 2 * system.size))
+    mean[0], covariance[0] = problem.state.mean, problem.state.covariance
+    step, flow = math.nan, None
+    for k, dt in enumerate(np.diff(times), start=1):
+        if flow is None or abs(dt - step) > 1e-9 * step:  # the last interval may be shorter
+            step = float(dt)
+            flow = linear.flow(system.drift_matrix, system.force, system.diffusion_matrix, np.array([step]))
+        M = flow.propagator[0]
+        mean[k] = M @ mean[k - 1] + flow.shift[0]
+        V = M @ covariance[k - 1] @ M.T + flow.noise[0]
+        covariance[k] = 0.5 * (V + V.T)
+    return mean, covariance, None
+
+
+def series(system: System, times: FloatArray, mean: FloatArray, covariance: FloatArray) -> dict[str, FloatArray]:
+    """Every quantity of a record on ``times``; one covariance at a time, for the sake of memory."""
+    rows = [record(system, m, V) for m, V in zip(mean, covariance, strict=True)]
+    arrays = {name: np.array([row[name] for row in rows]) for name in rows[0]}
+    found = {"time": times, "mean": mean, "covariance": covariance, **arrays}
+    return {name: found.get(name, np.full(len(times), np.nan)) for name in ("time", *names_of(system))}
+
+
+def record(system: System, mean: FloatArray, V: FloatArray) -> dict[str, Any]:
+    """One row of the series."""
+    n = system.size
+    rates = exact.gaussian_rates(system, mean, V)
+    production, flux = exact.gaussian_channels(system, mean, V)
+    cross = -0.5 * float(np.sum(system.reversible_diffusion * np.linalg.inv(V)))
+    parts = energies.particle_energies(system, mean, V)
+    entropy = float(exact.wigner_entropy(V))
+    return {
+        "mass": 1.0,
+        "energy": float(parts.sum()),
+        "entropy_wigner": entropy,
+        "entropy_rate": float(rates.entropy_rate),
+        "entropy_production": float(rates.entropy_production),
+        "entropy_production_q": float(production[:n].sum()),
+        "entropy_production_p": float(production[n:].sum()),
+        "entropy_flux": float(rates.entropy_flux),
+        "entropy_flux_drift": float(rates.entropy_flux) - cross,
+        "entropy_flux_cross": cross,
+        "purity": math.exp(n * (1 + math.log(math.pi * system.hbar)) - entropy) if system.hbar > 0 else math.nan,
+        "negativity": 0.0,
+        "heat_current": energies.heat_currents(system, mean, V),
+        "energy_particle": parts,
+        "temperature": energies.temperatures(system, V),
+        "entropy_production_particle": production[:n] + production[n:],
+        "entropy_flux_particle": flux[:n] + flux[n:],
+        "mutual_information": float(energies.mutual_information(V)),
+        "spring_current": energies.spring_currents(system, mean, V),
+    }
+
+
+def reasons(system: System) -> dict[str, str]:
+    """Why members of the series are NaN or infinite, by name."""
+    found = dict.fromkeys(WITHOUT_GRID, NO_GRID)
+    if system.hbar == 0:
+        found["purity"] = "undefined: a classical system has no purity"
+    if exact.irreversible_drift_outside_noise(system):
+        names = [name for name in names_of(system) if name.startswith(("entropy_production", "entropy_flux"))]
+        found |= {name: exact.INFINITE_REASON for name in names if name != "entropy_flux_cross"}
+    return found
+
+
+def diagnostics(problem: GaussianProblem, steady: exact.SteadyState | None, V: FloatArray) -> dict[str, Any]:
+    """Verdicts about the model; those about a grid are NaN."""
+    system = problem.system
+    if steady is None and 2 * system.size < linear.LARGE and linear.is_stable(system.drift_matrix):
+        steady = exact.steady(system)
+    V = V if steady is None else steady.covariance
+    found: dict[str, Any] = {
+        "cp_margin": system.cp_margin(),
+        "is_completely_positive": system.is_completely_positive(),
+        "cp_on_boundary": system.is_on_cp_boundary(),
+        "detailed_balance_residual": math.nan,
+        "detailed_balance_residual_reason": NO_GRID,
+        "diffusion_parity_residual": detailed_balance.parity_residual(system),
+        "kms_residual": detailed_balance.kms_residual(system, V),
+        "satisfies_detailed_balance": steady is not None and detailed_balance.gaussian_detailed_balance(steady),
+        "steady_residual": math.nan if steady is None else steady.residual * linear.fastest_rate(system.drift_matrix),
+        "slowest_rate": math.nan if steady is None else steady.slowest_rate,
+        "resolution": math.nan,
+        "resolution_reason": NO_GRID,
+    }
+    if steady is None:
+        found |= dict.fromkeys(
+            ("steady_residual_reason", "slowest_rate_reason"), "not known: no steady state was found"
+        )
+        found["satisfies_detailed_balance_reason"] = "not known: no steady state was found"
+    if system.hbar == 0:
+        found["cp_margin_reason"] = "undefined: a classical system (hbar = 0) has no complete positivity"
+    return found
