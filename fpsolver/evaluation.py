@@ -8,7 +8,8 @@ from typing import Any
 import numba
 import numpy as np
 
-from fpsolver import autogrid
+from fpsolver import autogrid, gaussian
+from fpsolver.gaussian import GaussianProblem
 from fpsolver.io import provenance
 from fpsolver.physics import exact as exact_module
 from fpsolver.physics.linear import is_stable
@@ -17,7 +18,7 @@ from fpsolver.physics.states import GaussianState
 from fpsolver.physics.timescales import linear_rates
 from fpsolver.problem import Problem
 from fpsolver.recorder import past_reasons, phase_space, reasons
-from fpsolver.result import Final, Result, Snapshots
+from fpsolver.result import Final, GaussianResult, Result, Snapshots
 from fpsolver.simulation import Trajectory
 from fpsolver.thermo import detailed_balance, entropy
 from fpsolver.thermo.state import State
@@ -45,6 +46,22 @@ def evaluate(problem: Problem, trajectory: Trajectory) -> Result:
         message=trajectory.message,
         reasons=found,
         warnings=[*problem.warnings, *_new_warnings(problem, trajectory)],
+        provenance=provenance.collect(numba.get_num_threads()),
+    )
+
+
+def evaluate_moments(problem: GaussianProblem) -> GaussianResult:
+    """The exact moments, and everything that follows from them."""
+    mean, covariance, steady = gaussian.moments(problem)
+    is_steady = steady is not None
+    return GaussianResult(
+        config=problem.config,
+        series=gaussian.series(problem.system, problem.times, mean, covariance),
+        diagnostics=gaussian.diagnostics(problem, steady, covariance[-1]),
+        status="steady" if is_steady else "finished",
+        message="found the steady state without steps" if is_steady else f"ended at t = {problem.times[-1]:.6g}",
+        reasons=gaussian.reasons(problem.system),
+        warnings=list(problem.warnings),
         provenance=provenance.collect(numba.get_num_threads()),
     )
 

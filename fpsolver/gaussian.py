@@ -7,13 +7,14 @@ the flow over one record interval, V <- M V M^T + C, again and again.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from fpsolver import costs
-from fpsolver.config import axes, build
+from fpsolver.config import axes, build, initial
 from fpsolver.config.reader import Config
 from fpsolver.config.schema_many import particles_of
 from fpsolver.errors import ConfigError, Fault, ResourceError
@@ -54,18 +55,16 @@ class GaussianProblem:
         return 0.01 + products * 2 * (2 * self.system.size) ** 3 / MATRIX_SPEED
 
 
-def prepare(config: Config) -> GaussianProblem:
-    """Check a configuration; the memory before any matrix is made."""
+def prepare(config: Config, build_both: Callable[[Config], tuple[System, Any]]) -> GaussianProblem:
+    """Check a configuration; the memory before any matrix is made. ``build_both``: system and initial state."""
     count = len(particles_of(config.system))
     _refuse_memory(count, 1)
-    system, state = build.build_both(config)
+    system, state = build_both(config)
     times = record_times(config, count)
     _refuse_memory(count, len(times))
     _refuse_unfit(config, system, state, is_steady=math.isinf(times[-1]))
-    notes = [
-        build.uncertainty_warning(state, system.hbar) if np.isfinite(times).all() else "",
-        *positivity_note(system),
-    ]
+    doubt = initial.uncertainty_warning(state, system.hbar) if np.isfinite(times).all() else ""
+    notes = [doubt, *positivity_note(system)]
     start = state if isinstance(state, GaussianState) else None
     return GaussianProblem(config, system, start, times, tuple(note for note in notes if note))
 
@@ -155,7 +154,8 @@ def record(system: System, mean: FloatArray, V: FloatArray) -> dict[str, Any]:
     n = system.size
     rates = exact.gaussian_rates(system, mean, V)
     production, flux = exact.gaussian_channels(system, mean, V)
-    cross = -0.5 * float(np.sum(system.reversible_diffusion * np.linalg.inv(V)))
+    crossed = system.reversible_diffusion
+    cross = -0.5 * float(np.sum(crossed * np.linalg.inv(V))) if crossed.any() else 0.0
     parts = energies.particle_energies(system, mean, V)
     entropy = float(exact.wigner_entropy(V))
     return {
@@ -213,10 +213,8 @@ def diagnostics(problem: GaussianProblem, steady: exact.SteadyState | None, V: F
         "resolution_reason": NO_GRID,
     }
     if steady is None:
-        found |= dict.fromkeys(
-            ("steady_residual_reason", "slowest_rate_reason"), "not known: no steady state was found"
-        )
-        found["satisfies_detailed_balance_reason"] = "not known: no steady state was found"
+        names = ("steady_residual", "slowest_rate", "satisfies_detailed_balance")
+        found |= {f"{name}_reason": "not known: no steady state was looked for" for name in names}
     if system.hbar == 0:
         found["cp_margin_reason"] = "undefined: a classical system (hbar = 0) has no complete positivity"
     return found

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
-from fpsolver import autogrid, costs
+from fpsolver import autogrid, costs, gaussian
 from fpsolver.config import axes, build, initial
 from fpsolver.config.reader import Config
-from fpsolver.errors import ConfigError, Fault, FpsolverError, GridError, ResourceError
+from fpsolver.errors import ConfigError, Fault, FpsolverError, GridError, ResourceError, UsageError
+from fpsolver.gaussian import GaussianProblem
 from fpsolver.generator import Generator
 from fpsolver.grid import Grid
 from fpsolver.io import arrays, hdf5
@@ -22,6 +25,7 @@ from fpsolver.physics.timescales import slowest_rate
 from fpsolver.planning import make_plan, needed_memory
 from fpsolver.simulation import Plan
 
+P = TypeVar("P")
 MAXIMUM_STEPS = 1e12
 MAXIMUM_TURNS = 1000
 MASS_ERROR = 1e-6
@@ -76,9 +80,21 @@ class Problem:
 
 def prepare(config: Config) -> Problem:
     """Check a configuration against physics, grid, memory and stability; allocates nothing large."""
+    if config.time.method == "gaussian":
+        raise UsageError("time.method: gaussian has no grid; give time.method: stepping")
+    return _explained(_prepare, config)
+
+
+def gaussian_problem(config: Config) -> GaussianProblem:
+    """The problem of a configuration of ``method: gaussian``, checked the same way."""
+    return _explained(lambda known: gaussian.prepare(known, _build), config)
+
+
+def _explained(build_problem: Callable[[Config], P], config: Config) -> P:
+    """Run it, with file and line in front of faults, and a sentence for numbers beyond arithmetic."""
     try:
         with np.errstate(over="raise", divide="raise", invalid="raise"):
-            return _prepare(config)
+            return build_problem(config)
     except ConfigError as error:
         raise config.located(error) from None
     except (ArithmeticError, np.linalg.LinAlgError):

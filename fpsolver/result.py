@@ -151,6 +151,11 @@ class Result(Outcome):
         """Discretisation in words."""
         return build_scheme(self.config).words
 
+    @property
+    def exact_is_gaussian(self) -> bool:
+        """True if there is an exact solution and it is Gaussian, so that its moments are all of it."""
+        return self.exact is not None and not bool(np.isnan(self.exact["entropy_production"]).any())
+
     def save(self, path: str | Path, *, force: bool = False) -> Path:
         """Write the result to an HDF5 file, complete or not at all; OutputError if it exists and not ``force``."""
         return hdf5.write(self, Path(path), force=force)
@@ -171,7 +176,8 @@ class Result(Outcome):
 
     def summary(self) -> list[tuple[str, str]]:
         """Rows of the short table: outcome, rates, verdicts, errors."""
-        exact = [("exact Gaussian", self._exact_words())] if self.exact is not None else []
+        label = "exact Gaussian" if self.exact_is_gaussian else "exact solution"
+        exact = [(label, self._exact_words())] if self.exact is not None else []
         return [*super().summary(), *exact, ("grid", self._grid_words())]
 
     def _exact_words(self) -> str:
@@ -210,9 +216,8 @@ class GaussianResult(Outcome):
     @property
     def exact(self) -> dict[str, FloatArray]:
         """Time, moments, Pi and Phi."""
-        return {
-            name: self.series[name] for name in ("time", "mean", "covariance", "entropy_production", "entropy_flux")
-        }
+        names = ("time", "mean", "covariance", "entropy_production", "entropy_flux")
+        return {name: self.series[name] for name in names}
 
     exact_error: ClassVar[float] = math.nan
 

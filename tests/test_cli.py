@@ -328,7 +328,7 @@ REFUSED = {
     "not positive definite": (["initial.covariance=[[1, 2], [2, 1]]"], 2, ["initial.covariance", "positive definite"]),
     "several faults": (["system.mass=-1", "scheme.order=3"], 2, ["system.mass", "scheme.order"]),
     "bad override": (["system.mass"], 2, ["--set", "key=value"]),
-    "later": (["time.method=gaussian"], 2, ["`gaussian` is not available in this version"]),
+    "later": (["system.husimi_omega=1"], 2, ["`husimi_omega` is not available in this version"]),
 }  # fmt: skip
 
 

@@ -11,15 +11,15 @@ import click
 import numpy as np
 
 from fpsolver import costs
+from fpsolver.cli import check_moments
 from fpsolver.cli.options import config_argument, set_option, table, warn
+from fpsolver.cli.words import bath_words, matrix, positivity
 from fpsolver.config.reader import load_config
 from fpsolver.errors import NoSteadyStateError
 from fpsolver.kernels import phase_space
 from fpsolver.physics import equilibrium, exact
-from fpsolver.physics.baths import Bath
-from fpsolver.physics.potentials import FloatArray
 from fpsolver.physics.system import System
-from fpsolver.problem import Problem, prepare
+from fpsolver.problem import Problem, gaussian_problem, prepare
 from fpsolver.simulation import Plan
 from fpsolver.stepping.explicit import RungeKutta, stable_step
 from fpsolver.thermo.detailed_balance import gaussian_detailed_balance, kms_residual, parity_residual
@@ -30,7 +30,10 @@ from fpsolver.thermo.detailed_balance import gaussian_detailed_balance, kms_resi
 @set_option
 def command(config: Path, overrides: tuple[str, ...]) -> int:
     """Validate CONFIG and print what it will do; run nothing."""
-    problem = prepare(load_config(config, overrides))
+    loaded = load_config(config, overrides)
+    if loaded.time.method == "gaussian":
+        return check_moments.show(gaussian_problem(loaded), config)
+    problem = prepare(loaded)
     warn(problem.warnings)
     click.echo(problem.config.title or str(config))
     parts = {"model": model_rows, "steady state": steady_rows, "grid": grid_rows, "run": cost_rows}
@@ -51,36 +54,11 @@ def model_rows(problem: Problem) -> list[tuple[str, Any]]:
     return [*rows, ("completely positive", positivity(system))]
 
 
-def bath_words(bath: Bath) -> str:
-    """Name of the model and every number of it that is not zero."""
-    names = ("eta", "alpha", "xi", "d_qq", "d_pp", "d_qp", "beta")
-    values = [f"{name} {value:.6g}" for name in names if (value := getattr(bath, name))]
-    return f"{bath.model}: {', '.join(values)}" if values else bath.model
-
-
-def matrix(values: FloatArray) -> str:
-    """A small matrix on one line, round-off as 0."""
-    values = np.where(np.abs(values) > 1e-14 * np.abs(values).max(), values, 0.0)
-    return "[" + ", ".join("[" + ", ".join(f"{x:.6g}" for x in row) + "]" for row in values) + "]"
-
-
 def drift_words(system: System) -> str:
     """A, or its dissipative part for an anharmonic potential."""
     if system.is_quadratic:
         return matrix(system.drift_matrix)
     return f"(p/m, -U'(q)) + {matrix(system.dissipative_drift)} x"
-
-
-def positivity(system: System) -> str:
-    """Verdict and margin of complete positivity."""
-    if system.hbar == 0:
-        return "no meaning for a classical system (hbar = 0)"
-    margin = system.cp_margin()
-    if not system.is_completely_positive():
-        return f"no (margin {margin:.6g})"
-    return (
-        "yes, on the boundary (margin 0 to round-off)" if system.is_on_cp_boundary() else f"yes (margin {margin:.6g})"
-    )
 
 
 def steady_rows(problem: Problem) -> list[tuple[str, Any]]:

@@ -14,8 +14,10 @@ from fpsolver.cli.options import table
 from fpsolver.config.schema import to_plain
 from fpsolver.io.container import file_format
 from fpsolver.io.sweeps import FORMAT as SWEEP
-from fpsolver.result import Result, load_result
+from fpsolver.result import GaussianResult, Result, load_result
 from fpsolver.sweeps.table import load_sweep
+
+MOST_NUMBERS = 10_000
 
 
 @click.command("info")
@@ -36,9 +38,10 @@ def command(result: Path, as_json: bool) -> int:
     )
     made = f"fpsolver {found['fpsolver']} on {found['host']}, {found['threads']} threads, {found['steps']} steps"
     rows = [("file", result), ("status", loaded.status), *loaded.summary(), ("series", series)]
-    rows += [("snapshots", f"{len(loaded.snapshots.time)}"), ("made by", made)]
-    click.echo(table(rows))
-    for axis in loaded.grid.axes:
+    if isinstance(loaded, Result):
+        rows.append(("snapshots", f"{len(loaded.snapshots.time)}"))
+    click.echo(table([*rows, ("made by", made)]))
+    for axis in loaded.grid.axes if isinstance(loaded, Result) else ():
         click.echo(f"  axis {axis.name}: {axis.cells} cells on [{axis.low:g}, {axis.high:g}]")
     for text in loaded.warnings:
         click.echo(f"  warning: {text}")
@@ -58,7 +61,7 @@ def show_sweep(path: Path, *, as_json: bool) -> int:
     return 0
 
 
-def as_dict(result: Result, path: Path) -> dict[str, Any]:
+def as_dict(result: Result | GaussianResult, path: Path) -> dict[str, Any]:
     """Everything but the large arrays."""
     return {
         "file": str(path),
@@ -67,17 +70,22 @@ def as_dict(result: Result, path: Path) -> dict[str, Any]:
         "message": result.message,
         "warnings": result.warnings,
         "reasons": result.reasons,
-        "final": {name: values[-1] for name, values in result.series.items()},
-        "exact": {name: values[-1] for name, values in result.exact.items()} if result.exact else None,
+        "final": _small({name: values[-1] for name, values in result.series.items()}),
+        "exact": _small({name: values[-1] for name, values in result.exact.items()}) if result.exact else None,
         "W_l1_error": result.exact_error,
         "diagnostics": result.diagnostics,
         "grid": [
             {"name": a.name, "cells": a.cells, "low": a.low, "high": a.high, "periodic": a.periodic}
-            for a in result.grid.axes
+            for a in (result.grid.axes if isinstance(result, Result) else ())
         ],
         "provenance": result.provenance,
         "config": to_plain(result.config.model_dump(exclude_none=True)),
     }
+
+
+def _small(values: dict[str, Any]) -> dict[str, Any]:
+    """Without the covariances of long chains, which are in the file."""
+    return {name: value for name, value in values.items() if np.size(value) <= MOST_NUMBERS}
 
 
 def clean(value: Any) -> Any:

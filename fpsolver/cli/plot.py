@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import click
@@ -12,7 +12,7 @@ from fpsolver.errors import UsageError
 from fpsolver.io.container import file_format
 from fpsolver.io.sweeps import FORMAT as SWEEP
 from fpsolver.plot import sweeps
-from fpsolver.result import Result, load_result
+from fpsolver.result import Outcome, Result, load_result
 from fpsolver.sweeps.table import load_sweep
 
 
@@ -30,7 +30,7 @@ def command(results: tuple[Path, ...], kinds: str | None, quantity: str, output:
     if any(file_format(path) == SWEEP for path in results):
         return draw_sweeps(results, kinds, quantity, output)
     loaded = [load_result(path) for path in results]
-    wanted = chosen(kinds or "overview", plot.KINDS)
+    wanted = chosen(kinds or _usual(loaded), plot.KINDS)
     for kind in wanted:
         for name, group in _groups(kind, results, loaded):
             path = _target(output, name, kind, many=len(wanted) > 1 or len(group) < len(loaded))
@@ -60,11 +60,18 @@ def chosen(kinds: str, known: Mapping[str, object]) -> list[str]:
     return wanted
 
 
-def _groups(kind: str, paths: tuple[Path, ...], results: list[Result]) -> list[tuple[Path, list[Result]]]:
+def _usual(results: Sequence[Outcome]) -> str:
+    """The kind that is drawn when none is named: without a grid, the profile of several particles, or the series."""
+    if all(isinstance(result, Result) for result in results):
+        return "overview"
+    return "profile" if all("temperature" in result.series for result in results) else "series"
+
+
+def _groups(kind: str, paths: tuple[Path, ...], results: Sequence[Outcome]) -> list[tuple[Path, list[Outcome]]]:
     """One figure for all results, except for the overview, which takes one."""
     if kind == "overview":
         return [(path, [result]) for path, result in zip(paths, results, strict=True)]
-    return [(paths[0], results)]
+    return [(paths[0], list(results))]
 
 
 def _target(output: Path | None, result: Path, kind: str, *, many: bool) -> Path:

@@ -12,14 +12,14 @@ from fpsolver import api
 from fpsolver.cli import unfinished
 from fpsolver.cli.main import STARTED
 from fpsolver.cli.options import config_argument, force_option, same_command_with_force, set_option, table, warn
-from fpsolver.config.reader import load_config
+from fpsolver.config.reader import Config, load_config
 from fpsolver.errors import OutputError, OutputExistsError, UsageError
 from fpsolver.io.checkpoint import Checkpoint, beside
 from fpsolver.io.lock import locked
 from fpsolver.io.paths import check_output
-from fpsolver.problem import Problem
+from fpsolver.problem import Problem, gaussian_problem
 from fpsolver.progress import Bar
-from fpsolver.result import Result
+from fpsolver.result import GaussianResult, Result
 
 
 @click.command("run")
@@ -49,6 +49,8 @@ def command(
     if output is not None:
         loaded = loaded.replaced(output={"path": str(output)})
     path = Path(loaded.output.path or "result.h5")
+    if loaded.time.method == "gaussian":
+        return run_moments(loaded, path, force=force, quiet=quiet)
     found = unfinished.find(path, loaded) if resume else unfinished.Found()
     if found.status is not None:
         return found.status
@@ -66,6 +68,16 @@ def command(
         return finish(result, path, start_up, force=force or found.checkpoint is not None, quiet=quiet)
 
 
+def run_moments(config: Config, path: Path, *, force: bool, quiet: bool) -> int:
+    """Run without a grid: no steps, no checkpoints."""
+    refuse_existing(path, force)
+    problem = gaussian_problem(config)
+    warn(problem.warnings)
+    start_up = time.perf_counter() - STARTED
+    with locked(path):
+        return finish(api.run_moments(problem), path, start_up, force=force, quiet=quiet)
+
+
 def run_guarded(problem: Problem, path: Path, found: Checkpoint | None) -> Result:
     """Run with checkpoints, from the beginning or on from one."""
     guard = unfinished.guard(problem, path)
@@ -76,7 +88,7 @@ def run_guarded(problem: Problem, path: Path, found: Checkpoint | None) -> Resul
         return api.run_problem(problem, Bar().update, guard=guard, start=position)
 
 
-def finish(result: Result, path: Path, start_up: float, *, force: bool, quiet: bool) -> int:
+def finish(result: Result | GaussianResult, path: Path, start_up: float, *, force: bool, quiet: bool) -> int:
     """Write the file, print the summary, and return the exit status."""
     result.provenance["wall_start_up"] = start_up
     begun = time.perf_counter()
@@ -92,7 +104,7 @@ def finish(result: Result, path: Path, start_up: float, *, force: bool, quiet: b
     return 3
 
 
-def save(result: Result, path: Path, *, force: bool) -> None:
+def save(result: Result | GaussianResult, path: Path, *, force: bool) -> None:
     """Write the result, and remove the checkpoint that it makes superfluous."""
     place = beside(path)
     try:
@@ -104,16 +116,16 @@ def save(result: Result, path: Path, *, force: bool) -> None:
         place.unlink(missing_ok=True)
 
 
-STEPS = {"rk4": "steps of", "implicit": "implicit steps of at most", "": "no steps: solved directly"}
+STEPS = {"rk4": "steps of", "implicit": "implicit steps of at most", "": "no steps"}
 
 
-def wall_times(result: Result, writing: float) -> str:
+def wall_times(result: Result | GaussianResult, writing: float) -> str:
     """Wall time of each part of the run."""
     found = result.provenance
-    solve = found["wall_solve"] + found["wall_evaluate"]
+    solve = found["wall_solve"] + found.get("wall_evaluate", 0.0)
     parts = {
         "start-up": found["wall_start_up"],
-        "compile": found["wall_compile"],
+        "compile": found.get("wall_compile", 0.0),
         "solve": solve,
         "write": writing,
     }

@@ -58,20 +58,11 @@ def irreversible_drift_outside_noise(system: System) -> bool:
 
 def gaussian_rates(system: System, mean: FloatArray, covariance: FloatArray) -> Rates:
     """Pi, Phi and dS/dt of Gaussians with these means (.., 2N) and covariances (.., 2N, 2N)."""
-    A, B, V = system.irreversible_drift, system.irreversible_diffusion, covariance
-    precision = np.linalg.inv(V)
-    entropy_rate = np.trace(A) + 0.5 * _trace(system.diffusion_matrix @ precision)
-    if irreversible_drift_outside_noise(system):
-        infinite = np.full_like(entropy_rate, math.inf)
-        return Rates(infinite, infinite, entropy_rate, INFINITE_REASON)
-    G, _ = linear.generalized_inverse(B)
-    K = A + 0.5 * B @ precision
-    drift = mean @ A.T
-    ordered = 2 * np.sum(drift @ G * drift, axis=-1)
-    production = 2 * _trace(np.swapaxes(K, -1, -2) @ G @ K @ V) + ordered
-    cross = -0.5 * _trace(system.reversible_diffusion @ precision)
-    flux = 2 * _trace(A.T @ G @ A @ V) + ordered + np.trace(A) + cross
-    return Rates(production, flux, entropy_rate)
+    precision = np.linalg.inv(covariance)
+    entropy_rate = np.trace(system.dissipative_drift) + 0.5 * (system.diffusion_matrix * precision).sum(axis=(-2, -1))
+    production, flux = _channels(system, mean, covariance, precision)
+    reason = INFINITE_REASON if irreversible_drift_outside_noise(system) else ""
+    return Rates(production.sum(axis=-1), flux.sum(axis=-1), np.asarray(entropy_rate), reason)
 
 
 def gaussian_channels(system: System, mean: FloatArray, covariance: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -79,27 +70,24 @@ def gaussian_channels(system: System, mean: FloatArray, covariance: FloatArray) 
 
     Pi_k = int J_k ((D^I)^+ J)_k / W and Phi_k = int J_k ((D^I)^+ a^I)_k - (B^R V^-1)_kk / 2 with J = J^I.
     """
-    A, B, V = system.irreversible_drift, system.irreversible_diffusion, covariance
+    return _channels(system, mean, covariance, np.linalg.inv(covariance))
+
+
+def _channels(system: System, mean: FloatArray, V: FloatArray, precision: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """The same; products are taken only over coordinates with noise, which are few in a long chain."""
+    A, B = system.irreversible_drift, system.irreversible_diffusion
     if irreversible_drift_outside_noise(system):
         infinite = np.full(mean.shape, math.inf)
         return infinite, infinite
-    precision = np.linalg.inv(V)
     G, _ = linear.generalized_inverse(B)
-    K = A + 0.5 * B @ precision
-    drift = mean @ A.T
-    KV, outer = K @ V, drift[..., :, None] * drift[..., None, :]
-    production = 2 * _diagonal(KV @ np.swapaxes(K, -1, -2) + outer, G)
-    flux = 2 * _diagonal(KV @ A.T + outer, G)
-    return production, flux - 0.5 * _diagonal(system.reversible_diffusion, precision)
-
-
-def _diagonal(left: FloatArray, right: FloatArray) -> FloatArray:
-    """Diagonal of left @ right, for a symmetric ``right``."""
-    return np.asarray((left * right).sum(axis=-1))
-
-
-def _trace(matrices: FloatArray) -> FloatArray:
-    return np.asarray(np.trace(matrices, axis1=-2, axis2=-1))
+    on = np.flatnonzero(G.any(axis=0))
+    K = A[on] + 0.5 * B[on] @ precision
+    drift = mean @ A[on].T
+    KV, ordered, G = K @ V, drift[..., :, None] * drift[..., None, :], G[np.ix_(on, on)]
+    production, flux = (np.zeros(mean.shape) for _ in range(2))
+    production[..., on] = 2 * ((KV @ np.swapaxes(K, -1, -2) + ordered) * G).sum(axis=-1)
+    flux[..., on] = 2 * ((KV @ A[on].T + ordered) * G).sum(axis=-1)
+    return production, flux - 0.5 * (system.reversible_diffusion * precision).sum(axis=-1)
 
 
 def wigner_entropy(covariance: FloatArray) -> FloatArray:

@@ -222,11 +222,12 @@ def generalized_inverse(B: FloatArray) -> tuple[FloatArray, FloatArray]:
     """
     scale = np.sqrt(np.diag(B).clip(min=0.0))
     noisy = np.flatnonzero(scale > 0)  # few of the coordinates of a long chain
-    G = np.zeros_like(B)
+    G, projector = np.zeros_like(B), np.zeros_like(B)
     if len(noisy):
         block = np.ix_(noisy, noisy)
         size = np.outer(scale[noisy], scale[noisy])
         values, vectors = np.linalg.eigh(B[block] / size)
         keep = values > 1e-12 * max(values[-1], 1e-300)
         G[block] = (vectors[:, keep] / values[keep]) @ vectors[:, keep].T / size
-    return G, B @ G
+        projector[block] = B[block] @ G[block]
+    return G, projector

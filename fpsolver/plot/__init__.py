@@ -10,6 +10,7 @@ from fpsolver.plot.files import save
 from fpsolver.plot.lines import marginals, series
 from fpsolver.plot.panels import currents, production, wigner
 from fpsolver.plot.portraits import portrait
+from fpsolver.plot.profiles import profile
 from fpsolver.plot.refinement import convergence
 from fpsolver.plot.summary import overview
 from fpsolver.plot.sweeps import sweep_lines, sweep_map, sweep_phases
@@ -22,6 +23,7 @@ KINDS: dict[str, Callable[..., Figure]] = {
     "series": series,
     "marginals": marginals,
     "production": production,
+    "profile": profile,
 }
 
 __all__ = [
@@ -32,6 +34,7 @@ __all__ = [
     "overview",
     "portrait",
     "production",
+    "profile",
     "save",
     "series",
     "sweep_lines",

@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 
 from fpsolver.physics.potentials import FloatArray
 from fpsolver.plot import style
-from fpsolver.result import Result
+from fpsolver.result import Outcome, Result
 
 RATES = {"entropy_production": r"$\Pi$", "entropy_flux": r"$\Phi$", "entropy_rate": r"$\dot S$"}
 WORDS = {"entropy_production": "production", "entropy_flux": "flux", "entropy_rate": "change of entropy"}
@@ -29,7 +29,7 @@ EXACT: dict[str, Any] = {"color": "black", "linewidth": 0.7, "dashes": (3, 4), "
 
 
 @style.styled
-def series(*results: Result) -> Figure:
+def series(*results: Outcome) -> Figure:
     """Pi, Phi and dS/dt over time, exact values as dashes, and below how well dS/dt = Pi - Phi closes."""
     figure = style.new_figure(5.0, 7.0 + 0.18 * len(results))
     axes = figure.subplots(4, 1, sharex=True)
@@ -63,12 +63,12 @@ def marginals(*results: Result) -> Figure:
     return figure
 
 
-def times(result: Result) -> FloatArray:
+def times(result: Outcome) -> FloatArray:
     """Times of the series; a steady state that was solved for directly has time infinity and is drawn at 0."""
     return style.finite(result.series["time"])
 
 
-def draw_rate(ax: Axes, result: Result, name: str, colour: str, *, label: str = "") -> None:
+def draw_rate(ax: Axes, result: Outcome, name: str, colour: str, *, label: str = "") -> None:
     """One rate over time, its exact values as dashes."""
     _draw(ax, times(result), result.series[name], colour, label)
     exact = exact_rate(result, name)
@@ -85,16 +85,16 @@ def _drawable(values: FloatArray) -> FloatArray:
     return np.where(np.isfinite(values), values, np.nan)
 
 
-def exact_rate(result: Result, name: str) -> FloatArray | None:
+def exact_rate(result: Outcome, name: str) -> FloatArray | None:
     """Exact values of a rate on the times of the series, if there are any."""
-    if result.exact is None:
+    if not isinstance(result, Result) or result.exact is None:
         return None
     if name == "entropy_rate":
         return _drawable(result.exact["entropy_production"]) - _drawable(result.exact["entropy_flux"])
     return result.exact[name]
 
 
-def closure(result: Result) -> FloatArray:
+def closure(result: Outcome) -> FloatArray:
     """Size of dS/dt - (Pi - Phi) over time, NaN where it does not exist or is exactly 0 (no logarithm)."""
     s = {name: _drawable(result.series[name]) for name in RATES}
     error = np.abs(s["entropy_rate"] - (s["entropy_production"] - s["entropy_flux"]))
@@ -106,7 +106,7 @@ def mark_zero(ax: Axes) -> None:
     ax.axhline(0, color="0.8", linewidth=0.6, zorder=0)
 
 
-def draw_closure(ax: Axes, results: Sequence[Result], *, width: int = 44) -> None:
+def draw_closure(ax: Axes, results: Sequence[Outcome], *, width: int = 44) -> None:
     """Closure of the balance on a logarithmic axis; linear and empty if nothing can be drawn on it."""
     errors = [closure(result) for result in results]
     for index, (result, error) in enumerate(zip(results, errors, strict=True)):
@@ -120,7 +120,7 @@ def draw_closure(ax: Axes, results: Sequence[Result], *, width: int = 44) -> Non
     note_missing(ax, results, list(RATES), width=width)
 
 
-def note_missing(ax: Axes, results: Sequence[Result], quantities: Sequence[str], *, width: int = 44) -> None:
+def note_missing(ax: Axes, results: Sequence[Outcome], quantities: Sequence[str], *, width: int = 44) -> None:
     """Say in a panel why there is nothing to draw; beside curves of other results only the legend says it."""
     empty = not any(np.isfinite(line.get_ydata(orig=False)).any() for line in ax.lines)
     if empty or len(results) == 1:
@@ -132,7 +132,7 @@ def note_missing(ax: Axes, results: Sequence[Result], quantities: Sequence[str],
         ax.set_yticks([])  # the numbers of an empty axis mean nothing
 
 
-def why_missing(result: Result, quantities: Sequence[str]) -> str:
+def why_missing(result: Outcome, quantities: Sequence[str]) -> str:
     """Which rates never exist, and why; an empty string if all do."""
     missing = [name for name in quantities if not exists(result, name)]
     if not missing:
@@ -141,12 +141,12 @@ def why_missing(result: Result, quantities: Sequence[str]) -> str:
     return f"{symbols} {result.reasons.get(missing[0], 'not finite at any time')}"
 
 
-def exists(result: Result, name: str) -> bool:
+def exists(result: Outcome, name: str) -> bool:
     """True if a series is finite at some time."""
     return bool(np.isfinite(result.series[name]).any())
 
 
-def finish_time(ax: Axes, results: Sequence[Result]) -> None:
+def finish_time(ax: Axes, results: Sequence[Outcome]) -> None:
     """Label and limits of the time axis, cut where the rates stopped moving long before the end."""
     end = max(times(result).max() for result in results)
     shown = 1.5 * max(settled(result) for result in results)
@@ -158,7 +158,7 @@ def finish_time(ax: Axes, results: Sequence[Result]) -> None:
         ax.set_xticks([0], ["steady state"])
 
 
-def settled(result: Result) -> float:
+def settled(result: Outcome) -> float:
     """Last time at which a rate differs visibly from its last value."""
     last = 0.0
     for name in RATES:
@@ -211,7 +211,7 @@ def to_logarithmic(ax: Axes, results: Sequence[Result], k: int) -> None:
     ax.set_xlim(min(x.min() for x in seen if len(x)), max(x.max() for x in seen if len(x)))
 
 
-def _legend(figure: Figure, results: Sequence[Result], quantities: Sequence[str] = ()) -> None:
+def _legend(figure: Figure, results: Sequence[Outcome], quantities: Sequence[str] = ()) -> None:
     """Names of the results (and which of the quantities they lack) and of the dashes, above all panels."""
     handles = [Line2D([], [], color=style.colour(index)) for index in range(len(results))]
     labels = style.names(results)
@@ -219,7 +219,7 @@ def _legend(figure: Figure, results: Sequence[Result], quantities: Sequence[str]
         lacking = [why_missing(result, quantities) for result in results]
         texts = [f"{label}: {reason}" if reason else label for label, reason in zip(labels, lacking, strict=True)]
         labels = [textwrap.fill(text, 75) for text in texts]
-    if any(result.exact is not None for result in results):
+    if any(isinstance(result, Result) and result.exact is not None for result in results):
         handles.append(Line2D([], [], **EXACT))
         labels.append("exact")
     figure.legend(handles, labels, loc="outside upper left", ncols=1 if max(map(len, labels)) > 30 else 2)

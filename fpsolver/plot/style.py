@@ -18,9 +18,10 @@ from matplotlib.ticker import MaxNLocator
 
 from fpsolver.errors import UsageError
 from fpsolver.physics.potentials import FloatArray
-from fpsolver.result import Result
+from fpsolver.result import Outcome, Result
 
 P = ParamSpec("P")
+WITHOUT_GRID = ("profile", "series")  # kinds of figures that need no grid
 
 COLUMN = 3.4  # inches, width of a journal column and of one panel
 DPI = 200  # of PNG files
@@ -89,9 +90,15 @@ def _check(results: Sequence[Any], kind: str) -> None:
     if not results:
         raise UsageError(f"plot.{kind} needs at least one result, but got none; give it what fpsolver.run returned")
     for result in results:
-        if not isinstance(result, Result):
+        if not isinstance(result, Outcome):
             raise UsageError(
                 f"plot.{kind} needs results, but got {type(result).__name__}; read files with fpsolver.load_result"
+            )
+        if kind in WITHOUT_GRID:
+            continue
+        if not isinstance(result, Result):
+            raise UsageError(
+                f"plot.{kind} needs a grid, and time.method: gaussian has none; draw {' or '.join(WITHOUT_GRID)}"
             )
         if len(result.grid.axes) != 2:
             raise UsageError(
@@ -109,7 +116,7 @@ def escaped(text: str) -> str:
     return text.replace("$", r"\$").lstrip("_")
 
 
-def names(results: Sequence[Result]) -> list[str]:
+def names(results: Sequence[Outcome]) -> list[str]:
     """Titles for legends, numbered where two are the same."""
     titles = [escaped(result.title) for result in results]
     repeated = Counter(titles)

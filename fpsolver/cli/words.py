@@ -1,0 +1,34 @@
+"""Baths, matrices and verdicts in words."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fpsolver.physics.baths import Bath
+from fpsolver.physics.potentials import FloatArray
+from fpsolver.physics.system import System
+
+
+def bath_words(bath: Bath) -> str:
+    """Name of the model and every number of it that is not zero."""
+    names = ("eta", "alpha", "xi", "d_qq", "d_pp", "d_qp", "beta")
+    values = [f"{name} {value:.6g}" for name in names if (value := getattr(bath, name))]
+    return f"{bath.model}: {', '.join(values)}" if values else bath.model
+
+
+def matrix(values: FloatArray) -> str:
+    """A small matrix on one line, round-off as 0."""
+    values = np.where(np.abs(values) > 1e-14 * np.abs(values).max(), values, 0.0)
+    return "[" + ", ".join("[" + ", ".join(f"{x:.6g}" for x in row) + "]" for row in values) + "]"
+
+
+def positivity(system: System) -> str:
+    """Verdict and margin of complete positivity."""
+    if system.hbar == 0:
+        return "no meaning for a classical system (hbar = 0)"
+    margin = system.cp_margin()
+    if not system.is_completely_positive():
+        return f"no (margin {margin:.6g})"
+    return (
+        "yes, on the boundary (margin 0 to round-off)" if system.is_on_cp_boundary() else f"yes (margin {margin:.6g})"
+    )
