@@ -76,7 +76,7 @@ def page() -> str:
     for path in sorted((ROOT / "configs").glob("*.yaml")):
         config = fp.load_config(path)
         system = fp.build_system(config)
-        if not system.is_quadratic or path.stem in STATES:
+        if system.size > 1 or not system.is_quadratic or path.stem in STATES:
             continue
         if config.grid.q.boundary == "periodic":
             rings.append(ring_row(path.stem, system))

@@ -29,6 +29,7 @@ BALANCED = {
     "symmetry_broken_detailed_balance",
 }  # fmt: skip
 NEGATIVE = ("cat", "fock")
+MANY = ("chain",)  # in test_many.py
 # what the header of the file promises; each also follows from an oracle below
 PROMISED = {
     "cold": 2.0,
@@ -228,7 +229,7 @@ def test_headers_promise_what_the_oracles_give(path):
 
 def test_every_case_is_covered():
     rings_and_wells = {"double_well", "driven_ring", "free_ring", "free_ring_cross_diffusion"}
-    assert {path.stem for path in CONFIGS} == {*OSCILLATORS, *rings_and_wells, *NEGATIVE}
+    assert {path.stem for path in CONFIGS} == {*OSCILLATORS, *rings_and_wells, *NEGATIVE, *MANY}
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)

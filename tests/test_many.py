@@ -2,6 +2,7 @@
 
 import math
 import time
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -207,6 +208,16 @@ def test_undamped_long_chains_have_no_steady_state():
     config = chain(250, left=none, right=none)
     with pytest.raises(NoSteadyStateError, match="not damped"):
         fp.run(config)
+
+
+def test_the_shipped_chain_keeps_its_promises():
+    path = Path(__file__).parents[1] / "configs" / "chain.yaml"
+    result, header = fp.run(fp.load_config(path)), path.read_text()
+    assert result.series["heat_current"][-1][0] == pytest.approx(0.1787653, abs=5e-8)  # the digits of the header
+    assert result.last("entropy_production") == pytest.approx(0.268148, abs=5e-7)
+    assert result.series["temperature"][-1][50] == pytest.approx(1.25, abs=1e-6)
+    assert "0.1787653" in header
+    assert "0.268148" in header
 
 
 # --- bad input -------------------------------------------------------------------------------------------------------
