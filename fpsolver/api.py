@@ -90,12 +90,13 @@ def run_problem(
     started = clock()
     problem.generator.apply(np.zeros(problem.grid.shape))  # compiles the kernels, or loads them from the disk cache
     compiled = clock()
+    checks = problem.checks()
     if problem.plan.method == "direct":
-        trajectory = solve(problem.generator, problem.plan)
+        trajectory = solve(problem.generator, problem.plan, checks)
         show(trajectory, observer, math.inf)
     else:
         begin = initial_values(problem) if start is None else start
-        trajectory = simulate(problem.generator, begin, problem.plan, progress, guard, observer)
+        trajectory = simulate(problem.generator, begin, problem.plan, progress, guard, observer, checks)
     solved = clock()
     result = evaluate(problem, trajectory)
     result.provenance |= {

@@ -10,6 +10,7 @@ from typing import TypeVar
 import numpy as np
 
 from fpsolver import autogrid, costs, gaussian
+from fpsolver.checks import Checks
 from fpsolver.config import axes, build, initial
 from fpsolver.config.reader import Config
 from fpsolver.errors import ConfigError, Fault, FpsolverError, GridError, ResourceError, UsageError
@@ -21,7 +22,7 @@ from fpsolver.physics.exact import Gaussian, steady
 from fpsolver.physics.potentials import FloatArray
 from fpsolver.physics.states import GaussianState, GaussianSum, LocalState, UniformState
 from fpsolver.physics.system import System
-from fpsolver.physics.timescales import slowest_rate
+from fpsolver.physics.timescales import linear_rates, slowest_rate
 from fpsolver.planning import make_plan, needed_memory
 from fpsolver.simulation import Plan
 
@@ -71,6 +72,12 @@ class Problem:
         if moments is None or not (self.plan.method == "direct" or isinstance(self.state, GaussianState)):
             return None
         return GaussianState(moments[0][0], moments[1][0])
+
+    def checks(self) -> Checks:
+        """What the run watches."""
+        exact = None if self.plan.method == "direct" else self.exact
+        fastest, slowest = linear_rates(self.system)
+        return Checks(self.generator, exact, max(slowest, 1e-3 * fastest), self.config.checks.strict)
 
     @property
     def memory(self) -> float:
@@ -277,11 +284,14 @@ def _warnings(
             "unphysical under it"
         )
     if found.cells < autogrid.WARN_BELOW:
-        notes.append(
+        text = (
             f"{autogrid.moment(found.time)} the {found.structure} spans {found.cells:.2g} "
             f"cells; below {autogrid.WARN_BELOW:g} Pi has fewer than eight digits; "
             f"give {autogrid.cells_advice(found, grid)}"
         )
+        if config.checks.strict:
+            raise FpsolverError(f"{text} (checks.strict)")
+        notes.append(text)
     if isinstance(config.output.snapshots, list) and math.isfinite(build.until_time(config)):
         late = [t for t in config.output.snapshots if t > build.until_time(config)]
         if late:

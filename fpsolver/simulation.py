@@ -14,6 +14,7 @@ from typing import Protocol
 
 import numpy as np
 
+from fpsolver.checks import Checks
 from fpsolver.generator import Generator
 from fpsolver.kernels.phase_space import PAD
 from fpsolver.physics.potentials import FloatArray
@@ -28,7 +29,7 @@ STATUS_WORDS = {
     "steady": "reached the steady state",
     "finished": "ended as requested",
     "not_converged": "did not reach the steady state",
-    "failed": "stopped: W is not finite any more",
+    "failed": "stopped:",
     "interrupted": "interrupted",
 }
 
@@ -107,6 +108,7 @@ def simulate(
     progress: Progress | None = None,
     guard: Guard | None = None,
     observer: Observer | None = None,
+    checks: Checks | None = None,
 ) -> Trajectory:
     """Run from W, or on from a position, until the plan says stop; complete up to the last record in every case."""
     position = start if isinstance(start, Position) else Position(start, SnapshotKeeper(plan.snapshots))
@@ -114,9 +116,10 @@ def simulate(
     padded = generator.pad(position.W, generator.empty_padded())
     stepper = make_stepper(generator, plan.stepper)
     space = phase_space(generator)
+    checks = checks or Checks(generator)
     try:
         if not trajectory.times:
-            _visit(trajectory, generator, space, padded, time, plan, keeper)
+            _visit(trajectory, generator, space, padded, time, plan, keeper, checks)
             show(trajectory, observer, time)
         while not trajectory.message:
             stop = next_stop(time, plan, keeper)
@@ -125,7 +128,7 @@ def simulate(
             position.time, position.done = stop, 0
             time = stop
             trajectory.steps += steps
-            _visit(trajectory, generator, space, padded, time, plan, keeper)
+            _visit(trajectory, generator, space, padded, time, plan, keeper, checks)
             show(trajectory, observer, time)
             if progress is not None:
                 progress(time, _expected_end(trajectory, plan))
@@ -168,7 +171,7 @@ def make_stepper(generator: Generator, name: str) -> Stepper:
     return Implicit(generator)
 
 
-def solve(generator: Generator, plan: Plan) -> Trajectory:
+def solve(generator: Generator, plan: Plan, checks: Checks | None = None) -> Trajectory:
     """The steady state by one sparse factorisation; its trajectory has one record, at time infinity."""
     from fpsolver import steady  # scipy.sparse takes 0.2 s to import, and stepping does not need it
 
@@ -177,7 +180,12 @@ def solve(generator: Generator, plan: Plan) -> Trajectory:
     trajectory.W, trajectory.dWdt = found.W, generator.apply(found.W)
     record, edges = make_record(State(found.W, phase_space(generator)), trajectory.dWdt)
     trajectory.records.append(record)
-    trajectory.warnings = watch(generator, found.W, record, edges, math.inf)
+    checks = checks or Checks(generator)
+    known = watch(generator, found.W, record, edges, math.inf)
+    warnings = checks.look(found.W, record, edges, math.inf, is_coarse="resolution" in known) | known
+    _warn(trajectory, warnings, checks)
+    if trajectory.message:
+        return trajectory
     reason = f" ({plan.why})" if plan.why else ""
     if found.distance <= plan.tolerance:
         _finish(trajectory, "steady", f"without stepping{reason}")
@@ -205,11 +213,12 @@ def _visit(
     time: float,
     plan: Plan,
     keeper: SnapshotKeeper,
+    checks: Checks,
 ) -> None:
     """Record, watch and decide at one stop."""
     W = np.ascontiguousarray(padded[:, PAD:-PAD])
     if not np.isfinite(W).all():
-        _finish(trajectory, "failed", f"at time {time:.6g}; give a smaller dt")
+        _finish(trajectory, "failed", f"W is not finite any more at time {time:.6g}; give a smaller dt")
         return
     on_schedule = _is_record_time(time, plan.every)
     keeper.offer(time, W, on_schedule=on_schedule)
@@ -221,9 +230,19 @@ def _visit(
     trajectory.records.append(record)
     trajectory.W, trajectory.dWdt = W, dWdt
     started_positive = float(np.asarray(trajectory.records[0]["negativity"])) <= NEGATIVITY_WARNING
-    for kind, text in watch(generator, W, record, edges, time, started_positive=started_positive).items():
-        trajectory.warnings.setdefault(kind, text)  # the first of each kind
-    _decide(trajectory, plan, time)
+    known = watch(generator, W, record, edges, time, started_positive=started_positive)
+    found = checks.look(W, record, edges, time, is_coarse="resolution" in known) | known
+    _warn(trajectory, found, checks)
+    if not trajectory.message:
+        _decide(trajectory, plan, time)
+
+
+def _warn(trajectory: Trajectory, found: dict[str, str], checks: Checks) -> None:
+    """Keep the first warning of each kind; the end of the run where checks are strict."""
+    for kind, text in found.items():
+        trajectory.warnings.setdefault(kind, text)
+    if found and checks.strict:
+        _finish(trajectory, "failed", f"{next(iter(found.values()))} (checks.strict)")
 
 
 def _is_record_time(time: float, every: float) -> bool:

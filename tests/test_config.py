@@ -458,7 +458,6 @@ def test_a_quadratic_polynomial_has_no_moyal_terms(tmp_path):
 
 LATER = {
     "husimi_omega": ("mass: 1.0", "mass: 1.0\n  husimi_omega: auto", "system.husimi_omega", "`husimi_omega`"),
-    "strict": ("strict: false", "strict: true", "checks.strict", "`true`"),
 }
 LATER_WORDS = {
     "hu_paz_zhang": (BATH, "bath: {model: hu_paz_zhang, gamma: 1, cutoff: 5, beta: 1}", "system.bath.model"),
@@ -691,7 +690,7 @@ configs = section(
                 "compression": st.sampled_from(["none", "gzip 1", "gzip 9"]),
             }
         ),
-        "checks": section({"strict": st.just(False), "require_complete_positivity": st.booleans()}),
+        "checks": section({"strict": st.booleans(), "require_complete_positivity": st.booleans()}),
     },
     system=section({"moyal": st.booleans()}, mass=positive, potential=potentials, bath=baths),
     initial=initials,

@@ -185,16 +185,10 @@ class Output(Section):
     compression: Annotated[str, AfterValidator(_compression)] = Field("gzip 4", description="none, or gzip 1 to gzip 9")
 
 
-def _not_strict(value: bool) -> bool:
-    if value:
-        raise fault("`true` is not available in this version of fpsolver; use `false`")
-    return value
-
-
 class Checks(Section):
     """What turns a warning into a failure."""
 
-    strict: Annotated[bool, AfterValidator(_not_strict)] = False
+    strict: bool = Field(False, description="the first numerical warning ends the run, as failed")
     require_complete_positivity: bool = Field(False, description="refuse models that are not completely positive")
 
 

@@ -25,7 +25,6 @@ from fpsolver.io.container import read_file
 from fpsolver.io.paths import replace_file
 from fpsolver.io.provenance import now
 from fpsolver.physics.potentials import FloatArray
-from fpsolver.recorder import SERIES
 from fpsolver.simulation import Position, SnapshotKeeper, Trajectory
 
 VERSION = 1
@@ -99,6 +98,7 @@ def _state(position: Position, plan: dict[str, Any]) -> dict[str, Any]:
         "time": position.time,
         "done": position.done,
         "steps": trajectory.steps,
+        "series": [name for name in trajectory.series() if name != "time"],
         "warnings": trajectory.warnings,
         "stride": keeper.stride,
         "seen": keeper.seen,
@@ -143,7 +143,7 @@ class Checkpoint:
         times = arrays["series/time"].tolist()
         trajectory = Trajectory(
             times=times,
-            records=[{q.name: arrays[f"series/{q.name}"][k] for q in SERIES} for k in range(len(times))],
+            records=[{name: arrays[f"series/{name}"][k] for name in state["series"]} for k in range(len(times))],
             warnings=dict(state["warnings"]),
             steps=state["steps"],
             W=arrays["W_recorded"],
@@ -174,11 +174,11 @@ def _read(path: Path, file: h5py.File) -> Checkpoint:
         )
     text, state = file["config"].asstr()[()], group["state"].asstr()[()]
     names = ["W", "W_recorded", "dWdt_recorded", "snapshot_times", "snapshots", "series/time"]
-    names += [f"series/{q.name}" for q in SERIES]
+    data = json.loads(state)
+    names += [f"series/{name}" for name in data["series"]]
     arrays = {name: group[name][()] for name in names}
     if _digest(arrays, text, state) != group.attrs["digest"]:
         raise FileFormatError(f"{path} is damaged: its contents are not what was written; start afresh with --force")
-    data = json.loads(state)
     return Checkpoint(hdf5.read_config(file), data["plan"], str(file.attrs["fpsolver_version"]), arrays, data)
 
 

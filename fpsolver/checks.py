@@ -1,0 +1,191 @@
+r"""What else a run watches at its records: structure finer than the grid, the balance, the exact Gaussian.
+
+Modes of the grid that alternate from cell to cell are the least damped ones that no equation has: a step or a closure
+that is not quite stable makes them grow out of round-off. Their share of W is taken from the sixteenth differences of
+every sixteenth line. Most of them sit in the corners of the box, where W is next to nothing: there the share is that of
+the outer layers, along the wall, as soon as these hold more than they should.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+
+from fpsolver.autogrid import moment
+from fpsolver.generator import Generator
+from fpsolver.physics import linear
+from fpsolver.physics.exact import Gaussian
+from fpsolver.physics.potentials import FloatArray
+from fpsolver.recorder import Record
+from fpsolver.watch import EDGE_WARNING
+
+DIFFERENCES = 16
+STRIDE = 16  # every sixteenth line is looked at
+LAYERS = 4  # at the walls
+CORNER = 1e-3  # share there: 0.06 and more for what grows first, 1e-7 for tails of resolved states
+
+
+class Bounds(NamedTuple):
+    """Largest share of alternation, relative error of the balance, and error of moments in deviations."""
+
+    alternation: float
+    balance: float
+    moments: float
+
+
+# Ten times and more what resolved runs have, by order of the central fluxes: shares of 4e-8 at 3.3 cells for a
+# deviation; balances of 1e-7 (order 8), 6e-6 (4), 3e-3 (2); moments of 1e-6 after a thousand periods. Chang-Cooper has
+# 3e-5, 6e-3, 8e-3.
+CENTRAL = {
+    2: Bounds(1e-5, 3e-2, 1e-4),
+    4: Bounds(1e-5, 1e-3, 1e-4),
+    6: Bounds(1e-5, 1e-4, 1e-4),
+    8: Bounds(1e-5, 1e-5, 1e-4),
+}
+CHANG_COOPER = Bounds(1e-3, 5e-2, 5e-2)
+
+
+@dataclass(eq=False)
+class Checks:
+    """Watches one run; with ``strict`` the first warning ends it."""
+
+    generator: Generator
+    exact: Gaussian | None = None
+    slowest: float = 0.0  # rate below which entropy rates count as zero
+    strict: bool = False
+    _path: ExactPath | None = field(default=None, init=False)
+
+    def __post_init__(self) -> None:
+        if self.exact is not None:
+            self._path = ExactPath(self.exact)
+
+    def look(
+        self, W: FloatArray, record: Record, edges: dict[str, float], time: float, *, is_coarse: bool
+    ) -> dict[str, str]:
+        """Warnings of one record, by kind; ``edges``: mass in the outer layers of each axis.
+
+        A grid that is too coarse for the state has got its warning, and alternates without any growth.
+        """
+        scheme = self.generator.scheme
+        bounds = CENTRAL[scheme.order] if scheme.flux == "central" else CHANG_COOPER
+        found = self._corners(W, edges, time)
+        if not is_coarse:
+            found |= self._alternation(W, bounds.alternation, time)
+        error = balance_error(record, self.slowest)
+        if error > bounds.balance:
+            found["balance"] = _unbalanced(error, time)
+        if self._path is not None and np.isfinite(time):
+            error = moment_error(record, *self._path.moments(time))
+            if error > bounds.moments:
+                found["moments"] = _off(error, time)
+        return found
+
+    def _alternation(self, W: FloatArray, bound: float, time: float) -> dict[str, str]:
+        """Warnings about lines through the box."""
+        shares = zip(self.generator.grid.names, alternation(W), strict=True)
+        return {f"alternation {name}": _alternates(name, share, time) for name, share in shares if share > bound}
+
+    def _corners(self, W: FloatArray, edges: dict[str, float], time: float) -> dict[str, str]:
+        """Warnings about what alternates along the walls."""
+        grid = self.generator.grid
+        full = [(k, name) for k, name in enumerate(grid.names) if edges.get(name, 0.0) > EDGE_WARNING]
+        shares = [(name, edge_alternation(W, k)) for k, name in full]
+        return {f"corner {name}": _grows(name, edges[name], time) for name, share in shares if share > CORNER}
+
+
+class ExactPath:
+    """Exact moments at one time after another: each interval of a length that was seen before costs two products."""
+
+    def __init__(self, exact: Gaussian) -> None:
+        self._system = exact.system
+        self._time, self._mean, self._covariance = 0.0, exact.initial_mean, exact.initial_covariance
+        self._flow = lru_cache(maxsize=4)(self._over)
+
+    def _over(self, interval: float) -> linear.Flow:
+        system = self._system
+        return linear.flow(system.drift_matrix, system.force, system.diffusion_matrix, np.array([interval]))
+
+    def moments(self, time: float) -> tuple[FloatArray, FloatArray]:
+        """Mean and covariance at ``time``, which must not decrease."""
+        flow = self._flow(float(f"{time - self._time:.12e}"))
+        M = flow.propagator[0]
+        self._mean = M @ self._mean + flow.shift[0]
+        self._covariance = M @ self._covariance @ M.T + flow.noise[0]
+        self._time = time
+        return self._mean, self._covariance
+
+
+def alternation(W: FloatArray) -> list[float]:
+    """Share of W that alternates from cell to cell along each axis: 1 for (-1)^i, sin(theta/2)^16 for a wave."""
+    found = []
+    for axis in range(W.ndim):
+        some = tuple(slice(None) if k == axis else slice(STRIDE // 2, None, STRIDE) for k in range(W.ndim))
+        lines = np.ascontiguousarray(np.moveaxis(W[some], axis, -1))  # a product with strides costs ten times more
+        size = float(np.abs(lines).sum())
+        rest = float(np.abs(lines @ _differences(W.shape[axis])).sum())
+        found.append(rest / size if size > 0 else 0.0)
+    return found
+
+
+def edge_alternation(W: FloatArray, axis: int) -> float:
+    """Share of the outer layers of an axis that alternates along the wall, at most 1."""
+    layers = np.concatenate([W.take(range(LAYERS), axis), W.take(range(-LAYERS, 0), axis)], axis)
+    size = float(np.abs(layers).sum())
+    along = [k for k in range(W.ndim) if k != axis]
+    rest = [np.abs(np.moveaxis(layers, k, -1) @ _differences(W.shape[k])).sum() for k in along]
+    return float(max(rest)) / size if size > 0 else 0.0
+
+
+@lru_cache
+def _differences(cells: int) -> FloatArray:
+    """Matrix that takes the sixteenth differences of a line, over 2^16."""
+    return np.diff(np.eye(cells), DIFFERENCES, axis=1) / 2.0**DIFFERENCES
+
+
+def balance_error(record: Record, slowest: float) -> float:
+    """abs(dS/dt - (Pi - Phi) - Moyal term) over the largest of the rates; 0 where one of them does not exist."""
+    rate, Pi, Phi, moyal = (
+        float(np.asarray(record.get(f"entropy_{name}", 0.0))) for name in ("rate", "production", "flux", "moyal")
+    )
+    scale = max(abs(Pi), abs(Phi), abs(rate), abs(moyal), slowest)
+    error = abs(rate - (Pi - Phi) - moyal)
+    return error / scale if scale > 0 and np.isfinite(error) else 0.0
+
+
+def moment_error(record: Record, mean: FloatArray, covariance: FloatArray) -> float:
+    """Largest error of a moment, in exact standard deviations."""
+    deviations = np.sqrt(np.diag(covariance))
+    first = np.abs((np.asarray(record["mean"]) - mean) / deviations).max()
+    second = np.abs((np.asarray(record["covariance"]) - covariance) / np.outer(deviations, deviations)).max()
+    return float(max(first, second))
+
+
+def _alternates(name: str, share: float, time: float) -> str:
+    return (
+        f"{moment(time)} {share:.2g} of W alternates from cell to cell along {name}: a mode of the grid grows, or W "
+        f"has structure finer than the grid; give more grid.{name}.cells, or a smaller time.dt if it was given"
+    )
+
+
+def _grows(name: str, mass: float, time: float) -> str:
+    return (
+        f"{moment(time)} what the outer cells of axis {name} hold, a mass of {mass:.2g}, alternates from cell to cell: "
+        f"a mode of the grid grows; give a smaller time.dt if it was given, or a wider grid.{name}.extent"
+    )
+
+
+def _unbalanced(error: float, time: float) -> str:
+    return (
+        f"{moment(time)} dS/dt and Pi - Phi differ by {error:.2g} of the largest of them: Pi is no better than that; "
+        "give more cells, or scheme.order: 8"
+    )
+
+
+def _off(error: float, time: float) -> str:
+    return (
+        f"{moment(time)} a mean or covariance is {error:.2g} standard deviations off the exact Gaussian; give more "
+        "cells, a wider extent, or a smaller time.dt"
+    )
