@@ -20,6 +20,7 @@ from fpsolver.kernels.phase_space import PAD
 from fpsolver.physics.potentials import FloatArray
 from fpsolver.physics.timescales import DecayRate
 from fpsolver.recorder import SERIES, Record, make_record, phase_space
+from fpsolver.snapshots import SnapshotKeeper
 from fpsolver.stepping.explicit import RungeKutta, StepSize
 from fpsolver.stepping.rational import ImplicitStepSize
 from fpsolver.thermo.state import PhaseSpace, State
@@ -299,38 +300,3 @@ def _expected_end(trajectory: Trajectory, plan: Plan) -> float:
         return plan.max_time
     left = math.log(max(residual / (plan.tolerance * rate), 1.0)) / rate
     return min(trajectory.times[-1] + left, plan.max_time)
-
-
-class SnapshotKeeper:
-    """Snapshots at given times, or n to 2n equally spaced ones at record times (the spacing doubles at 2n)."""
-
-    def __init__(self, wanted: int | tuple[float, ...]) -> None:
-        self._times = () if isinstance(wanted, int) else wanted
-        self._count = wanted if isinstance(wanted, int) else 0
-        self.stride = 1
-        self.seen = 0
-        self.kept: list[tuple[float, FloatArray]] = []
-
-    def next_time(self, time: float) -> float:
-        """The next requested snapshot time after ``time``."""
-        return min((t for t in self._times if t > time * (1 + 1e-12)), default=math.inf)
-
-    def offer(self, time: float, W: FloatArray, *, on_schedule: bool) -> None:
-        """Keep W if it is the turn of ``time``; ``on_schedule`` at multiples of the record interval."""
-        if self._count and not on_schedule:
-            return
-        if not self._count:
-            if any(abs(t - time) <= 1e-9 * max(abs(t), 1e-300) for t in self._times):
-                self.kept.append((time, W.copy()))
-            return
-        if self.seen % self.stride == 0:
-            self.kept.append((time, W.copy()))
-            if len(self.kept) > 2 * self._count:
-                self.kept = self.kept[::2]
-                self.stride *= 2
-        self.seen += 1
-
-    def store(self, trajectory: Trajectory) -> None:
-        """Hand over what was kept."""
-        trajectory.snapshot_times = [time for time, _ in self.kept]
-        trajectory.snapshots = [W for _, W in self.kept]

@@ -16,7 +16,8 @@ from fpsolver.config.reader import Config, load_config
 from fpsolver.errors import FileFormatError, OutputError
 from fpsolver.io import hdf5
 from fpsolver.recorder import SERIES
-from fpsolver.simulation import SnapshotKeeper, Trajectory
+from fpsolver.simulation import Trajectory
+from fpsolver.snapshots import SnapshotKeeper
 
 BATH = {"model": "minimally_invasive", "eta": 0.5, "beta": 0.7}
 START = {"kind": "gaussian", "mean": [0.5, 0.0], "covariance": [[0.8, 0.0], [0.0, 0.8]]}

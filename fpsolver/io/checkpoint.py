@@ -25,7 +25,8 @@ from fpsolver.io.container import read_file
 from fpsolver.io.paths import replace_file
 from fpsolver.io.provenance import now
 from fpsolver.physics.potentials import FloatArray
-from fpsolver.simulation import Position, SnapshotKeeper, Trajectory
+from fpsolver.simulation import Position, Trajectory
+from fpsolver.snapshots import SnapshotKeeper
 
 VERSION = 1
 FREE = ("output.path", "output.checkpoint_every")  # keys that do not change the bits
