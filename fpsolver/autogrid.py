@@ -26,6 +26,7 @@ CELL_CHOICES = range(96, 513, 16)
 CELLS_PER_DEVIATION = 4.0
 WARN_BELOW, REFUSE_BELOW = 3.0, 1.5
 WIDEST_BOX = 8.5  # standard deviations: exp(-8.5^2/2) = 2e-16
+MAXIMUM_TURNS = 1000  # of an initial state around the ring
 CONFINING_TEMPERATURES = 36.0  # exp(-36) = 2e-16
 
 
@@ -266,3 +267,16 @@ def refuse_cut(path: Path, grid: Grid) -> None:
                 f"{moment(float(path.times[worst]))} a wall is only {max(float(distance[worst]), 0):.2g} standard "
                 f"deviations away from the centre of the state; give `extent: auto` or at least [{low:.3g}, {high:.3g}]"
             )
+
+
+def around_ring(state: GaussianState, grid: Grid) -> FloatArray:
+    """Sum over all turns that hold something; the mean may lie on any of them."""
+    axis, (q, p) = grid.axes[0], grid.coordinates
+    reach = WIDEST_BOX * math.sqrt(state.covariance[0, 0])
+    first = math.floor((state.mean[0] - reach - axis.high) / axis.length)
+    last = math.ceil((state.mean[0] + reach - axis.low) / axis.length)
+    if last - first > MAXIMUM_TURNS:
+        raise GridError(
+            f"the initial state goes around the ring {last - first} times; give initial: {{kind: uniform, ..}} instead"
+        )
+    return np.asarray(sum(state.values((q + turn * axis.length, p)) for turn in range(first, last + 1)))

@@ -28,7 +28,6 @@ from fpsolver.simulation import Plan
 
 P = TypeVar("P")
 MAXIMUM_STEPS = 1e12
-MAXIMUM_TURNS = 1000
 MASS_ERROR = 1e-6
 
 
@@ -308,24 +307,11 @@ def initial_values(problem: Problem) -> FloatArray:
     if isinstance(state, UniformState):
         return state.values(grid.coordinates, q_axis.length)
     if q_axis.periodic and isinstance(state, GaussianState):
-        W = _around_ring(state, grid)
+        W = autogrid.around_ring(state, grid)
     else:
         W = state.values(grid.coordinates)
     _check_mass(W, problem)
     return W
-
-
-def _around_ring(state: GaussianState, grid: Grid) -> FloatArray:
-    """Sum over all turns that hold something; the mean may lie on any of them."""
-    axis, (q, p) = grid.axes[0], grid.coordinates
-    reach = autogrid.WIDEST_BOX * math.sqrt(state.covariance[0, 0])
-    first = math.floor((state.mean[0] - reach - axis.high) / axis.length)
-    last = math.ceil((state.mean[0] + reach - axis.low) / axis.length)
-    if last - first > MAXIMUM_TURNS:
-        raise GridError(
-            f"the initial state goes around the ring {last - first} times; give initial: {{kind: uniform, ..}} instead"
-        )
-    return np.asarray(sum(state.values((q + turn * axis.length, p)) for turn in range(first, last + 1)))
 
 
 def _check_mass(W: FloatArray, problem: Problem) -> None:
