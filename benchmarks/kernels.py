@@ -70,7 +70,7 @@ def right_hand_side(cells: int, order: int, d_qp: float, threads: int) -> dict[s
     grid = Grid((Axis("q", -10.4, 10.4, cells), Axis("p", -10.4, 10.4, cells)))
     generator = Generator(system_with(d_qp), grid, Scheme(order=order))
     W = generator.pad(np.random.default_rng(1).normal(size=grid.shape), generator.empty_padded())
-    work, rate_only = np.stack([W, W]), np.array([[0.0, 0.0, 1.0]])
+    work, rate_only = generator.empty_work(), np.array([[0.0, 0.0, 1.0]])
     rate = median_seconds(lambda: generator.fluxes.advance(W, work, rate_only, 0, parallel=threads > 1))
     generator.is_parallel = threads > 1
     stepper = RungeKutta(generator)

@@ -1,9 +1,10 @@
 r"""The generator as a sparse matrix, from Kronecker products of one-dimensional matrices.
 
 Written from the formulas and not from the kernels, so that each checks the other. For matrices D (wrapped
-first derivative), T (zero ghosts, no flux through walls) and diagonal velocities,
+first derivative), T (friction and diffusion: zero ghosts, no flux through walls), S_m (shift by m cells), all of one
+axis, and diagonal velocities v_a that do not depend on x_a,
 
-    L = -D_q x diag(g) - diag(F) x D_p + T_q x 1 + 1 x T_p + 2 D_qp D_q x D_p.
+    L = sum_a (-D_a v_a + T_a) + sum_{a<b} 2 D_ab D_a D_b + sum_i sum_m kicks_im(q) (S_m - S_-m along p_i).
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from scipy import sparse
 from scipy.sparse.linalg import SuperLU, splu
 
 from fpsolver.errors import ConvergenceError, GridError
-from fpsolver.grid import Axis
+from fpsolver.grid import Axis, Grid
 from fpsolver.kernels import stencils
 from fpsolver.physics.potentials import FloatArray
 from fpsolver.schemes.chang_cooper import ChangCooperFluxes, FaceAxis
@@ -30,26 +31,52 @@ def assemble(generator: Generator, *, wrapped: bool = True) -> sparse.csr_array:
     fluxes = generator.fluxes
     if isinstance(fluxes, ChangCooperFluxes):
         return _assemble_faces(fluxes)
-    system, order = generator.system, generator.scheme.order
-    q_axis, p_axis = generator.grid.axes
+    system, grid, order = generator.system, generator.grid, generator.scheme.order
     A, B = system.dissipative_drift, system.diffusion_matrix
-    particle = system.particles[0]
-    speed = (1 / particle.mass + A[0, 1]) * p_axis.centres
-    force = -particle.potential.derivative(q_axis.centres) + A[1, 0] * q_axis.centres
-    D_q, D_p = (first_matrix(axis, order, wrap=wrapped or axis.periodic) for axis in (q_axis, p_axis))
-    T_q = friction_matrix(q_axis, order, A[0, 0], B[0, 0] / 2)
-    T_p = friction_matrix(p_axis, order, A[1, 1], B[1, 1] / 2)
-    one_q, one_p = sparse.eye_array(q_axis.cells), sparse.eye_array(p_axis.cells)
-    matrix = (
-        -sparse.kron(D_q, sparse.diags_array(speed))
-        - sparse.kron(sparse.diags_array(force), D_p)
-        + sparse.kron(T_q, one_p)
-        + sparse.kron(one_q, T_p)
-        + B[0, 1] * sparse.kron(D_q, D_p)
-    )
+    D = [
+        _along(grid, a, first_matrix(axis, order, wrap=wrapped or axis.periodic)) for a, axis in enumerate(grid.axes)
+    ]
+    matrix = sparse.csr_array((grid.size, grid.size))
+    for a, axis in enumerate(grid.axes):
+        matrix = matrix - D[a] @ sparse.diags_array(_reversible_velocity(generator, a).ravel())
+        matrix = matrix + _along(grid, a, friction_matrix(axis, order, A[a, a], B[a, a] / 2))
+        for b in np.nonzero(B[a, a + 1 :])[0] + a + 1:
+            matrix = matrix + B[a, b] * (D[a] @ D[b])
+    for i in range(system.size):
+        matrix = matrix + _quantum_matrix(generator, i, wrapped=wrapped)
     result = sparse.csr_array(matrix)
     result.eliminate_zeros()
     return result
+
+
+def _along(grid: Grid, a: int, matrix: sparse.csr_array) -> sparse.csr_array:
+    """A matrix of one axis as a matrix on the whole grid."""
+    before, after = math.prod(grid.shape[:a]), math.prod(grid.shape[a + 1 :])
+    return sparse.csr_array(sparse.kron(sparse.kron(sparse.eye_array(before), matrix), sparse.eye_array(after)))
+
+
+def _reversible_velocity(generator: Generator, a: int) -> FloatArray:
+    """Velocity of axis a but for its own friction, at all cells."""
+    system, grid, n = generator.system, generator.grid, generator.system.size
+    A = system.dissipative_drift - np.diag(np.diag(system.dissipative_drift))
+    velocity = sum((A[a, b] * x for b, x in enumerate(grid.coordinates)), np.zeros(grid.shape))
+    if a < n:
+        return velocity + grid.coordinates[n + a] / system.particles[a].mass
+    springs = sum(k * x for k, x in zip(system.spring_matrix[a - n], grid.coordinates, strict=False))
+    force = generator.fluxes.moyal.force(a - n)
+    return velocity - springs + force.reshape([-1 if b == a - n else 1 for b in range(2 * n)])
+
+
+def _quantum_matrix(generator: Generator, i: int, *, wrapped: bool) -> sparse.csr_array:
+    """Moyal terms of particle i: weights of its position times differences along its momentum."""
+    grid, (offset, _) = generator.grid, generator.fluxes.moyal.reach
+    n, kicks = generator.system.size, generator.fluxes.moyal.kicks[i]
+    matrix = sparse.csr_array((grid.size, grid.size))
+    momenta = math.prod(grid.shape[n:])
+    for m in np.nonzero(kicks.any(axis=0))[0]:
+        pair = _banded(grid.shape[n + i], {int(m + offset + 1): 1.0, -int(m + offset + 1): -1.0}, wrap=wrapped)
+        matrix = matrix + sparse.diags_array(np.repeat(kicks[:, m], momenta)) @ _along(grid, n + i, pair)
+    return matrix
 
 
 def scaled(matrix: sparse.csr_array, scale: FloatArray) -> sparse.csr_array:

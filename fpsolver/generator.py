@@ -9,12 +9,14 @@ import numpy as np
 
 from fpsolver.errors import GridError
 from fpsolver.grid import Grid, checked_values
+from fpsolver.kernels.memory import empty_padded
 from fpsolver.kernels.phase_space import PAD
 from fpsolver.kernels.threads import Team
 from fpsolver.physics.potentials import FloatArray
 from fpsolver.physics.system import System
 from fpsolver.schemes.central import CentralFluxes
 from fpsolver.schemes.chang_cooper import ChangCooperFluxes
+from fpsolver.schemes.moyal import MoyalTerms
 from fpsolver.schemes.scheme import Scheme
 
 if TYPE_CHECKING:
@@ -31,17 +33,14 @@ _RATE = np.array([[0.0, 0.0, 1.0]])
 
 
 class Generator:
-    """dW/dt = L W for one particle on a (q, p) grid."""
+    """dW/dt = L W for the particles of a system on a grid of axes q, p, or q1, .., qN, p1, .., pN."""
 
     def __init__(self, system: System, grid: Grid, scheme: Scheme | None = None) -> None:
-        if system.size != 1 or len(grid.axes) != 2:
-            raise GridError(f"the grid solver takes one particle on two axes, not {system.size} on {len(grid.axes)}")
+        if len(grid.axes) != 2 * system.size:
+            raise GridError(f"{system.size} particle(s) need {2 * system.size} axes, not {len(grid.axes)}")
         if scheme is not None and not isinstance(scheme, Scheme):
             raise GridError(f"scheme must be a fpsolver.Scheme, but is {scheme!r}; write Scheme(order=8)")
-        if grid.names != ("q", "p"):
-            raise GridError(f"the axes must be named q and p, in this order, but are {grid.names}")
-        if grid.axes[1].periodic or (grid.axes[0].periodic and system.particles[0].potential.period is None):
-            raise GridError("a ring needs a periodic force along q; p and every other q must be closed axes")
+        _check_axes(system, grid)
         self.system = system
         self.grid = grid
         self.scheme = scheme or Scheme()
@@ -55,7 +54,7 @@ class Generator:
         if out.shape != self.grid.shape or out.dtype != float:
             raise GridError(f"out must be float64 of shape {self.grid.shape}, but is {out.dtype} of {out.shape}")
         self.advance(self.pad(checked_values(W, self.grid), self._padded), self._work, time, _RATE, 0)
-        out[...] = self._work[1, :, PAD:-PAD]
+        out[...] = self._work[1, ..., PAD:-PAD]
         return out
 
     def advance(self, W: FloatArray, work: FloatArray, time: float, stages: FloatArray, steps: int) -> None:
@@ -80,15 +79,18 @@ class Generator:
 
     def pad(self, W: FloatArray, padded: FloatArray) -> FloatArray:
         """Copy W into an array with halos, as the kernels want it."""
-        padded[:, PAD:-PAD] = W
-        padded[:, :PAD] = W[:, -PAD:]
-        padded[:, -PAD:] = W[:, :PAD]
+        padded[..., PAD:-PAD] = W
+        padded[..., :PAD] = W[..., -PAD:]
+        padded[..., -PAD:] = W[..., :PAD]
         return padded
 
     def empty_padded(self) -> FloatArray:
         """Uninitialised array with halos."""
-        n_q, n_p = self.grid.shape
-        return np.empty((n_q, n_p + 2 * PAD))
+        return empty_padded(self.grid.shape)[0]
+
+    def empty_work(self) -> FloatArray:
+        """Two uninitialised arrays with halos."""
+        return empty_padded(self.grid.shape, 2)
 
     @cached_property
     def _padded(self) -> FloatArray:
@@ -96,10 +98,29 @@ class Generator:
 
     @cached_property
     def _work(self) -> FloatArray:
-        return np.stack([self.empty_padded(), self.empty_padded()])
+        return self.empty_work()
+
+
+def _check_axes(system: System, grid: Grid) -> None:
+    """GridError for wrong names and for periodic axes on which the system is not periodic."""
+    n = system.size
+    numbers = [str(k) for k in range(1, n + 1)] if n > 1 else [""]
+    names = tuple(axis + number for axis in "qp" for number in numbers)
+    if grid.names != names:
+        raise GridError(f"the axes must be named {', '.join(names)}, in this order, but are {', '.join(grid.names)}")
+    for k, axis in enumerate(grid.axes):
+        if axis.periodic and (k >= n or system.particles[k].potential.period is None or system.spring_matrix[k].any()):
+            raise GridError("a ring needs a periodic force along q; p and every other q must be closed axes")
 
 
 def _fluxes(system: System, grid: Grid, scheme: Scheme) -> CentralFluxes | ChangCooperFluxes:
     if scheme.flux == "central":
         return CentralFluxes(system, grid, scheme.order)
+    if system.size > 1:
+        raise GridError("scheme.flux: chang_cooper takes one particle; use flux: central for several")
+    if not MoyalTerms(system, grid, 2).is_empty:
+        raise GridError(
+            "scheme.flux: chang_cooper has no quantum (Moyal) terms, which this potential needs; use flux: central, or "
+            "system.moyal: false for the classical force"
+        )
     return ChangCooperFluxes(system, grid, limited=not scheme.is_linear)

@@ -217,7 +217,7 @@ def _visit(
     checks: Checks,
 ) -> None:
     """Record, watch and decide at one stop."""
-    W = np.ascontiguousarray(padded[:, PAD:-PAD])
+    W = np.ascontiguousarray(padded[..., PAD:-PAD])
     if not np.isfinite(W).all():
         _finish(trajectory, "failed", f"W is not finite any more at time {time:.6g}; give a smaller dt")
         return

@@ -16,7 +16,6 @@ from fpsolver.cli.options import config_argument, set_option, table, warn
 from fpsolver.cli.words import bath_words, matrix, positivity
 from fpsolver.config.reader import load_config
 from fpsolver.errors import NoSteadyStateError
-from fpsolver.kernels import phase_space
 from fpsolver.physics import equilibrium, exact
 from fpsolver.physics.system import System
 from fpsolver.problem import Problem, gaussian_problem, prepare
@@ -185,7 +184,7 @@ def seconds_per_step(problem: Problem) -> float:
     generator = problem.generator
     stepper = RungeKutta(generator)
     stepper.compile()
-    W = np.zeros((generator.grid.shape[0], generator.grid.shape[1] + 2 * phase_space.PAD))
+    W = generator.pad(np.zeros(generator.grid.shape), generator.empty_padded())
     stepper.advance(W, 0.0, problem.plan.step.limit, 5)
     best = math.inf
     for _ in range(5):

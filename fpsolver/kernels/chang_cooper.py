@@ -18,7 +18,23 @@ import numba
 import numpy as np
 
 from fpsolver.kernels.jit import inlined, serial_and_parallel
-from fpsolver.kernels.phase_space import PAD, ROWS, _make_periodic, _wrap
+from fpsolver.kernels.phase_space import PAD
+
+ROWS = 16  # rows handled by one thread at a time
+
+
+@inlined
+def _wrap(i, n):
+    return i - n if i >= n else i
+
+
+@inlined
+def _make_periodic(W, i):
+    """Fill the halo of row i of a padded array."""
+    n = W.shape[1] - 2 * PAD
+    for t in range(PAD):
+        W[i, t] = W[i, n + t]
+        W[i, n + PAD + t] = W[i, PAD + t]
 
 
 @inlined

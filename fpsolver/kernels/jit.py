@@ -15,15 +15,14 @@ os.environ.setdefault("GOMP_SPINCOUNT", "10000")
 
 import numba
 
-kernel: Any = partial(
-    numba.njit,
-    cache=True,  # compiling takes seconds, loading a compiled kernel about 0.05 s
-    nogil=True,
-    error_model="numpy",  # no branch on zero divisors in inner loops
+OPTIONS: dict[str, Any] = {
+    "nogil": True,
+    "error_model": "numpy",  # no branch on zero divisors in inner loops
     # never nnan: it would blind the finite checks; never reassoc: a parallel kernel that was just compiled then rounds
     # differently from the same one out of the disk cache (it is optimised once more before it is stored)
-    fastmath={"contract", "nsz", "arcp"},
-)
+    "fastmath": {"contract", "nsz", "arcp"},
+}
+kernel: Any = partial(numba.njit, cache=True, **OPTIONS)  # compiling takes seconds, loading about 0.05 s
 
 # For helpers called once a row: a call hands over about 60 words, as long as 40 cells of arithmetic.
 inlined: Any = partial(kernel, forceinline=True)

@@ -43,7 +43,7 @@ class Coupling:
 
 @dataclass(frozen=True, eq=False)
 class System:
-    """N particles, springs between them, and hbar.
+    """N particles, springs between them, and hbar; ``moyal=False`` drops the quantum terms of anharmonic potentials.
 
     ``drift`` and ``diffusion`` (2N x 2N) are added to what the baths do, for a dissipator given by its matrices.
     """
@@ -53,6 +53,7 @@ class System:
     drift: FloatArray | None = field(default=None, repr=False)
     diffusion: FloatArray | None = field(default=None, repr=False)
     couplings: Sequence[Coupling] = ()
+    moyal: bool = True
 
     @property
     def size(self) -> int:

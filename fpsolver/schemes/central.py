@@ -9,47 +9,73 @@ import numpy as np
 
 from fpsolver.grid import Axis, Grid
 from fpsolver.kernels import phase_space, stencils
-from fpsolver.kernels.phase_space import Coefficients
+from fpsolver.kernels.phase_space import PAD, Coefficients
 from fpsolver.physics.potentials import FloatArray
 from fpsolver.physics.system import System
+from fpsolver.schemes.moyal import MoyalTerms
 
 _ANGLES = np.linspace(0.0, np.pi, 65)
 
 
 class CentralFluxes:
-    """One particle: velocities on the axes, stencil weights and wall corrections."""
+    """N particles: velocities on sites and momenta, stencil weights, wall corrections, quantum terms."""
 
     def __init__(self, system: System, grid: Grid, order: int) -> None:
         self.system = system
         self.grid = grid
         self.order = order
+        self.moyal = MoyalTerms(system, grid, order)
 
     def advance(self, W: FloatArray, work: FloatArray, stages: FloatArray, steps: int, *, parallel: bool) -> None:
         """Run the kernel: ``steps`` steps of the stages (keep, 0, part), in place on padded arrays."""
         kernel = phase_space.advance_parallel if parallel else phase_space.advance
-        kernel(W, work, *self.coefficients, stages[:, 2].copy(), stages[0, 0], steps)
+        flat = W.reshape(-1), work.reshape(2, -1)
+        kernel(*flat, *self.coefficients, stages[:, 2].copy(), stages[0, 0], steps)
+
+    @cached_property
+    def rates(self) -> FloatArray:
+        """Friction rate of each axis on its own coordinate, shape (2N,), 1/time."""
+        return np.diag(self.system.dissipative_drift)
+
+    def velocities(self) -> tuple[list[list[FloatArray]], list[list[FloatArray]]]:
+        """What each coordinate adds to the velocity of each axis, [axis][coordinate], without and with own friction."""
+        system, n = self.system, self.system.size
+        A = system.dissipative_drift.copy()
+        A[range(n), range(n, 2 * n)] += 1 / system.masses
+        A[n:, :n] -= system.spring_matrix
+        parts = [[A[a, b] * axis.centres for b, axis in enumerate(self.grid.axes)] for a in range(2 * n)]
+        for i in range(n):
+            parts[n + i][i] = parts[n + i][i] + self.moyal.force(i)
+        others = [[np.zeros_like(part) if a == b else part for b, part in enumerate(row)] for a, row in enumerate(parts)]
+        return others, parts
 
     @cached_property
     def coefficients(self) -> Coefficients:
         """Numbers for the kernels."""
-        system, (q_axis, p_axis) = self.system, self.grid.axes
-        q, p = q_axis.centres, p_axis.centres
-        particle, A, B = system.particles[0], system.dissipative_drift, system.diffusion_matrix
-        second_q = self._symmetric(q_axis, A[0, 0], B[0, 0] / 2)
-        second_p = self._symmetric(p_axis, A[1, 1], B[1, 1] / 2)
-        centre, second_p = self._conserving(second_q, second_p, float(A[0, 0] + A[1, 1]))
-        walls = np.stack([self._walls(q_axis, A[0, 0], second_q), self._walls(p_axis, A[1, 1], second_p)])
-        first = stencils.first_derivative(self.order)
-        per_q, per_p = first[0] / q_axis.spacing, first[0] / p_axis.spacing
-        force = A[1, 0] * q - particle.potential.derivative(q)
+        n, axes, order = self.system.size, self.grid.axes, self.order
+        first = stencils.first_derivative(order)
+        scale = np.array([first[0] / axis.spacing for axis in axes])
+        parts = self.velocities()[1]
+        diffusion = np.diag(self.system.diffusion_matrix) / 2
+        second = [self._symmetric(axis, r, d) for axis, r, d in zip(axes, self.rates, diffusion, strict=True)]
+        centre, second = _conserving(second, self.rates)
+        walls = np.stack([self._walls(axis, r, s) for axis, r, s in zip(axes, self.rates, second, strict=True)])
+        row = self.grid.shape[-1] + 2 * PAD
+        block = (*self.grid.shape[n:-1], row)
+        strides = [math.prod((*self.grid.shape[a + 1 : -1], row)) for a in range(2 * n - 1)] + [1]
         return Coefficients(
-            along_q=np.stack([A[0, 0] * q * per_q, force * per_p]),
-            along_p=np.stack([(1 / particle.mass + A[0, 1]) * p * per_q, A[1, 1] * p * per_p]),
+            on_sites=np.stack([scale[a] * _outer_sum(parts[a][:n]).ravel() for a in range(2 * n)]),
+            on_momenta=np.stack([scale[a] * _padded(_outer_sum(parts[a][n:])).reshape(block).ravel() for a in range(2 * n)]),
             walls=walls,
-            constants=np.array([centre, B[0, 1] * per_q * per_p, float(walls[0].any())]),
+            closed=np.array([int(w.any()) for w in walls]),
+            cross=np.triu(self.system.diffusion_matrix * np.outer(scale, scale), 1),
+            kicks=self.moyal.kicks,
+            reach=self.moyal.reach,
+            centre=centre,
             first=tuple(c / first[0] for c in first),
-            second_q=second_q,
-            second_p=second_p,
+            second=tuple(s for weights in second for s in weights),
+            shape=self.grid.shape,
+            strides=tuple(strides),
         )
 
     def _symmetric(self, axis: Axis, rate: float, diffusion: float) -> tuple[float, ...]:
@@ -58,33 +84,20 @@ class CentralFluxes:
         pairs = zip(stencils.second_derivative(order), stencils.first_derivative(order), strict=True)
         return tuple(float(diffusion * e / h**2 - rate * c * m) for m, (e, c) in enumerate(pairs, start=1))
 
-    @staticmethod
-    def _conserving(
-        second_q: tuple[float, ...], second_p: tuple[float, ...], rates: float
-    ) -> tuple[float, tuple[float, ...]]:
-        """Weight of the cell itself, and p weights whose last one takes up the rounding of all others.
-
-        Mass is conserved if the centre is -2 sum s - (sum of friction rates); rounding it would lose 1e-14 of the
-        mass in a unit of time, always in the same direction.
-        """
-        centre = -math.fsum([*(2 * s for s in second_q + second_p), rates])
-        rest = math.fsum([centre, rates, *(2 * s for s in second_q + second_p[:-1])])
-        return centre, (*second_p[:-1], -rest / 2)
-
     def _walls(self, axis: Axis, rate: float, second: tuple[float, ...]) -> FloatArray:
-        """Weights of cells that wrap around, and of what leaves, for friction rate * x and diffusion."""
+        """Weights between the k lowest and k highest places, (2k, 2k): minus what wrapped around, plus what left."""
         k, h = self.order // 2, axis.spacing
-        walls = np.zeros((2, k + 1, k))
+        walls = np.zeros((2 * k, 2 * k))
         if axis.periodic:
             return walls
         first = stencils.first_derivative(self.order)
-        for side, (x, outward) in enumerate([(axis.centres, -1), (axis.centres[::-1], 1)]):
+        for outward, x, wall, beyond in ((-1, axis.centres, 0, 2 * k - 1), (1, axis.centres[::-1], 2 * k - 1, 0)):
             for d in range(k):  # distance from the wall
-                cell = d if outward < 0 else k - 1 - d
+                place = wall - outward * d
                 for m in range(d, k):
-                    beyond = x[d] + outward * (m + 1) * h
-                    walls[side, m - d, cell] = second[m] - outward * rate * x[d] * first[m] / h
-                    walls[side, k, cell] += second[m] + outward * rate * beyond * first[m] / h
+                    walls[place, beyond + outward * (m - d)] = outward * rate * x[d] * first[m] / h - second[m]
+                    outside = x[d] + outward * (m + 1) * h
+                    walls[wall, place] += second[m] + outward * rate * outside * first[m] / h
         return walls
 
     def symmetriser(self) -> FloatArray:
@@ -92,23 +105,67 @@ class CentralFluxes:
         return np.ones(self.grid.shape)
 
     def spectrum_bounds(self) -> list[tuple[FloatArray, FloatArray]]:
-        r"""Turning and damping rates of the symbol at angles (a, b), coefficients frozen at their largest values.
+        r"""Turning and damping rates of the symbol at angles (a of the positions, b of the momenta), largest coefficients.
 
-        lambda = -i (v_q a1 + v_p b1) - (D_qq a2 + D_pp b2 + 2 D_qp a1 b1),  a1 = k1(a)/h_q, a2 = k2(a)/h_q^2, ..
-        k1 and k2 the symbols of the central first and second derivatives; the cross term may have either sign.
+        lambda = -i sum_a v_a k1_a - sum_a D_aa k2_a - sum_{a<b} 2 D_ab k1_a k1_b, k1 and k2 the symbols of the central
+        first and second derivatives; cross terms may have either sign. All positions share one angle and all momenta
+        another: their parts add up without a sign, so that each is largest at its own best angle.
         """
-        q_axis, p_axis = self.grid.axes
-        q, p = q_axis.centres, p_axis.centres
-        A, D = self.system.dissipative_drift, self.system.diffusion_matrix / 2
-        particle = self.system.particles[0]
-        v_q = np.abs((1 / particle.mass + A[0, 1]) * p).max() + np.abs(A[0, 0] * q).max()
-        v_p = np.abs(particle.potential.derivative(q) - A[1, 0] * q).max() + np.abs(A[1, 1] * p).max()
+        n, axes = self.system.size, self.grid.axes
+        D = self.system.diffusion_matrix / 2
         odd, even = _symbols(self.order)
-        odd_q, odd_p = (odd / q_axis.spacing)[:, None], odd / p_axis.spacing
-        spread = D[0, 0] * (even / q_axis.spacing**2)[:, None] + D[1, 1] * even / p_axis.spacing**2
-        turn = v_q * np.abs(odd_q) + v_p * np.abs(odd_p)
-        cross = 2 * np.abs(D[0, 1] * odd_q * odd_p)
+        turns = [self._turning(a, odd) for a in range(2 * n)]
+        spreads = [D[a, a] * even / axes[a].spacing ** 2 for a in range(2 * n)]
+        turn = sum(turns[:n])[:, None] + sum(turns[n:])
+        spread = sum(spreads[:n])[:, None] + sum(spreads[n:])
+        cross = np.zeros_like(spread)
+        for a in range(2 * n):
+            for b in range(a + 1, 2 * n):
+                symbols = [odd / axes[i].spacing for i in (a, b)]
+                left = symbols[0][:, None] if a < n else symbols[0]
+                right = symbols[1][:, None] if b < n else symbols[1]
+                cross += 2 * np.abs(D[a, b] * left * right)
         return [(turn, (spread - cross).clip(min=0)), (turn, spread + cross)]
+
+    def _turning(self, a: int, odd: FloatArray) -> FloatArray:
+        """Largest turning rate of axis a at each angle: velocities and kicks at their largest, 1/time."""
+        n, axis = self.system.size, self.grid.axes[a]
+        others, parts = self.velocities()
+        speed = sum(np.abs(part).max() for b, part in enumerate(others[a]) if a < n or b != a - n)
+        speed += np.abs(self.rates[a] * axis.centres).max()
+        if a < n:
+            return np.asarray(speed * np.abs(odd) / axis.spacing)
+        # the force of the own potential and its quantum terms have the same place and may cancel
+        own = parts[a][a - n][:, None] * odd / axis.spacing - self.moyal.turning(a - n, _ANGLES)
+        return np.asarray(speed * np.abs(odd) / axis.spacing + np.abs(own).max(axis=0))
+
+
+def _conserving(
+    second: list[tuple[float, ...]], rates: FloatArray
+) -> tuple[float, list[tuple[float, ...]]]:
+    """Weight of the cell itself, and weights of the last axis whose last one takes up the rounding of all others.
+
+    Mass is conserved if the centre is -2 sum s - (sum of friction rates); rounding it would lose 1e-14 of the
+    mass in a unit of time, always in the same direction.
+    """
+    total = float(math.fsum(rates))
+    weights = [s for axis in second for s in axis]
+    centre = -math.fsum([*(2 * s for s in weights), total])
+    rest = math.fsum([centre, total, *(2 * s for s in weights[:-1])])
+    return centre, [*second[:-1], (*second[-1][:-1], -rest / 2)]
+
+
+def _outer_sum(lines: list[FloatArray]) -> FloatArray:
+    """Array of lines[0][i] + lines[1][j] + .."""
+    total = np.zeros(tuple(len(line) for line in lines))
+    for k, line in enumerate(lines):
+        total = total + line.reshape([-1 if j == k else 1 for j in range(len(lines))])
+    return total
+
+
+def _padded(values: FloatArray) -> FloatArray:
+    """With halo cells, of value 0, at both ends of the last axis."""
+    return np.pad(values, [(0, 0)] * (values.ndim - 1) + [(PAD, PAD)])
 
 
 def _symbols(order: int) -> tuple[FloatArray, FloatArray]:

@@ -41,7 +41,7 @@ class RungeKutta:
     def __init__(self, generator: Generator) -> None:
         self.generator = generator
         self._stages = _RK4 if generator.scheme.is_linear else _SSP43
-        self._work = np.stack([generator.empty_padded(), generator.empty_padded()])
+        self._work = generator.empty_work()
 
     def advance(self, W: FloatArray, time: float, dt: float, steps: int) -> None:
         """Take ``steps`` steps of size ``dt`` from ``time``, changing the padded W in place."""

@@ -35,7 +35,7 @@ class Implicit:
         """Take ``steps`` steps of size ``dt``, changing the padded W in place; ``time`` does not matter."""
         del time
         factors = self._factors_for(dt)
-        x = W[:, PAD:-PAD].ravel() / self._scale
+        x = W[..., PAD:-PAD].ravel() / self._scale
         mass = x @ self._scale
         for _ in range(steps):
             power, total = x, np.zeros_like(x)

@@ -1,0 +1,18 @@
+"""Arrays for the kernels: rows with halos, whose inner cells begin on a cache line."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fpsolver.kernels.phase_space import PAD, Array
+
+LINE = 64  # bytes; loads of whole vectors across a line cost two (10 to 15 % of the speed at 256^2)
+
+
+def empty_padded(shape: tuple[int, ...], count: int = 1) -> Array:
+    """Uninitialised arrays (count, *shape) with PAD more cells at both ends of the last axis."""
+    padded = (count, *shape[:-1], shape[-1] + 2 * PAD)
+    size = int(np.prod(padded))
+    buffer = np.empty(size + LINE // 8)
+    start = (-buffer.ctypes.data // 8 - PAD) % (LINE // 8)
+    return buffer[start : start + size].reshape(padded)
