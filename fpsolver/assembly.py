@@ -21,6 +21,7 @@ from fpsolver.grid import Axis, Grid
 from fpsolver.kernels import stencils
 from fpsolver.physics.potentials import FloatArray
 from fpsolver.schemes.chang_cooper import ChangCooperFluxes, FaceAxis
+from fpsolver.schemes.moyal import MoyalTerms
 
 if TYPE_CHECKING:
     from fpsolver.generator import Generator
@@ -31,19 +32,18 @@ def assemble(generator: Generator, *, wrapped: bool = True) -> sparse.csr_array:
     fluxes = generator.fluxes
     if isinstance(fluxes, ChangCooperFluxes):
         return _assemble_faces(fluxes)
+    moyal = fluxes.moyal
     system, grid, order = generator.system, generator.grid, generator.scheme.order
     A, B = system.dissipative_drift, system.diffusion_matrix
-    D = [
-        _along(grid, a, first_matrix(axis, order, wrap=wrapped or axis.periodic)) for a, axis in enumerate(grid.axes)
-    ]
+    D = [_along(grid, a, first_matrix(axis, order, wrap=wrapped or axis.periodic)) for a, axis in enumerate(grid.axes)]
     matrix = sparse.csr_array((grid.size, grid.size))
     for a, axis in enumerate(grid.axes):
-        matrix = matrix - D[a] @ sparse.diags_array(_reversible_velocity(generator, a).ravel())
+        matrix = matrix - D[a] @ sparse.diags_array(_reversible_velocity(moyal, a).ravel())
         matrix = matrix + _along(grid, a, friction_matrix(axis, order, A[a, a], B[a, a] / 2))
         for b in np.nonzero(B[a, a + 1 :])[0] + a + 1:
             matrix = matrix + B[a, b] * (D[a] @ D[b])
     for i in range(system.size):
-        matrix = matrix + _quantum_matrix(generator, i, wrapped=wrapped)
+        matrix = matrix + _quantum_matrix(moyal, i, wrapped=wrapped)
     result = sparse.csr_array(matrix)
     result.eliminate_zeros()
     return result
@@ -55,27 +55,28 @@ def _along(grid: Grid, a: int, matrix: sparse.csr_array) -> sparse.csr_array:
     return sparse.csr_array(sparse.kron(sparse.kron(sparse.eye_array(before), matrix), sparse.eye_array(after)))
 
 
-def _reversible_velocity(generator: Generator, a: int) -> FloatArray:
-    """Velocity of axis a but for its own friction, at all cells."""
-    system, grid, n = generator.system, generator.grid, generator.system.size
+def _reversible_velocity(moyal: MoyalTerms, a: int) -> FloatArray:
+    """Velocity of axis a but for its own friction, at all cells; the classical force as far as ``moyal`` leaves it."""
+    system, grid, n = moyal.system, moyal.grid, moyal.system.size
     A = system.dissipative_drift - np.diag(np.diag(system.dissipative_drift))
-    velocity = sum((A[a, b] * x for b, x in enumerate(grid.coordinates)), np.zeros(grid.shape))
+    velocity: FloatArray = np.zeros(grid.shape)
+    for b, x in enumerate(grid.coordinates):
+        velocity = velocity + A[a, b] * x
     if a < n:
         return velocity + grid.coordinates[n + a] / system.particles[a].mass
-    springs = sum(k * x for k, x in zip(system.spring_matrix[a - n], grid.coordinates, strict=False))
-    force = generator.fluxes.moyal.force(a - n)
-    return velocity - springs + force.reshape([-1 if b == a - n else 1 for b in range(2 * n)])
+    for stiffness, x in zip(system.spring_matrix[a - n], grid.coordinates, strict=False):
+        velocity = velocity - stiffness * x
+    return velocity + moyal.force(a - n).reshape([-1 if b == a - n else 1 for b in range(2 * n)])
 
 
-def _quantum_matrix(generator: Generator, i: int, *, wrapped: bool) -> sparse.csr_array:
+def _quantum_matrix(moyal: MoyalTerms, i: int, *, wrapped: bool) -> sparse.csr_array:
     """Moyal terms of particle i: weights of its position times differences along its momentum."""
-    grid, (offset, _) = generator.grid, generator.fluxes.moyal.reach
-    n, kicks = generator.system.size, generator.fluxes.moyal.kicks[i]
+    grid, n, (offset, _), kicks = moyal.grid, moyal.system.size, moyal.reach, moyal.kicks[i]
     matrix = sparse.csr_array((grid.size, grid.size))
-    momenta = math.prod(grid.shape[n:])
     for m in np.nonzero(kicks.any(axis=0))[0]:
-        pair = _banded(grid.shape[n + i], {int(m + offset + 1): 1.0, -int(m + offset + 1): -1.0}, wrap=wrapped)
-        matrix = matrix + sparse.diags_array(np.repeat(kicks[:, m], momenta)) @ _along(grid, n + i, pair)
+        distance = int(m + offset + 1)
+        pair = _along(grid, n + i, _banded(grid.shape[n + i], {distance: 1.0, -distance: -1.0}, wrap=wrapped))
+        matrix = matrix + sparse.diags_array(np.repeat(kicks[:, m], math.prod(grid.shape[n:]))) @ pair
     return matrix
 
 

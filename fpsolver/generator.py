@@ -9,8 +9,8 @@ import numpy as np
 
 from fpsolver.errors import GridError
 from fpsolver.grid import Grid, checked_values
+from fpsolver.kernels.axes import PAD
 from fpsolver.kernels.memory import empty_padded
-from fpsolver.kernels.phase_space import PAD
 from fpsolver.kernels.threads import Team
 from fpsolver.physics.potentials import FloatArray
 from fpsolver.physics.system import System
@@ -86,7 +86,7 @@ class Generator:
 
     def empty_padded(self) -> FloatArray:
         """Uninitialised array with halos."""
-        return empty_padded(self.grid.shape)[0]
+        return np.asarray(empty_padded(self.grid.shape)[0])
 
     def empty_work(self) -> FloatArray:
         """Two uninitialised arrays with halos."""

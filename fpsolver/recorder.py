@@ -38,6 +38,7 @@ SERIES = (
     Quantity("entropy_flux", "1/time", "entropy flux Phi"),
     Quantity("entropy_flux_drift", "1/time", "Phi from the irreversible drift"),
     Quantity("entropy_flux_cross", "1/time", "Phi from the cross-diffusion"),
+    Quantity("entropy_moyal", "1/time", "dS/dt from the quantum terms of anharmonic potentials"),
     Quantity("purity", "1", "(2 pi hbar)^N int W^2"),
     Quantity("negativity", "1", "int abs(W) - int W"),
     Quantity("residual", "1/time", "int abs(dW/dt)"),
@@ -92,6 +93,7 @@ def make_record(state: State, dWdt: FloatArray) -> tuple[Record, dict[str, float
         "entropy_flux": flux_drift + flux_cross,
         "entropy_flux_drift": flux_drift,
         "entropy_flux_cross": flux_cross,
+        "entropy_moyal": entropy.moyal_rate(state),
         "purity": observables.purity(state),
         "negativity": state.negativity,
         "residual": grid.integrate(np.abs(dWdt)),
@@ -120,6 +122,8 @@ def reasons(state: State) -> dict[str, str]:
         found |= dict.fromkeys((*pi_names, "entropy_flux", "entropy_flux_drift"), infinite)
     if undefined := entropy.why_undefined(state):
         found |= dict.fromkeys(("entropy_wigner", "entropy_rate"), undefined)
+        if not state.space.moyal.is_empty:
+            found["entropy_moyal"] = undefined
         if not infinite:
             found |= dict.fromkeys(pi_names, undefined)
         if state.system.reversible_diffusion.any():

@@ -104,8 +104,12 @@ class Outcome:
             ("Phi (flux)", self._rate("entropy_flux", Phi)),
             ("dS/dt", self._rate("entropy_rate", rate)),
         ]
-        if all(map(math.isfinite, (Pi, Phi, rate))):
-            rows.append(("closure", f"dS/dt - (Pi - Phi) = {rate - (Pi - Phi):.1e}"))
+        moyal = self.last("entropy_moyal") if "entropy_moyal" in self.series else 0.0
+        if moyal:
+            rows.append(("S_Moyal", self._rate("entropy_moyal", moyal)))
+        if all(map(math.isfinite, (Pi, Phi, rate, moyal))):
+            sign = " + S_Moyal" if moyal else ""
+            rows.append(("closure", f"dS/dt - (Pi - Phi{sign}) = {rate - (Pi - Phi + moyal):.1e}"))
         return rows + (heat_rows(self) if self.series["heat_current"].shape[-1] > 1 else [])
 
     def _verdict_rows(self) -> list[tuple[str, str]]:

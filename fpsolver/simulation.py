@@ -16,7 +16,7 @@ import numpy as np
 
 from fpsolver.checks import Checks
 from fpsolver.generator import Generator
-from fpsolver.kernels.phase_space import PAD
+from fpsolver.kernels.axes import PAD
 from fpsolver.physics.potentials import FloatArray
 from fpsolver.physics.timescales import DecayRate
 from fpsolver.recorder import SERIES, Record, make_record, phase_space

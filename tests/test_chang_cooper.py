@@ -13,7 +13,7 @@ from fpsolver import api
 from fpsolver.errors import ConfigError, GridError, StabilityError
 from fpsolver.generator import Generator, Scheme
 from fpsolver.grid import Axis, Grid
-from fpsolver.kernels.phase_space import PAD
+from fpsolver.kernels.axes import PAD
 from fpsolver.physics import baths, potentials
 from fpsolver.physics.system import Particle, System
 from fpsolver.recorder import phase_space

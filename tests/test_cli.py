@@ -324,7 +324,6 @@ REFUSED = {
     "missing state": (["initial={kind: file, path: nope.h5}"], 2, ["nope.h5", "does not exist"]),
     "text as a state": (["initial={kind: file, path: run.yaml}"], 2, ["run.yaml", "not a readable fpsolver result"]),
     "folder as a state": (["initial={kind: file, path: .}"], 2, ["is a directory"]),
-    "moyal": (["system.potential={kind: quartic, omega: 1, quartic: 1}"], 2, ["system.moyal", "Moyal"]),
     "not positive definite": (["initial.covariance=[[1, 2], [2, 1]]"], 2, ["initial.covariance", "positive definite"]),
     "several faults": (["system.mass=-1", "scheme.order=3"], 2, ["system.mass", "scheme.order"]),
     "bad override": (["system.mass"], 2, ["--set", "key=value"]),

@@ -194,9 +194,6 @@ FAULTS = {
     "not a complex number": (
         BATH, "bath: {model: lindblad, operators: [[1, sin]]}", "system.bath.operators.0.1", ["complex", "'sin'"]
     ),
-    "anharmonic and quantum": (
-        WELL, "potential: {kind: quartic, omega: 1, quartic: 0.1}", "system.moyal", ["`moyal: false`", "`hbar: 0`"]
-    ),
 }  # fmt: skip
 
 
@@ -439,14 +436,11 @@ def test_matrices_instead_of_a_bath(tmp_path):
         "{kind: cosine, amplitude: 1, wavenumber: 1}",
     ],
 )
-def test_moyal_terms_are_never_left_out_silently(well, tmp_path):
+def test_quantum_terms_are_left_out_only_on_request(well, tmp_path):
     text = VALID.replace(WELL, f"potential: {well}")
-    message = refusal(written(tmp_path, text))
-    assert "system.moyal: " in message
-    assert "Moyal" in message
-    with_permission = text.replace("  mass: 1.0\n", "  mass: 1.0\n  moyal: false\n")
-    fp.build_system(load_config(written(tmp_path, with_permission)))
-    fp.build_system(load_config(written(tmp_path, text.replace("hbar: 1.0", "hbar: 0"))))
+    assert fp.build_system(load_config(written(tmp_path, text))).moyal
+    without = text.replace("  mass: 1.0\n", "  mass: 1.0\n  moyal: false\n")
+    assert not fp.build_system(load_config(written(tmp_path, without))).moyal
 
 
 def test_a_quadratic_polynomial_has_no_moyal_terms(tmp_path):

@@ -57,6 +57,7 @@ def copied(path, tmp_path):
 SCALARS = (
     "mass", "energy", "entropy_wigner", "entropy_rate", "entropy_production", "entropy_production_q",
     "entropy_production_p", "entropy_flux", "entropy_flux_drift", "entropy_flux_cross", "purity", "negativity",
+    "entropy_moyal",
     "residual", "edge_mass", "tail_uncertainty",
 )  # fmt: skip
 VECTOR, MATRIX, PARTICLE = ("component",), ("row", "column"), ("particle",)

@@ -11,7 +11,7 @@ from fpsolver import api
 from fpsolver.errors import ConfigError, ResourceError
 from fpsolver.generator import Generator, Scheme
 from fpsolver.grid import Axis, Grid
-from fpsolver.kernels.phase_space import PAD
+from fpsolver.kernels.axes import PAD
 from fpsolver.simulation import make_stepper
 from fpsolver.stepping.rational import ERROR_CONSTANT, POLE, WEIGHTS, ImplicitStepSize, implicit_steps
 from tests import systems

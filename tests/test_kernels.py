@@ -8,7 +8,7 @@ import pytest
 
 from fpsolver.generator import Generator, Scheme
 from fpsolver.grid import Axis, Grid
-from fpsolver.kernels import phase_space, stencils
+from fpsolver.kernels import axes, phase_space, stencils
 from fpsolver.kernels.threads import Team
 from fpsolver.physics import baths, potentials
 from fpsolver.physics.system import Particle, System
@@ -71,7 +71,7 @@ def test_one_step_is_the_runge_kutta_polynomial(generator, rng):
         expected = expected + term
     padded = generator.pad(W, generator.empty_padded())
     RungeKutta(generator).advance(padded, 0.0, dt, 1)
-    found = padded[:, phase_space.PAD : -phase_space.PAD]
+    found = padded[:, axes.PAD : -axes.PAD]
     np.testing.assert_allclose(found.ravel(), expected, atol=1e-13)
 
 
@@ -88,7 +88,7 @@ def test_halo_is_periodic_after_steps(rng):
     generator = Generator(systems.model("custom"), grids(20, 20, False))
     padded = generator.pad(rng.normal(size=generator.grid.shape), generator.empty_padded())
     RungeKutta(generator).advance(padded, 0.0, 1e-3, 3)
-    pad = phase_space.PAD
+    pad = axes.PAD
     np.testing.assert_array_equal(padded[:, :pad], padded[:, -2 * pad : -pad])
     np.testing.assert_array_equal(padded[:, -pad:], padded[:, pad : 2 * pad])
 

@@ -6,7 +6,7 @@ import pytest
 from fpsolver import autogrid
 from fpsolver.errors import StabilityError
 from fpsolver.generator import Generator, Scheme
-from fpsolver.kernels.phase_space import PAD
+from fpsolver.kernels.axes import PAD
 from fpsolver.physics import baths, states
 from fpsolver.stepping.explicit import RungeKutta, choose_step, stable_step
 from tests import systems

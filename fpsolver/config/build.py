@@ -23,18 +23,12 @@ def build_system(config: schema.ConfigData) -> System:
     """System of a configuration; ConfigError with the key at fault."""
     section, hbar = config.system, config.units.hbar
     particles = _particles(section, hbar, axes.q_extents(config))
-    if not all(particle.potential.is_quadratic for particle in particles) and hbar > 0 and section.moyal:
-        text = (
-            "the quantum (Moyal) terms of an anharmonic potential are not available in this version of fpsolver; "
-            "give `moyal: false` for the classical force, or `hbar: 0` for a classical system"
-        )
-        raise ConfigError(Fault("system.moyal", text))
     drift, diffusion = (None, None)
     if not isinstance(section, ChainSystem):
         drift, diffusion = _matrices(section.matrices, len(particles))
     if diffusion is not None:
         _check_diffusion(diffusion, "system.matrices.diffusion")
-    return System(particles, hbar, drift, diffusion, _couplings(section))
+    return System(particles, hbar, drift, diffusion, _couplings(section), section.moyal)
 
 
 def _particles(section: AnySystem, hbar: float, extents: list[objects.Extent]) -> tuple[Particle, ...]:

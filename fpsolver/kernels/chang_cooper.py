@@ -17,8 +17,8 @@ from __future__ import annotations
 import numba
 import numpy as np
 
+from fpsolver.kernels.axes import PAD
 from fpsolver.kernels.jit import inlined, serial_and_parallel
-from fpsolver.kernels.phase_space import PAD
 
 ROWS = 16  # rows handled by one thread at a time
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from fpsolver.kernels.phase_space import PAD, Array
+from fpsolver.kernels.axes import PAD
+from fpsolver.kernels.phase_space import Array
 
 LINE = 64  # bytes; loads of whole vectors across a line cost two (10 to 15 % of the speed at 256^2)
 

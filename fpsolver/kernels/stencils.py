@@ -5,7 +5,8 @@ Second derivative (1/h^2) sum_m e_m (W_{i+m} - 2 W_i + W_{i-m}),    e_m = 2 c_m 
 
 Both are differences of face fluxes: W_{i+m} - W_{i-m} telescopes into sums over the m cells on each side of a
 face. The weights solve the moment conditions sum_m 2 m c_m = 1 and sum_m m^2 e_m = 1 with the higher odd
-(even) moments zero; the tests check them. Higher odd derivatives solve the same conditions with another right-hand side.
+(even) moments zero; the tests check them. Higher odd derivatives solve the same conditions with another right-hand
+side.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ def second_derivative(order: int) -> tuple[float, ...]:
 
 @lru_cache
 def odd_derivative(r: int, order: int) -> tuple[float, ...]:
-    """Weights of W_{i+m} - W_{i-m} for the r-th derivative (r odd), spacing 1: sum_m 2 m^s w_m = r! if s = r, else 0."""
+    """Weights of W_{i+m} - W_{i-m} for the r-th derivative, r odd, spacing 1: sum_m 2 m^s w_m = r! if s = r, else 0."""
     width = (order + r - 1) // 2
     rows = [[Fraction(2 * m**s) for m in range(1, width + 1)] for s in range(1, 2 * width, 2)]
     right = [Fraction(factorial(r) if s == r else 0) for s in range(1, 2 * width, 2)]

@@ -6,9 +6,9 @@ for a Fourier mode exp(i y p) a multiplication by i g(q, y) with the odd real fu
 
     g = [U(q + hbar y/2) - U(q - hbar y/2)] / hbar = U' y + (hbar^2/24) U''' y^3 + ...
 
-(from the Wigner transform of -i[U, rho]/hbar with q rho -> (q + i hbar d_p/2) W; docs/physics.md). Polynomials: finitely
-many derivatives, dW/dt += sum_k (-1)^k (hbar/2)^{2k}/(2k+1)! U^{(2k+1)} d_p^{2k+1} W. U = -a cos(kq): a finite kick
-(a/hbar) sin(kq) [W(p + hbar k/2) - W(p - hbar k/2)] that takes the place of the force.
+(from the Wigner transform of -i[U, rho]/hbar with q rho -> (q + i hbar d_p/2) W; docs/physics.md). Polynomials:
+finitely many derivatives, dW/dt += sum_k (-1)^k (hbar/2)^{2k}/(2k+1)! U^{(2k+1)} d_p^{2k+1} W. U = -a cos(kq): a finite
+kick (a/hbar) sin(kq) [W(p + hbar k/2) - W(p - hbar k/2)] that takes the place of the force.
 """
 
 from __future__ import annotations

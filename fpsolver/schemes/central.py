@@ -9,7 +9,8 @@ import numpy as np
 
 from fpsolver.grid import Axis, Grid
 from fpsolver.kernels import phase_space, stencils
-from fpsolver.kernels.phase_space import PAD, Coefficients
+from fpsolver.kernels.axes import PAD
+from fpsolver.kernels.phase_space import Coefficients
 from fpsolver.physics.potentials import FloatArray
 from fpsolver.physics.system import System
 from fpsolver.schemes.moyal import MoyalTerms
@@ -25,6 +26,7 @@ class CentralFluxes:
         self.grid = grid
         self.order = order
         self.moyal = MoyalTerms(system, grid, order)
+        self.moyal.refuse_long_kicks()
 
     def advance(self, W: FloatArray, work: FloatArray, stages: FloatArray, steps: int, *, parallel: bool) -> None:
         """Run the kernel: ``steps`` steps of the stages (keep, 0, part), in place on padded arrays."""
@@ -46,7 +48,9 @@ class CentralFluxes:
         parts = [[A[a, b] * axis.centres for b, axis in enumerate(self.grid.axes)] for a in range(2 * n)]
         for i in range(n):
             parts[n + i][i] = parts[n + i][i] + self.moyal.force(i)
-        others = [[np.zeros_like(part) if a == b else part for b, part in enumerate(row)] for a, row in enumerate(parts)]
+        others = [
+            [np.zeros_like(part) if a == b else part for b, part in enumerate(row)] for a, row in enumerate(parts)
+        ]
         return others, parts
 
     @cached_property
@@ -65,7 +69,9 @@ class CentralFluxes:
         strides = [math.prod((*self.grid.shape[a + 1 : -1], row)) for a in range(2 * n - 1)] + [1]
         return Coefficients(
             on_sites=np.stack([scale[a] * _outer_sum(parts[a][:n]).ravel() for a in range(2 * n)]),
-            on_momenta=np.stack([scale[a] * _padded(_outer_sum(parts[a][n:])).reshape(block).ravel() for a in range(2 * n)]),
+            on_momenta=np.stack(
+                [scale[a] * _padded(_outer_sum(parts[a][n:])).reshape(block).ravel() for a in range(2 * n)]
+            ),
             walls=walls,
             closed=np.array([int(w.any()) for w in walls]),
             cross=np.triu(self.system.diffusion_matrix * np.outer(scale, scale), 1),
@@ -105,7 +111,7 @@ class CentralFluxes:
         return np.ones(self.grid.shape)
 
     def spectrum_bounds(self) -> list[tuple[FloatArray, FloatArray]]:
-        r"""Turning and damping rates of the symbol at angles (a of the positions, b of the momenta), largest coefficients.
+        r"""Turning and damping rates of the symbol at angles (of positions, of momenta), with the largest coefficients.
 
         lambda = -i sum_a v_a k1_a - sum_a D_aa k2_a - sum_{a<b} 2 D_ab k1_a k1_b, k1 and k2 the symbols of the central
         first and second derivatives; cross terms may have either sign. All positions share one angle and all momenta
@@ -116,8 +122,8 @@ class CentralFluxes:
         odd, even = _symbols(self.order)
         turns = [self._turning(a, odd) for a in range(2 * n)]
         spreads = [D[a, a] * even / axes[a].spacing ** 2 for a in range(2 * n)]
-        turn = sum(turns[:n])[:, None] + sum(turns[n:])
-        spread = sum(spreads[:n])[:, None] + sum(spreads[n:])
+        turn = np.sum(turns[:n], axis=0)[:, None] + np.sum(turns[n:], axis=0)
+        spread = np.sum(spreads[:n], axis=0)[:, None] + np.sum(spreads[n:], axis=0)
         cross = np.zeros_like(spread)
         for a in range(2 * n):
             for b in range(a + 1, 2 * n):
@@ -140,9 +146,7 @@ class CentralFluxes:
         return np.asarray(speed * np.abs(odd) / axis.spacing + np.abs(own).max(axis=0))
 
 
-def _conserving(
-    second: list[tuple[float, ...]], rates: FloatArray
-) -> tuple[float, list[tuple[float, ...]]]:
+def _conserving(second: list[tuple[float, ...]], rates: FloatArray) -> tuple[float, list[tuple[float, ...]]]:
     """Weight of the cell itself, and weights of the last axis whose last one takes up the rounding of all others.
 
     Mass is conserved if the centre is -2 sum s - (sum of friction rates); rounding it would lose 1e-14 of the

@@ -43,6 +43,15 @@ class MoyalTerms:
         """True if the classical force is exact for every particle."""
         return all(term is None for term in self._terms)
 
+    def refuse_long_kicks(self) -> None:
+        """GridError for kicks that would reach around the box."""
+        for term, axis in zip(self._terms, self.grid.axes[self.system.size :], strict=True):
+            if isinstance(term, Kick) and term.shift > LARGEST_SHIFT * axis.length:
+                raise GridError(
+                    f"the momentum kick hbar k/2 = {term.shift:.4g} of the cosine potential is more than a quarter of "
+                    f"the box of {axis.name}, which is {axis.length:.4g} long; give a wider grid.{axis.name}.extent"
+                )
+
     def force(self, i: int) -> FloatArray:
         """Classical force of the potential of particle i on its axis that the pairs do not contain already."""
         potential, q, term = self.system.particles[i].potential, self.grid.axes[i].centres, self._terms[i]
@@ -117,12 +126,7 @@ def _pair_weights(
 
 
 def _shift_weights(shift: float, axis: Axis, order: int) -> dict[int, float]:
-    """Weights of W_{+m} - W_{-m} that stand for W(p + shift) - W(p - shift): Lagrange on the nearest ``order`` nodes."""
-    if shift > LARGEST_SHIFT * axis.length:
-        raise GridError(
-            f"the momentum kick hbar k/2 = {shift:.4g} of the cosine potential is more than a quarter of the box of "
-            f"{axis.name}, which is {axis.length:.4g} long; give a wider grid.{axis.name}.extent"
-        )
+    """Weights of W_{+m} - W_{-m} for W(p + shift) - W(p - shift): Lagrange weights on the nearest nodes."""
     position = shift / axis.spacing
     nodes = np.arange(order) + int(np.floor(position)) - order // 2 + 1
     weights: dict[int, float] = {}

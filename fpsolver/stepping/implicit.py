@@ -13,7 +13,7 @@ from scipy.sparse.linalg import SuperLU
 
 from fpsolver import assembly
 from fpsolver.generator import Generator
-from fpsolver.kernels.phase_space import PAD
+from fpsolver.kernels.axes import PAD
 from fpsolver.physics.potentials import FloatArray
 from fpsolver.stepping.rational import POLE, WEIGHTS
 

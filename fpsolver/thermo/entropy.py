@@ -1,7 +1,8 @@
 r"""Entropy production Pi, entropy flux Phi and their densities, from the irreversible current.
 
     Pi  = int J^I (D^I)^+ J^I / W,
-    Phi = int A^I x (D^I)^+ J^I - int grad W D^R grad W / W,          dS/dt = -int (dW/dt) ln W = Pi - Phi
+    Phi = int A^I x (D^I)^+ J^I - int grad W D^R grad W / W,
+    dS/dt = -int (dW/dt) ln W = Pi - Phi + S_Moyal,    S_Moyal = -int (dW/dt)_Moyal ln W
 
 (arXiv:2507.23322v2, Eqs. 4, 6, 11, 12 and 28). Gradients of W, never of ln W: exact on sampled Gaussians, ln W
 turns round-off in the tails of a computed state into errors of 10^3 (docs/conventions.md).
@@ -81,6 +82,15 @@ def wigner_entropy(state: State) -> float:
 def entropy_rate(state: State, dWdt: FloatArray) -> float:
     """dS_W/dt = -int (dW/dt) ln W with the generator's own dW/dt, 1/time; NaN if W is negative somewhere."""
     return math.nan if why_undefined(state) else -state.grid.integrate(dWdt * state.log_W)
+
+
+def moyal_rate(state: State) -> float:
+    """Part of dS_W/dt from the quantum terms of anharmonic potentials, -int (dW/dt)_Moyal ln W, 1/time; else 0."""
+    if state.space.moyal.is_empty or state.space.fluxes is not None:
+        return 0.0
+    if why_undefined(state):
+        return math.nan
+    return -sum(state.grid.integrate(rate * state.log_W) for rate in state.space.moyal.quantum_rate(state.W))
 
 
 def tail_uncertainty(state: State, mean: FloatArray, covariance: FloatArray) -> float:

@@ -19,6 +19,7 @@ from fpsolver.physics.exact import irreversible_drift_outside_noise
 from fpsolver.physics.potentials import FloatArray
 from fpsolver.physics.system import System
 from fpsolver.schemes.chang_cooper import ChangCooperFluxes
+from fpsolver.schemes.moyal import MoyalTerms
 from fpsolver.thermo import faces
 from fpsolver.thermo.differences import gradient
 
@@ -92,6 +93,11 @@ class PhaseSpace:
         return apply_matrix(self.inverse_D, self.irreversible_drift)
 
     @cached_property
+    def moyal(self) -> MoyalTerms:
+        """Quantum terms of the potentials; empty where the classical force is exact."""
+        return MoyalTerms(self.system, self.grid, self.order)
+
+    @cached_property
     def slopes(self) -> list[FloatArray]:
         """U'(q) of each particle on its axis."""
         return self._on_axes(1)
@@ -154,10 +160,18 @@ class State:
 
     @cached_property
     def reversible_current(self) -> FloatArray:
-        """J^R: Hamiltonian flow, reversible bath drift, and minus D^R grad W."""
+        """J^R: Hamiltonian flow with its quantum terms, reversible bath drift, and minus D^R grad W."""
         if self.space.fluxes is not None:
             return faces.reversible_current(self.W, self.space.fluxes)
-        return self.space.reversible_drift * self.W - apply_matrix(self.space.reversible_D, self.gradient)
+        current = self.space.reversible_drift * self.W - apply_matrix(self.space.reversible_D, self.gradient)
+        if not self.space.moyal.is_empty:
+            current[self.system.size :] += self.moyal_current
+        return current
+
+    @cached_property
+    def moyal_current(self) -> FloatArray:
+        r"""Momentum currents of the quantum terms, shape (N, \*grid.shape): for U''' alone (hbar^2/24) U''' d_p^2 W."""
+        return np.stack(self.space.moyal.currents(self.W))
 
     @cached_property
     def above_floor(self) -> np.ndarray:
