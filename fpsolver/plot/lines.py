@@ -97,7 +97,7 @@ def exact_rate(result: Outcome, name: str) -> FloatArray | None:
 def closure(result: Outcome) -> FloatArray:
     """Size of dS/dt - (Pi - Phi + S_Moyal) over time, NaN where it does not exist or is exactly 0 (no logarithm)."""
     s = {name: _drawable(result.series[name]) for name in RATES}
-    moyal = _drawable(result.series.get("entropy_moyal", 0.0))
+    moyal = _drawable(result.series.get("entropy_moyal", np.zeros(1)))
     error = np.abs(s["entropy_rate"] - (s["entropy_production"] - s["entropy_flux"] + moyal))
     return np.where(error > 0, error, np.nan)
 
