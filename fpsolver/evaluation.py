@@ -34,7 +34,7 @@ def evaluate(problem: Problem, trajectory: Trajectory) -> Result:
         config=problem.config,
         grid=problem.grid,
         series=series,
-        final=_final(state, trajectory.times[-1]),
+        final=final_state(state, trajectory.times[-1]),
         snapshots=Snapshots(
             np.array(trajectory.snapshot_times),
             np.array(trajectory.snapshots).reshape(-1, *problem.grid.shape),
@@ -72,7 +72,8 @@ def _new_warnings(problem: Problem, trajectory: Trajectory) -> list[str]:
     return [text for kind, text in trajectory.warnings.items() if kind not in known]
 
 
-def _final(state: State, time: float) -> Final:
+def final_state(state: State, time: float) -> Final:
+    """W at a time with its currents and densities."""
     reversible, irreversible = state.reversible_current, state.irreversible_current
     production = entropy.production_channels(state).sum(axis=0)
     drift, cross = entropy.flux_densities(state)

@@ -63,5 +63,5 @@ def test_every_runtime_import_is_a_declared_dependency():
     declared = {line.split(">")[0].strip() for line in config["options"]["install_requires"].split("\n") if line}
     assert declared == {
         "numpy", "scipy", "numba", "h5py", "matplotlib", "ruamel.yaml", "pydantic", "click", "tqdm", "lazy_loader",
-        "loky",
+        "loky", "pillow",
     }  # fmt: skip

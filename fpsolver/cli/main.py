@@ -22,6 +22,7 @@ COMMANDS = {
     "check": "Say what a configuration will do; run nothing.",
     "sweep": "Run a configuration over a grid of parameter values.",
     "plot": "Draw figures of results and sweeps.",
+    "animate": "Write a film of a result.",
     "info": "Say what is in a result.",
     "spectrum": "Print the slowest relaxation modes, beside the exact ones.",
     "convergence": "Print errors and observed orders on finer and finer grids.",
@@ -29,7 +30,7 @@ COMMANDS = {
     "new": "Write a commented configuration to start from.",
     "schema": "Print the JSON schema of configurations, for editors.",
 }
-LATER = ("animate", "report")
+LATER = ("report",)
 
 
 class LazyCommands(click.Group):

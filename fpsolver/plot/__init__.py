@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from matplotlib.figure import Figure
 
+from fpsolver.plot.animation import animate
 from fpsolver.plot.files import save
 from fpsolver.plot.lines import marginals, series
 from fpsolver.plot.panels import currents, production, wigner
@@ -28,6 +29,7 @@ KINDS: dict[str, Callable[..., Figure]] = {
 
 __all__ = [
     "KINDS",
+    "animate",
     "convergence",
     "currents",
     "marginals",

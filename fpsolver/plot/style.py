@@ -79,14 +79,15 @@ def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
 
     @functools.wraps(draw)
     def wrapper(*results: P.args, **options: P.kwargs) -> Figure:
-        _check(results, draw.__name__)
+        check_results(results, draw.__name__)
         with settings():
             return draw(*results, **options)
 
     return wrapper
 
 
-def _check(results: Sequence[Any], kind: str) -> None:
+def check_results(results: Sequence[Any], kind: str) -> None:
+    """UsageError for anything but results of one particle."""
     if not results:
         raise UsageError(f"plot.{kind} needs at least one result, but got none; give it what fpsolver.run returned")
     for result in results:

@@ -1,0 +1,26 @@
+"""``fpsolver animate``: a film of a result."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from fpsolver.plot.animation import animate
+from fpsolver.result import load_result
+
+
+@click.command("animate")
+@click.argument("result", type=click.Path(path_type=Path))
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), help="Film to write: .gif or .mp4 (default: STEM.gif)."
+)
+@click.option("--fps", type=float, help="Frames per second (default: a film of 8 seconds).")
+def command(result: Path, output: Path | None, fps: float | None) -> int:
+    """Write a film of RESULT: W with both currents at every snapshot, and the entropy rates beside them.
+
+    Smooth films need many snapshots: fpsolver run CONFIG --set output.snapshots=50. For .mp4 ffmpeg must be installed.
+    """
+    path = animate(load_result(result), output or result.with_suffix(".gif"), fps=fps)
+    click.echo(f"wrote {path}")
+    return 0
