@@ -15,7 +15,7 @@ import numpy as np
 
 from fpsolver.errors import GridError
 from fpsolver.grid import Axis, Grid
-from fpsolver.physics import linear
+from fpsolver.physics import linear, transients
 from fpsolver.physics.exact import SteadyState
 from fpsolver.physics.potentials import FloatArray
 from fpsolver.physics.states import GaussianState, LocalState, UniformState
@@ -76,14 +76,14 @@ class Resolution:
 def gaussian_path(system: System, state: LocalState, end: float) -> Path:
     """Exact path of a state's packets from 0 to ``end`` (inf: to the steady state), finely sampled where they move."""
     A = system.drift_matrix
-    fastest = np.abs(np.linalg.eigvals(A)).max()
+    fastest = max(np.abs(np.linalg.eigvals(M)).max() for M in (A, system.at(0.0).drift_matrix))
     slowest = linear.rates(A)[0]
-    horizon = end if math.isfinite(end) else 40 / slowest
+    horizon = end if math.isfinite(end) else system.settled + 40 / slowest
     # three turns in steps of a fiftieth, then geometrically: later turns repeat the first ones, damped
     turns = min(horizon, 6 * math.pi / fastest) if fastest > 0 else horizon
     times = np.concatenate([np.linspace(0, turns, 160), np.geomspace(max(turns, 1e-300), horizon, 80)])
     times = np.unique(times)
-    flow = linear.flow(A, system.force, system.diffusion_matrix, times)
+    flow = transients.flow(system, times)
     M, packets = flow.propagator, state.packets
     centres = [np.einsum("tij,j->ti", M, packet.mean) + flow.shift for packet in packets]
     covariances = [M @ packet.covariance @ M.transpose(0, 2, 1) + flow.noise for packet in packets]

@@ -26,10 +26,12 @@ from fpsolver.thermo.state import State
 
 def evaluate(problem: Problem, trajectory: Trajectory) -> Result:
     """Currents, densities, diagnostics and the comparison with the exact solution."""
-    state = State(trajectory.W, phase_space(problem.generator))
+    state = State(trajectory.W, phase_space(problem.generator, trajectory.times[-1]))
     series = trajectory.series()
     exact, error = _compare(problem, trajectory)
     found = past_reasons(series) | reasons(state)
+    if problem.system.is_time_dependent and problem.system.hbar == 0:
+        found["cp_margin"] = _WHY_NAN["cp_margin"]
     return Result(
         config=problem.config,
         grid=problem.grid,
@@ -93,7 +95,7 @@ def _compare(problem: Problem, trajectory: Trajectory) -> tuple[dict[str, FloatA
     if moments is None:
         return None, math.nan
     mean, covariance = moments
-    rates = exact_module.gaussian_rates(problem.system, mean, covariance)
+    rates = exact_module.rates_along(problem.system, times, mean, covariance)
     state, error = problem.exact_state(float(times[-1])), math.nan
     if state is not None:
         error = problem.grid.integrate(np.abs(trajectory.W - state.values(problem.grid.coordinates)))
@@ -109,11 +111,10 @@ def _compare(problem: Problem, trajectory: Trajectory) -> tuple[dict[str, FloatA
 
 
 def diagnostics(problem: Problem, state: State, series: dict[str, FloatArray], *, ended_steady: bool) -> dict[str, Any]:
-    """Verdicts and residuals of the model and of the last state."""
-    system = problem.system
-    margin = system.cp_margin()
+    """Verdicts and residuals of the model and of the last state, with the coefficients of that time."""
+    system, now = problem.system, state.system
     residual = detailed_balance.first_line_residual(state)
-    parity = detailed_balance.parity_residual(system)
+    parity = detailed_balance.parity_residual(now)
     covariance = series["covariance"][-1]
     steady = None
     on_line = not any(axis.periodic for axis in problem.grid.axes)
@@ -126,9 +127,9 @@ def diagnostics(problem: Problem, state: State, series: dict[str, FloatArray], *
         satisfied = parity == 0 and residual <= 1e-6 * linear_rates(problem.system)[0]
     decay = problem.plan.decay
     found: dict[str, Any] = {
-        "cp_margin": margin,
-        "is_completely_positive": system.is_completely_positive(),
-        "cp_on_boundary": system.is_on_cp_boundary(),
+        "cp_margin": now.cp_margin(),
+        "is_completely_positive": now.is_completely_positive(),
+        "cp_on_boundary": now.is_on_cp_boundary(),
         "detailed_balance_residual": residual,
         "diffusion_parity_residual": parity,
         "kms_residual": detailed_balance.kms_residual(system, covariance),

@@ -18,7 +18,7 @@ from fpsolver.config import axes, build, initial
 from fpsolver.config.reader import Config
 from fpsolver.config.schema_many import particles_of
 from fpsolver.errors import ConfigError, Fault, ResourceError
-from fpsolver.physics import energies, exact, linear
+from fpsolver.physics import energies, exact, linear, transients
 from fpsolver.physics.potentials import FloatArray
 from fpsolver.physics.states import GaussianState
 from fpsolver.physics.system import System
@@ -64,13 +64,15 @@ def prepare(config: Config, build_both: Callable[[Config], tuple[System, Any]]) 
     _refuse_memory(count, len(times))
     _refuse_unfit(config, system, state, is_steady=math.isinf(times[-1]))
     doubt = initial.uncertainty_warning(state, system.hbar) if np.isfinite(times).all() else ""
-    notes = [doubt, *positivity_note(system)]
+    notes = [doubt, *model_notes(system)]
     start = state if isinstance(state, GaussianState) else None
     return GaussianProblem(config, system, start, times, tuple(note for note in notes if note))
 
 
-def positivity_note(system: System) -> list[str]:
-    """A warning about dynamics that are not completely positive."""
+def model_notes(system: System) -> list[str]:
+    """Warnings about dynamics that are not completely positive, or whose memory is not known well enough."""
+    if system.is_time_dependent:
+        return [memory.doubt() for memory in system.memories]
     if system.hbar == 0 or system.is_completely_positive():
         return []
     return [
@@ -126,6 +128,8 @@ def moments(problem: GaussianProblem) -> tuple[FloatArray, FloatArray, exact.Ste
         found = exact.steady(problem.system)
         return found.mean[None], found.covariance[None], found
     system, times = problem.system, problem.times
+    if system.is_time_dependent:
+        return *linear.moved(transients.flow(system, times), problem.state.mean, problem.state.covariance), None
     mean = np.empty((len(times), 2 * system.size))
     covariance = np.empty((*mean.shape, 2 * system.size))
     mean[0], covariance[0] = problem.state.mean, problem.state.covariance
@@ -143,9 +147,11 @@ def moments(problem: GaussianProblem) -> tuple[FloatArray, FloatArray, exact.Ste
 
 def series(system: System, times: FloatArray, mean: FloatArray, covariance: FloatArray) -> dict[str, FloatArray]:
     """Every quantity of a record on ``times``; one covariance at a time, for the sake of memory."""
-    rows = [record(system, m, V) for m, V in zip(mean, covariance, strict=True)]
+    rows = [record(system.at(float(t)), m, V) for t, m, V in zip(times, mean, covariance, strict=True)]
     arrays = {name: np.array([row[name] for row in rows]) for name in rows[0]}
     found = {"time": times, "mean": mean, "covariance": covariance, **arrays}
+    if system.is_time_dependent:
+        found["cp_margin"] = np.array([system.at(float(t)).cp_margin() for t in times])
     return {name: found.get(name, np.full(len(times), np.nan)) for name in ("time", *names_of(system))}
 
 
@@ -194,14 +200,14 @@ def reasons(system: System) -> dict[str, str]:
 
 def diagnostics(problem: GaussianProblem, steady: exact.SteadyState | None, V: FloatArray) -> dict[str, Any]:
     """Verdicts about the model; those about a grid are NaN."""
-    system = problem.system
+    system, now = problem.system, problem.system.at(float(problem.times[-1]))
     if steady is None and 2 * system.size < linear.LARGE and linear.is_stable(system.drift_matrix):
         steady = exact.steady(system)
     V = V if steady is None else steady.covariance
     found: dict[str, Any] = {
-        "cp_margin": system.cp_margin(),
-        "is_completely_positive": system.is_completely_positive(),
-        "cp_on_boundary": system.is_on_cp_boundary(),
+        "cp_margin": now.cp_margin(),
+        "is_completely_positive": now.is_completely_positive(),
+        "cp_on_boundary": now.is_on_cp_boundary(),
         "detailed_balance_residual": math.nan,
         "detailed_balance_residual_reason": NO_GRID,
         "diffusion_parity_residual": detailed_balance.parity_residual(system),

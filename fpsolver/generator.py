@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Generator", "Scheme"]
 
+Fluxes = CentralFluxes | ChangCooperFluxes
+
 # Below this a thread's share of a pass (about 10 us) is eaten by starting it; measured by benchmarks/kernels.py.
 PARALLEL_FROM_CELLS = 80 * 80
 
@@ -61,18 +63,32 @@ class Generator:
         """Steps of stages (keep, carry, part) on padded arrays; with steps = 0, L W goes into ``work[1]``.
 
         Each stage makes keep W + carry source + part L(source), where the source is the result of the stage before.
-        Serial or parallel kernel: chosen by the size of the grid and never by threads, for the same bits. The
-        systems of this version do not depend on ``time``.
+        Coefficients that depend on time are those of ``time`` throughout; steppers average them (``run``).
         """
-        del time
+        self.run(self.fluxes_at(time), W, work, stages, steps)
+
+    def run(self, fluxes: Fluxes, W: FloatArray, work: FloatArray, stages: FloatArray, steps: int) -> None:
+        """The same with given fluxes. Serial or parallel kernel: chosen by the grid, never by threads: same bits."""
         if self.is_parallel:
             work_load = max(steps, 1) * len(stages)
-            self._team.run(work_load, lambda: self.fluxes.advance(W, work, stages, steps, parallel=True))
+            self._team.run(work_load, lambda: fluxes.advance(W, work, stages, steps, parallel=True))
         else:
-            self.fluxes.advance(W, work, stages, steps, parallel=False)
+            fluxes.advance(W, work, stages, steps, parallel=False)
+
+    def fluxes_at(self, time: float) -> Fluxes:
+        """Fluxes at ``time``; ``self.fluxes`` are those of late times."""
+        return self.fluxes if time >= self.system.settled else self.fluxes_of(self.system.at(time))
+
+    def fluxes_of(self, system: System) -> Fluxes:
+        """Fluxes of another system on this grid with this scheme, such as this one frozen."""
+        return _fluxes(system, self.grid, self.scheme)
 
     def to_sparse(self) -> csr_array:
         """The same operator as a sparse matrix on W.ravel(); GridError for limited fluxes, which are not linear."""
+        if self.system.is_time_dependent:
+            raise GridError(
+                "coefficients that change with time have no one matrix; freeze them: Generator(system.at(time), grid)"
+            )
         from fpsolver import assembly  # scipy.sparse takes 0.2 s to import and no run needs it
 
         return assembly.assemble(self)
@@ -113,7 +129,7 @@ def _check_axes(system: System, grid: Grid) -> None:
             raise GridError("a ring needs a periodic force along q; p and every other q must be closed axes")
 
 
-def _fluxes(system: System, grid: Grid, scheme: Scheme) -> CentralFluxes | ChangCooperFluxes:
+def _fluxes(system: System, grid: Grid, scheme: Scheme) -> Fluxes:
     if scheme.flux == "central":
         return CentralFluxes(system, grid, scheme.order)
     if system.size > 1:

@@ -12,6 +12,7 @@ from fpsolver.generator import Generator
 from fpsolver.physics.timescales import DecayRate, linear_rates
 from fpsolver.simulation import Plan
 from fpsolver.stepping.explicit import StepSize, choose_step
+from fpsolver.stepping.magnus import MagnusStepSize, choose_magnus_step
 from fpsolver.stepping.rational import ImplicitStepSize, implicit_steps
 
 
@@ -19,7 +20,7 @@ class Stepping(NamedTuple):
     """A stepper, its steps, what it is predicted to cost, and why it was chosen."""
 
     name: str
-    step: StepSize | ImplicitStepSize
+    step: StepSize | ImplicitStepSize | MagnusStepSize
     seconds: float
     why: str = ""
 
@@ -29,7 +30,8 @@ def make_plan(config: Config, decay: DecayRate | None, until: float, generator: 
     section = config.time
     max_time = math.inf
     if decay is not None:
-        max_time = 40 / decay.value if section.max_time == "auto" else float(section.max_time)
+        settled = generator.system.settled
+        max_time = settled + 40 / decay.value if section.max_time == "auto" else float(section.max_time)
         expected = min(max_time, math.log(1 / section.tolerance) / decay.value)
     else:
         expected = until
@@ -61,6 +63,8 @@ def choose_stepper(config: Config, generator: Generator, expected: float, every:
     section = config.time
     fastest, slowest = linear_rates(generator.system)
     given = None if section.dt == "auto" or section.method == "direct" else float(section.dt)
+    if generator.system.is_time_dependent:
+        return _magnus(config, generator, given, expected, fastest, slowest)
     if section.stepper == "implicit":
         return _implicit(generator, given, expected, every, fastest, slowest)
     step = choose_step(generator, given, fastest, slowest)
@@ -73,6 +77,18 @@ def choose_stepper(config: Config, generator: Generator, expected: float, every:
         return explicit
     best = min((explicit, implicit), key=lambda stepping: stepping.seconds)
     return best._replace(why=f"auto: about {explicit.seconds:.2g} s by rk4, {implicit.seconds:.2g} s by implicit steps")
+
+
+def _magnus(
+    config: Config, generator: Generator, given: float | None, expected: float, fastest: float, slowest: float
+) -> Stepping:
+    """Explicit steps that follow coefficients in time; their cost is that of late times."""
+    for key, value in (("stepper", "implicit"), ("method", "direct")):
+        if getattr(config.time, key) == value:
+            text = f"`{value}` needs constant coefficients, and those of this bath change with time; leave it out"
+            raise ConfigError(Fault(f"time.{key}", text))
+    step = choose_magnus_step(generator, given, fastest, slowest)
+    return Stepping("rk4", step, costs.stepping_seconds(generator.grid, 2 * expected / step.limit))
 
 
 def _implicit(
@@ -98,6 +114,8 @@ def choose_method(config: Config, generator: Generator, stepping: float) -> tupl
         return "stepping", "auto: time.until is a time"
     if not generator.scheme.is_linear:
         return "stepping", "auto: limited fluxes are not linear"
+    if generator.system.is_time_dependent:
+        return "stepping", "auto: coefficients change with time"
     direct = costs.direct_seconds(generator)
     fits = costs.direct_bytes(generator) < costs.available_memory()
     method = "direct" if direct < stepping and fits else "stepping"

@@ -277,11 +277,7 @@ def _warnings(
     grid: Grid,
 ) -> tuple[str, ...]:
     notes = [] if config.time.method == "direct" else [initial.uncertainty_warning(state, system.hbar)]
-    if system.hbar > 0 and not system.is_completely_positive():
-        notes.append(
-            f"the model is not completely positive (margin {system.cp_margin():.6g}): some quantum states would become "
-            "unphysical under it"
-        )
+    notes += gaussian.model_notes(system)
     if found.cells < autogrid.WARN_BELOW:
         text = (
             f"{autogrid.moment(found.time)} the {found.structure} spans {found.cells:.2g} "

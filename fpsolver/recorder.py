@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,11 +19,12 @@ Record = dict[str, float | FloatArray]
 
 @dataclass(frozen=True, slots=True)
 class Quantity:
-    """Name, units and meaning of one member of the series."""
+    """Name, units and meaning of one member of the series; not every run has the ``optional`` ones."""
 
     name: str
     units: str
     long_name: str
+    optional: bool = False
 
 
 SERIES = (
@@ -45,6 +47,7 @@ SERIES = (
     Quantity("edge_mass", "1", "int abs(W) over the outer order/2 layers of closed axes"),
     Quantity("heat_current", "energy/time", "energy from each bath into the system"),
     Quantity("tail_uncertainty", "1/time", "what cells below the floor could add to Pi"),
+    Quantity("cp_margin", "mixed", "margin of complete positivity, where it changes with time", optional=True),
 )
 
 SERIES_MANY = (
@@ -58,8 +61,9 @@ SERIES_MANY = (
 
 
 def quantities_of(system: System) -> tuple[Quantity, ...]:
-    """Members of the series: more where there are several particles."""
-    return SERIES if system.size == 1 else SERIES + SERIES_MANY
+    """Members of the series: more where there are several particles, or where coefficients change with time."""
+    single = tuple(quantity for quantity in SERIES if not quantity.optional or system.is_time_dependent)
+    return single if system.size == 1 else single + SERIES_MANY
 
 
 def names_of(system: System) -> list[str]:
@@ -67,14 +71,17 @@ def names_of(system: System) -> list[str]:
     return [quantity.name for quantity in quantities_of(system)]
 
 
-def phase_space(generator: Generator) -> PhaseSpace:
-    """The generator's system and grid, as thermodynamics wants them."""
+def phase_space(generator: Generator, time: float = math.inf, known: PhaseSpace | None = None) -> PhaseSpace:
+    """The generator's system at ``time`` and its grid, as thermodynamics wants them; ``known`` if it still holds."""
+    system = generator.system.at(time)
+    if known is not None and known.system is system:
+        return known
     fluxes = generator.fluxes if isinstance(generator.fluxes, ChangCooperFluxes) else None
-    return PhaseSpace(generator.system, generator.grid, generator.scheme.order, fluxes)
+    return PhaseSpace(system, generator.grid, generator.scheme.order, fluxes)
 
 
 def make_record(state: State, dWdt: FloatArray) -> tuple[Record, dict[str, float]]:
-    """All quantities of :data:`SERIES`, and the edge mass of each closed axis."""
+    """All quantities of :data:`SERIES` that every run has, and the edge mass of each closed axis."""
     grid = state.grid
     mean, covariance = observables.moments(state)
     production_q, production_p = entropy.production_parts(state)

@@ -22,6 +22,7 @@ from fpsolver.physics.timescales import DecayRate
 from fpsolver.recorder import SERIES, Record, make_record, phase_space
 from fpsolver.snapshots import SnapshotKeeper
 from fpsolver.stepping.explicit import RungeKutta, StepSize
+from fpsolver.stepping.magnus import Magnus, MagnusStepSize
 from fpsolver.stepping.rational import ImplicitStepSize
 from fpsolver.thermo.state import PhaseSpace, State
 from fpsolver.watch import NEGATIVITY_WARNING, watch
@@ -58,7 +59,7 @@ class Plan:
     decay: DecayRate | None
     every: float
     snapshots: int | tuple[float, ...]
-    step: StepSize | ImplicitStepSize
+    step: StepSize | ImplicitStepSize | MagnusStepSize
     method: str = "stepping"
     why: str = ""
     stepper: str = "rk4"
@@ -83,7 +84,8 @@ class Trajectory:
 
     def series(self) -> dict[str, FloatArray]:
         """Arrays with time as first axis."""
-        arrays = {q.name: np.array([record[q.name] for record in self.records]) for q in SERIES}
+        names = [q.name for q in SERIES if not q.optional or (self.records and q.name in self.records[0])]
+        arrays = {name: np.array([record[name] for record in self.records]) for name in names}
         return {"time": np.array(self.times), **arrays}
 
 
@@ -116,7 +118,7 @@ def simulate(
     trajectory, keeper, time = position.trajectory, position.keeper, position.time
     padded = generator.pad(position.W, generator.empty_padded())
     stepper = make_stepper(generator, plan.stepper)
-    space = phase_space(generator)
+    space = phase_space(generator, time)
     checks = checks or Checks(generator)
     try:
         if not trajectory.times:
@@ -129,6 +131,7 @@ def simulate(
             position.time, position.done = stop, 0
             time = stop
             trajectory.steps += steps
+            space = phase_space(generator, time, space)
             _visit(trajectory, generator, space, padded, time, plan, keeper, checks)
             show(trajectory, observer, time)
             if progress is not None:
@@ -166,7 +169,7 @@ def _advance(
 def make_stepper(generator: Generator, name: str) -> Stepper:
     """Stepper of that name."""
     if name == "rk4":
-        return RungeKutta(generator)
+        return Magnus(generator) if generator.system.is_time_dependent else RungeKutta(generator)
     from fpsolver.stepping.implicit import Implicit  # scipy.sparse takes 0.2 s to import
 
     return Implicit(generator)
@@ -179,7 +182,7 @@ def solve(generator: Generator, plan: Plan, checks: Checks | None = None) -> Tra
     found = steady.null_vector(generator)
     trajectory = Trajectory(times=[math.inf], snapshot_times=[math.inf], snapshots=[found.W])
     trajectory.W, trajectory.dWdt = found.W, generator.apply(found.W)
-    record, edges = make_record(State(found.W, phase_space(generator)), trajectory.dWdt)
+    record, edges = make_record(State(found.W, phase_space(generator, math.inf)), trajectory.dWdt)
     trajectory.records.append(record)
     checks = checks or Checks(generator)
     known = watch(generator, found.W, record, edges, math.inf)
@@ -227,6 +230,8 @@ def _visit(
         return
     dWdt = generator.apply(W, time=time)
     record, edges = make_record(State(W, space), dWdt)
+    if generator.system.is_time_dependent:
+        record["cp_margin"] = space.system.cp_margin()
     trajectory.times.append(time)
     trajectory.records.append(record)
     trajectory.W, trajectory.dWdt = W, dWdt
@@ -235,7 +240,7 @@ def _visit(
     found = checks.look(W, record, edges, time, is_coarse="resolution" in known) | known
     _warn(trajectory, found, checks)
     if not trajectory.message:
-        _decide(trajectory, plan, time)
+        _decide(trajectory, plan, time, settled=time >= generator.system.settled)
 
 
 def _warn(trajectory: Trajectory, found: dict[str, str], checks: Checks) -> None:
@@ -250,14 +255,15 @@ def _is_record_time(time: float, every: float) -> bool:
     return abs(time / every - round(time / every)) < 1e-9
 
 
-def _decide(trajectory: Trajectory, plan: Plan, time: float) -> None:
+def _decide(trajectory: Trajectory, plan: Plan, time: float, *, settled: bool) -> None:
+    """End the run if it has ended; nothing is steady before the coefficients are."""
     if math.isfinite(plan.until):
         if time >= plan.until:
             _finish(trajectory, "finished", f"at t = {time:.6g}")
         return
     residual = float(np.asarray(trajectory.records[-1]["residual"]))
     rate = decay_rate(trajectory, plan)
-    if rate is not None and residual <= plan.tolerance * rate:
+    if settled and rate is not None and residual <= plan.tolerance * rate:
         _finish(trajectory, "steady", f"at t = {time:.6g}")
     elif time >= plan.max_time:
         target = f"{plan.tolerance * rate:.3g}" if rate is not None else "unknown"

@@ -44,6 +44,8 @@ def spectrum(config: Config, count: int = 10) -> Spectrum:
         raise UsageError(f"the number of modes must be at least 1, but is {count}")
     if config.scheme.reversible == "limited":
         raise UsageError("scheme.reversible: limited is not linear and has no spectrum; use `central`")
+    if api.build_system(config).is_time_dependent:
+        raise UsageError("coefficients that change with time have no spectrum; freeze them in Python: system.at(time)")
     from fpsolver import relaxation  # scipy.sparse takes 0.2 s to import, and only this study needs it here
 
     problem = api.prepare(config.replaced(time={"method": "direct", "until": "steady"}))

@@ -27,6 +27,7 @@ CAPTIONS = {
     "position_friction": "Too much friction of the position turns J^I around: inwards along q: Π = 0.04741.",
     "position_friction_detailed_balance": "In tune: J^I = 0, the classical Gibbs state at the temperature of the bath.",
     "quantum_optical": "J^I = 0, the quantum Gibbs state of this one oscillator.",
+    "hu_paz_zhang": "Late times of a bath with memory: J^I = 0 as in equilibrium; its d_qp only adds to J^R.",
     "lindblad": "The operator of minimally_invasive without the Hamiltonian that goes with it: Π = 3.6098.",
     "cold": "A cold bath: noise of the position heats q to three times the temperature of p: Π = 2.",
     "overdamped": "Strong friction needs strong noise of the position: a wide state, J^I almost along p: Π = 0.15313.",

@@ -44,6 +44,8 @@ How to read it:
 - **to classical, quantum Gibbs**: relative entropy ∫ W ln(W/G) of the steady Wigner function to the Gibbs state at the
   temperature of the bath. Only Caldeira–Leggett and tuned position friction reach the classical one, only
   quantum-optical damping the quantum one. A model given by Lindblad operators has no temperature of its own.
+- `hu_paz_zhang` (γ = 0.1) at late times: J^I vanishes, and both lines fail because of d_qp alone. T of q refers to the
+  ω of the well, which the bath has shifted.
 
 On a ring (no potential) the steady state is uniform in q and Maxwellian in p with V_pp = m/β, whatever d_qp:
 

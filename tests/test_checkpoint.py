@@ -18,6 +18,7 @@ from fpsolver.io import checkpoint, paths
 from fpsolver.io.lock import locked
 from fpsolver.stepping.explicit import RungeKutta
 from fpsolver.stepping.implicit import Implicit
+from fpsolver.stepping.magnus import Magnus
 from tests.test_cli import CONFIG, Outcome, cli, in_folder, sets, spawned  # noqa: F401  (a fixture among them)
 
 AXES = {"q": {"cells": 32}, "p": {"cells": 32}}
@@ -46,6 +47,12 @@ RUNS = {
     "given times": OSCILLATOR | {"time": {"until": 2.0}, "output": {"every": 0.3, "snapshots": [0.0, 0.4, 1.7]}},
     "estimated decay": RING | {"output": {"every": 0.25}},
     "implicit": OSCILLATOR | {"time": {"until": 2.0, "stepper": "implicit"}, "output": {"every": 0.3}},
+    "memory": OSCILLATOR
+    | {
+        "system": OSCILLATOR["system"] | {"bath": {"model": "hu_paz_zhang", "gamma": 0.1, "cutoff": 20.0, "beta": 0.7}},
+        "time": {"until": 2.0},
+        "output": {"every": 0.3},
+    },
     "limited fluxes": OSCILLATOR
     | {"time": {"until": 1.0}, "scheme": {"flux": "chang_cooper", "reversible": "limited"}, "output": {"every": 0.3}},
 }
@@ -81,6 +88,7 @@ def same_bits(a, b):
 def test_the_same_bits_after_any_number_of_interruptions(name, tmp_path, monkeypatch):
     """Stopped between records as well: groups of three steps, stopped after 1, 8, 15, .. of them."""
     monkeypatch.setattr(RungeKutta, "cells_at_once", 3 * 32 * 32)
+    monkeypatch.setattr(Magnus, "cells_at_once", 3 * 32 * 32)
     monkeypatch.setattr(Implicit, "cells_at_once", 32 * 32)
     problem = api.prepare(fp.Config(**RUNS[name]))
     whole = api.run_problem(problem)

@@ -30,6 +30,7 @@ BALANCED = {
 }  # fmt: skip
 NEGATIVE = ("cat", "fock")
 MANY = ("chain",)  # in test_many.py
+WITH_MEMORY = ("hu_paz_zhang",)
 # what the header of the file promises; each also follows from an oracle below
 PROMISED = {
     "cold": 2.0,
@@ -108,13 +109,33 @@ def test_oscillators(name, outcome):
 
 
 @pytest.mark.slow
+def test_bath_with_memory(outcome):
+    """Late times look like equilibrium: Pi = Phi = 0, V diagonal, <p^2> of the quantum Gibbs state; yet d_qp != 0."""
+    result = outcome("hu_paz_zhang")
+    assert result.status == "steady"
+    for series in ("entropy_production", "entropy_flux"):
+        along = np.abs(result.series[series] - result.exact[series])
+        assert (along <= 1e-9 * np.maximum(1, np.abs(result.exact[series]))).all()  # the bar of constant oscillators
+        assert abs(result.last(series)) <= 1e-11
+    V = result.series["covariance"][-1]
+    assert abs(V[0, 1]) <= 1e-8
+    assert V[1, 1] == pytest.approx(0.5 / math.tanh(0.35), abs=1e-8)
+    assert "1.486433864" in (FOLDER / "hu_paz_zhang.yaml").read_text()
+    assert result.diagnostics["diffusion_parity_residual"] > 0.02
+    assert np.abs(result.final.J_irreversible).max() <= 1e-6 * np.abs(result.final.J_reversible).max()
+    assert result.series["cp_margin"].min() < -0.01
+    assert result.exact_error <= 1e-6
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
 def test_verdicts_and_conservation(path, outcome):
     """Complete positivity, detailed balance, mass; warnings only where the header announces one."""
     result = outcome(path.stem)
     assert result.diagnostics["satisfies_detailed_balance"] is (path.stem in BALANCED)
     quantum = result.config.units.hbar > 0
-    assert result.diagnostics["is_completely_positive"] is (quantum and path.stem != "caldeira_leggett")
+    incomplete = ("caldeira_leggett", *WITH_MEMORY)
+    assert result.diagnostics["is_completely_positive"] is (quantum and path.stem not in incomplete)
     assert abs(result.last("mass") - 1) <= 1e-12
     assert [("completely positive" in text) for text in result.warnings] == [True] * (path.stem == "caldeira_leggett")
     expected = "not completely positive" if path.stem == "caldeira_leggett" else ""
@@ -229,7 +250,9 @@ def test_headers_promise_what_the_oracles_give(path):
 
 def test_every_case_is_covered():
     rings_and_wells = {"double_well", "driven_ring", "free_ring", "free_ring_cross_diffusion"}
-    assert {path.stem for path in CONFIGS} == {*OSCILLATORS, *rings_and_wells, *NEGATIVE, *MANY}
+    assert {path.stem for path in CONFIGS} == {
+        *OSCILLATORS, *WITH_MEMORY, *rings_and_wells, *NEGATIVE, *MANY
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
@@ -247,5 +270,5 @@ def test_the_page_that_compares_the_models_is_what_the_code_gives():
     script = runpy.run_path(str(FOLDER.parent / "scripts" / "models_table.py"))
     text = (FOLDER.parent / "docs" / "models.md").read_text(encoding="utf-8")
     assert text == script["page"](), "run `python scripts/models_table.py`"
-    for name in (*OSCILLATORS, "free_ring", "free_ring_cross_diffusion"):
+    for name in (*OSCILLATORS, *WITH_MEMORY, "free_ring", "free_ring_cross_diffusion"):
         assert f"| `{name}` |" in text

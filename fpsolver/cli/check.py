@@ -19,8 +19,8 @@ from fpsolver.errors import NoSteadyStateError
 from fpsolver.physics import equilibrium, exact
 from fpsolver.physics.system import System
 from fpsolver.problem import Problem, gaussian_problem, prepare
-from fpsolver.simulation import Plan
-from fpsolver.stepping.explicit import RungeKutta, stable_step
+from fpsolver.simulation import Plan, make_stepper
+from fpsolver.stepping.explicit import stable_step
 from fpsolver.thermo.detailed_balance import gaussian_detailed_balance, kms_residual, parity_residual
 
 
@@ -47,8 +47,11 @@ def model_rows(problem: Problem) -> list[tuple[str, Any]]:
     particle = system.particles[0]
     units = f"mass {particle.mass:g}, hbar {system.hbar:g}"
     rows = [("particle", f"{units}, {particle.potential}")]
+    if system.is_time_dependent:
+        rows += [("bath", memory.description) for memory in system.memories]
+        rows.append(("coefficients", f"change until t = {system.settled:.4g}; what follows holds at late times"))
     if getattr(problem.config.system, "matrices", None) is None:
-        rows.append(("bath", bath_words(particle.bath)))
+        rows.append(("late bath" if system.is_time_dependent else "bath", bath_words(particle.bath)))
     rows += [("drift A", drift_words(system)), ("diffusion B = 2 D", matrix(system.diffusion_matrix))]
     return [*rows, ("completely positive", positivity(system))]
 
@@ -182,13 +185,12 @@ def direct_rows(problem: Problem) -> list[tuple[str, Any]]:
 def seconds_per_step(problem: Problem) -> float:
     """Time of one step, measured: a few steps of a zero state."""
     generator = problem.generator
-    stepper = RungeKutta(generator)
-    stepper.compile()
+    stepper, late = make_stepper(generator, "rk4"), generator.system.settled
     W = generator.pad(np.zeros(generator.grid.shape), generator.empty_padded())
-    stepper.advance(W, 0.0, problem.plan.step.limit, 5)
+    stepper.advance(W, late, problem.plan.step.limit, 5)
     best = math.inf
     for _ in range(5):
         begun = time.perf_counter()
-        stepper.advance(W, 0.0, problem.plan.step.limit, 5)
+        stepper.advance(W, late, problem.plan.step.limit, 5)
         best = min(best, (time.perf_counter() - begun) / 5)
     return best

@@ -11,7 +11,7 @@ from fpsolver.physics.system import System
 
 def bath_words(bath: Bath) -> str:
     """Name of the model and every number of it that is not zero."""
-    names = ("eta", "alpha", "xi", "d_qq", "d_pp", "d_qp", "beta")
+    names = ("eta", "alpha", "xi", "d_qq", "d_pp", "d_qp", "beta", "stiffness")
     values = [f"{name} {value:.6g}" for name in names if (value := getattr(bath, name))]
     return f"{bath.model}: {', '.join(values)}" if values else bath.model
 

@@ -10,7 +10,7 @@ import numpy as np
 from fpsolver.config import axes, objects, schema, schema_system
 from fpsolver.config.schema_many import ChainSystem, Several, bath_key, particles_of
 from fpsolver.errors import ConfigError, Fault
-from fpsolver.physics import baths, potentials
+from fpsolver.physics import baths, hu_paz_zhang, potentials
 from fpsolver.physics.baths import Bath
 from fpsolver.physics.potentials import FloatArray, Potential
 from fpsolver.physics.system import Coupling, Particle, System
@@ -57,7 +57,11 @@ def _bath(particle: Any, hbar: float, *, several: bool) -> Bath:
             text = "`detailed_balance` needs one particle in a harmonic well, and there are several; give a number"
             raise ConfigError(Fault(f"system.bath.{name}", text))
     bath: Bath = build_bath(particle, hbar)
-    _check_diffusion(bath.diffusion, "system.bath")
+    if bath.memory is None:
+        _check_diffusion(bath.diffusion, "system.bath")
+    elif several:
+        text = f"`{bath.model}` knows the frequency of a single particle, and there are several; take another model"
+        raise ConfigError(Fault("system.bath.model", text))
     return bath
 
 
@@ -124,6 +128,12 @@ def build_bath(section: Any, hbar: float) -> Any:
         case schema_system.QuantumOpticalBath():
             omega = bath.omega or _harmonic_omega(section, "system.bath.omega", "`omega` has to be given")
             return baths.quantum_optical(mass=mass, hbar=hbar, eta=bath.eta, beta=bath.inverse_temperature, omega=omega)
+        case schema_system.HuPazZhangBath():
+            omega = _harmonic_omega(
+                section, "system.bath.model", "`hu_paz_zhang` needs one particle in a harmonic well"
+            )
+            beta, common = bath.inverse_temperature, {"mass": mass, "omega": omega, "hbar": hbar}
+            return hu_paz_zhang.bath(gamma=bath.gamma, cutoff=bath.cutoff, beta=beta, **common)
         case schema_system.CaldeiraLeggettBath():
             return baths.caldeira_leggett(mass=mass, eta=bath.eta, beta=bath.inverse_temperature)
         case schema_system.ThermalBath():

@@ -103,6 +103,16 @@ MODELS = (
         reference="L = u q + v p; d rho/dt = -i [H, rho]/hbar + sum (L rho L+ - {L+ L, rho}/2)",
     ),
     BathModel(
+        name="hu_paz_zhang",
+        keys="gamma, cutoff, beta",
+        example="{model: hu_paz_zhang, gamma: 0.05, cutoff: 5.0, beta: 0.7}",
+        drift="[[0, 0], [-m (Omega^2(t) - omega^2), -eta(t)]]; late eta = 2 gamma cutoff^2/(cutoff^2 + omega^2)",
+        diffusion="d_pp(t), d_qp(t), d_qq = 0; late d_pp = eta m (hbar omega/2) coth(beta hbar omega/2)",
+        positive="the map from t = 0 to t is, to second order in the coupling; the generator is not (series cp_margin)",
+        balance="J^I = 0 and Pi = Phi = 0 at late times; both lines fail all the same: d_qp != 0",
+        reference="B. L. Hu, J. P. Paz, Y. Zhang, Phys. Rev. D 45, 2843 (1992), weak coupling; harmonic wells",
+    ),
+    BathModel(
         name="custom",
         keys="eta, d_pp [, alpha, xi, d_qq, d_qp]",
         example="{model: custom, eta: 0.5, alpha: -0.05, xi: 0.0, d_qq: 0.05, d_pp: 0.7, d_qp: 0.1}",

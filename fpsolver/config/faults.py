@@ -13,7 +13,6 @@ from fpsolver.config.types import shown
 from fpsolver.errors import Fault
 
 OBJECT = "python"  # cannot be written in a file
-LATER = ("hu_paz_zhang",)
 
 
 def faults_of(error: ValidationError, data: dict[str, Any]) -> list[Fault]:
@@ -142,8 +141,6 @@ def _unknown(key: str, model: type[BaseModel] | None) -> str:
 
 def _bad_tag(tag: Any, expected: str) -> str:
     known = [word.strip("' ") for word in expected.split(",") if OBJECT not in word]
-    if tag in LATER:
-        return f"`{tag}` is not available in this version of fpsolver; choose one of {_listed(known)}"
     near = difflib.get_close_matches(str(tag), known, n=1)
     hint = f"; did you mean `{near[0]}`?" if near else ""
     return f"must be one of {_listed(known)}, but is {shown(tag)}{hint}"

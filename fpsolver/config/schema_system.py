@@ -100,15 +100,14 @@ class NoBath(Section):
     model: Literal["none"]
 
 
-class ThermalBath(Section):
-    """Friction eta of the momentum and a temperature, given as beta or as temperature."""
+class Thermostat(Section):
+    """A temperature, given as beta or as temperature."""
 
-    eta: Positive = Field(description="relaxation rate of the momentum, 1/time (2 gamma in many papers)")
     beta: Positive | None = Field(None, description="inverse temperature 1/(k_B T), 1/energy")
     temperature: Positive | None = Field(None, description="k_B T, energy; instead of beta")
 
     @model_validator(mode="after")
-    def _one_temperature(self) -> ThermalBath:
+    def _one_temperature(self) -> Thermostat:
         if (self.beta is None) == (self.temperature is None):
             given = "neither is" if self.beta is None else "both are"
             raise fault(f"needs either `beta` or `temperature`, but {given} given")
@@ -118,6 +117,12 @@ class ThermalBath(Section):
     def inverse_temperature(self) -> float:
         """Beta, however it was given."""
         return self.beta if self.beta is not None else 1 / (self.temperature or math.inf)
+
+
+class ThermalBath(Thermostat):
+    """Friction eta of the momentum at a temperature."""
+
+    eta: Positive = Field(description="relaxation rate of the momentum, 1/time (2 gamma in many papers)")
 
 
 class CaldeiraLeggettBath(ThermalBath):
@@ -198,6 +203,16 @@ class LindbladBath(Section):
     )
 
 
+class HuPazZhangBath(Thermostat):
+    """Ohmic bath with a cutoff, to second order in the coupling; its coefficients change with time."""
+
+    model: Literal["hu_paz_zhang"]
+    gamma: Positive = Field(
+        description="coupling, 1/time; the momentum relaxes at eta = 2 gamma if the cutoff is large"
+    )
+    cutoff: Positive = Field(description="Drude cutoff of the bath's frequencies, 1/time")
+
+
 class CustomBath(Section):
     """All rates and diffusion constants given one by one."""
 
@@ -225,6 +240,7 @@ Bath = Annotated[
     | PositionFrictionBath
     | QuantumOpticalBath
     | LindbladBath
+    | HuPazZhangBath
     | CustomBath
     | PythonBath,
     Field(discriminator="model"),

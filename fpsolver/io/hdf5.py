@@ -246,7 +246,8 @@ def _read_all(file: h5py.File) -> dict[str, Any]:
 def _read_series(group: h5py.Group) -> dict[str, FloatArray]:
     """Members of the series; those of several particles where there are several."""
     several = [quantity.name for quantity in SERIES_MANY if quantity.name in group]
-    return {name: group[name][()] for name in ("time", *(quantity.name for quantity in SERIES), *several)}
+    names = [quantity.name for quantity in SERIES if not quantity.optional or quantity.name in group]
+    return {name: group[name][()] for name in ("time", *names, *several)}
 
 
 def _check_shapes(grid: Grid, final: h5py.Group, snapshots: h5py.Group) -> None:

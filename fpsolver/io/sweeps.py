@@ -42,7 +42,7 @@ _WORDS = {
 def describe(name: str) -> tuple[str, str]:
     """Units and meaning of a quantity."""
     known = {quantity.name: (quantity.units, quantity.long_name) for quantity in SERIES}
-    return (_WORDS | known).get(name, ("mixed", name.replace("_", " ")))
+    return (known | _WORDS).get(name, ("mixed", name.replace("_", " ")))
 
 
 def inner_dimensions(name: str) -> tuple[str, ...]:

@@ -13,15 +13,46 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
 from fpsolver.physics.potentials import FloatArray
 
+FORGOTTEN = 38.0  # exp(-38) = 3e-17
+
+
+class Memory(Protocol):
+    """A bath whose numbers change with time, until they have settled."""
+
+    @property
+    def rate(self) -> float:
+        """Rate at which they settle, 1/time: constant to round-off after FORGOTTEN/rate."""
+
+    def variation(self, time: float) -> float:
+        """How fast coefficients change at ``time`` or later, as squared frequencies in a unit of time, 1/time^3."""
+
+    @property
+    def description(self) -> str:
+        """Its parameters in words."""
+
+    def doubt(self) -> str:
+        """Why its numbers may not hold, or an empty string."""
+
+    def at(self, time: float) -> Bath:
+        """Bath frozen at ``time``."""
+
+    def averaged(self, start: float, step: float) -> tuple[Bath, Bath]:
+        """Baths for the two halves of a commutator-free Magnus step of order four."""
+
 
 @dataclass(frozen=True, slots=True)
 class Bath:
-    """Friction rates eta, alpha, xi (1/time) and diffusion constants; ``beta`` (1/energy) where there is one."""
+    """Friction rates eta, alpha, xi (1/time) and diffusion constants; ``beta`` (1/energy) where there is one.
+
+    ``stiffness``: spring constant that the bath adds to the potential. With a ``memory`` the numbers are those of late
+    times, and the memory knows those of any other.
+    """
 
     eta: float = 0.0
     alpha: float = 0.0
@@ -31,16 +62,22 @@ class Bath:
     d_qp: float = 0.0
     beta: float | None = None
     model: str = "custom"
+    stiffness: float = 0.0
+    memory: Memory | None = None
 
     @property
     def drift(self) -> FloatArray:
         """Contribution to A, shape (2, 2), 1/time."""
-        return np.array([[self.alpha - self.xi, 0.0], [0.0, -(self.alpha + self.eta)]])
+        return np.array([[self.alpha - self.xi, 0.0], [-self.stiffness, -(self.alpha + self.eta)]])
 
     @property
     def diffusion(self) -> FloatArray:
         """Contribution to B = 2 D, shape (2, 2)."""
         return 2.0 * np.array([[self.d_qq, self.d_qp], [self.d_qp, self.d_pp]])
+
+    def at(self, time: float) -> Bath:
+        """Bath frozen at ``time``; a constant one returns itself."""
+        return self if self.memory is None else self.memory.at(time)
 
 
 def minimal_d_qq(*, hbar: float, eta: float, xi: float, d_pp: float, d_qp: float) -> float:

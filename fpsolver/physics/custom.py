@@ -201,6 +201,17 @@ class UserBath:
     model: str
     beta: float | None = None
     xi: float = 0.0
+    memory: None = None
+
+    @property
+    def stiffness(self) -> float:
+        """Spring constant that the bath adds, energy/length^2."""
+        return -float(self.drift[1, 0])
+
+    def at(self, time: float) -> UserBath:
+        """The bath itself: it is constant."""
+        del time
+        return self
 
     @property
     def eta(self) -> float:

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fpsolver.errors import NoSteadyStateError, UsageError
-from fpsolver.physics import linear
+from fpsolver.physics import linear, transients
 from fpsolver.physics.potentials import FloatArray
 from fpsolver.physics.system import System
 
@@ -90,6 +90,16 @@ def _channels(system: System, mean: FloatArray, V: FloatArray, precision: FloatA
     return production, flux - 0.5 * (system.reversible_diffusion * precision).sum(axis=-1)
 
 
+def rates_along(system: System, times: FloatArray, mean: FloatArray, covariance: FloatArray) -> Rates:
+    """The same at ``times`` (..), with the coefficients of each time."""
+    if not system.is_time_dependent:
+        return gaussian_rates(system, mean, covariance)
+    found = [gaussian_rates(system.at(float(times[k])), mean[k], covariance[k]) for k in np.ndindex(times.shape)]
+    values = np.array([(r.entropy_production, r.entropy_flux, r.entropy_rate) for r in found])
+    production, flux, rate = values.T.reshape(3, *times.shape)
+    return Rates(production, flux, rate, next((r.reason for r in found if r.reason), ""))
+
+
 def wigner_entropy(covariance: FloatArray) -> FloatArray:
     """S_W = -int W ln W of Gaussians (.., 2N, 2N), in units of dq dp."""
     n = covariance.shape[-1]
@@ -113,12 +123,8 @@ class Gaussian:
             raise UsageError(
                 f"times must be finite and not negative, but are {times.tolist()}; for infinity take exact.steady"
             )
-        system = self.system
-        flow = linear.flow(system.drift_matrix, system.force, system.diffusion_matrix, times.ravel())
-        M = flow.propagator
-        mean = np.einsum("tij,j->ti", M, self.initial_mean) + flow.shift
-        covariance = M @ self.initial_covariance @ M.transpose(0, 2, 1) + flow.noise
-        n = len(self.initial_mean)
+        n, flow = len(self.initial_mean), transients.flow(self.system, times.ravel())
+        mean, covariance = linear.moved(flow, self.initial_mean, self.initial_covariance)
         return mean.reshape(*times.shape, n), covariance.reshape(*times.shape, n, n)
 
     def mean(self, time: ArrayLike) -> FloatArray:
@@ -131,7 +137,7 @@ class Gaussian:
 
     def rates(self, time: ArrayLike) -> Rates:
         """Pi, Phi, dS/dt, with the reason if they are infinite."""
-        return gaussian_rates(self.system, *self.moments(time))
+        return rates_along(self.system, np.asarray(time, dtype=float), *self.moments(time))
 
     def entropy_production(self, time: ArrayLike) -> FloatArray:
         """Pi, 1/time."""

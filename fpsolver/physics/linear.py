@@ -24,6 +24,12 @@ class Flow:
     noise: FloatArray
 
 
+def moved(flow: Flow, mean: FloatArray, covariance: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Means (T, 2N) and covariances (T, 2N, 2N) after each time of a flow."""
+    M = flow.propagator
+    return np.einsum("tij,j->ti", M, mean) + flow.shift, M @ covariance @ M.transpose(0, 2, 1) + flow.noise
+
+
 def balance(A: FloatArray) -> FloatArray:
     """Units s of the coordinates, powers of two, in which A_ij s_j/s_i has rows and columns of equal size.
 
@@ -46,7 +52,7 @@ def balance(A: FloatArray) -> FloatArray:
 
 
 def flow(A: FloatArray, f: FloatArray, B: FloatArray, times: FloatArray) -> Flow:
-    r"""e^{At}, int_0^t e^{As} f ds and C(t) = int_0^t e^{As} B e^{A^T s} ds at several times."""
+    r"""e^{At}, int_0^t e^{As} f ds and C(t) = int_0^t e^{As} B e^{A^T s} ds at several times (T,)."""
     s = balance(A)
     found = _balanced_flow(A * s / s[:, None], f / s, B / np.outer(s, s), times)
     return Flow(found.propagator * s[:, None] / s, found.shift * s, found.noise * np.outer(s, s))
@@ -216,18 +222,19 @@ def spectrum(A: FloatArray, count: int) -> np.ndarray:
 
 
 def generalized_inverse(B: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Generalised inverse G of a symmetric positive semidefinite B and the projector B G on its range.
+    """Generalised inverse G of a symmetric B and the projector B G on its range.
 
-    The diagonal is scaled out first, so that a small but honest diffusion constant is not taken for zero.
+    Diffusion that is negative for a while (baths with memory) is inverted like any other. The diagonal is scaled out
+    first, so that a small but honest diffusion constant is not taken for zero.
     """
-    scale = np.sqrt(np.diag(B).clip(min=0.0))
+    scale = np.sqrt(np.abs(np.diag(B)))
     noisy = np.flatnonzero(scale > 0)  # few of the coordinates of a long chain
     G, projector = np.zeros_like(B), np.zeros_like(B)
     if len(noisy):
         block = np.ix_(noisy, noisy)
         size = np.outer(scale[noisy], scale[noisy])
         values, vectors = np.linalg.eigh(B[block] / size)
-        keep = values > 1e-12 * max(values[-1], 1e-300)
+        keep = np.abs(values) > 1e-12 * max(np.abs(values).max(), 1e-300)
         G[block] = (vectors[:, keep] / values[keep]) @ vectors[:, keep].T / size
         projector[block] = B[block] @ G[block]
     return G, projector

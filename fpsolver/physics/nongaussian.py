@@ -20,7 +20,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fpsolver.physics import linear
+from fpsolver.physics import transients
 from fpsolver.physics.gaussian_states import GaussianState, gaussian, vacuum_covariance
 from fpsolver.physics.potentials import FloatArray
 from fpsolver.physics.system import System
@@ -73,7 +73,7 @@ class GaussianSum:
 
     def evolved(self, system: System, time: float) -> GaussianSum:
         """The state after ``time`` under a quadratic system; UsageError for anharmonic potentials."""
-        flow = linear.flow(system.drift_matrix, system.force, system.diffusion_matrix, np.array([time]))
+        flow = transients.flow(system, np.array([time]))
         M, shift, C = flow.propagator[0], flow.shift[0], flow.noise[0]
         packets = tuple(gaussian(M @ g.mean + shift, M @ g.covariance @ M.T + C) for g in self.packets)
         covariances = M @ self.covariances @ M.T + C

@@ -10,14 +10,15 @@ with A x + f the Hamiltonian flow (p/m, -U'(q)) plus the linear drift of the bat
 from __future__ import annotations
 
 import html
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
 
 from fpsolver.errors import UsageError
-from fpsolver.physics.baths import Bath
+from fpsolver.physics.baths import FORGOTTEN, Bath, Memory
 from fpsolver.physics.potentials import FloatArray, Potential
 
 CP_ROUND_OFF = 1e-12
@@ -46,6 +47,7 @@ class System:
     """N particles, springs between them, and hbar; ``moyal=False`` drops the quantum terms of anharmonic potentials.
 
     ``drift`` and ``diffusion`` (2N x 2N) are added to what the baths do, for a dissipator given by its matrices.
+    Where a bath remembers, all matrices are those of late times, and :meth:`at` gives the system of any other time.
     """
 
     particles: Sequence[Particle]
@@ -54,6 +56,48 @@ class System:
     diffusion: FloatArray | None = field(default=None, repr=False)
     couplings: Sequence[Coupling] = ()
     moyal: bool = True
+
+    @property
+    def is_time_dependent(self) -> bool:
+        """True if a bath remembers, so that coefficients change with time."""
+        return bool(self.memories)
+
+    @property
+    def memories(self) -> list[Memory]:
+        """What changes with time: memories of the baths that have one."""
+        return [bath.memory for bath in self._baths if bath.memory is not None]
+
+    @cached_property
+    def settled(self) -> float:
+        """Time after which all coefficients are constant: 0 without memory."""
+        return max((FORGOTTEN / memory.rate for memory in self.memories), default=0.0)
+
+    def at(self, time: float) -> System:
+        """System frozen at ``time``; constant systems return themselves, settled ones that of late times."""
+        if not self.is_time_dependent:
+            return self
+        if not time >= 0:
+            raise UsageError(f"a system with memory starts at time 0, and has no coefficients at {time}")
+        return self._late if time >= self.settled else self._with([bath.at(time) for bath in self._baths])
+
+    def averaged(self, start: float, step: float) -> tuple[System, System]:
+        """Systems for the two halves of a commutator-free Magnus step of order four from ``start``."""
+        pairs = [(b, b) if b.memory is None else b.memory.averaged(start, step) for b in self._baths]
+        first, second = zip(*pairs, strict=True)
+        return self._with(first), self._with(second)
+
+    @cached_property
+    def _late(self) -> System:
+        return self._with([bath.at(math.inf) for bath in self._baths])
+
+    @property
+    def _baths(self) -> list[Bath]:
+        return [particle.bath for particle in self.particles]
+
+    def _with(self, baths: Sequence[Bath]) -> System:
+        """Same particles with other baths."""
+        pairs = zip(self.particles, baths, strict=True)
+        return replace(self, particles=[replace(particle, bath=bath) for particle, bath in pairs])
 
     @property
     def size(self) -> int:

@@ -89,7 +89,7 @@ def moment(result: Result) -> str:
 
 def channels(result: Result) -> FloatArray:
     """Densities of Pi and of its q and p channels, shape (3, n_q, n_p); zero where they do not exist."""
-    space = recorder.phase_space(build_generator(result.config, result.grid))
+    space = recorder.phase_space(build_generator(result.config, result.grid), result.final.time)
     parts = style.finite(entropy.production_channels(State(style.finite(result.final.W), space)))
     return np.stack([parts.sum(axis=0), *parts])
 

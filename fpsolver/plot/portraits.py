@@ -84,7 +84,7 @@ def _deviations(covariances: FloatArray) -> FloatArray:
 
 def draw_drift(ax: Axes, result: Result, box: FloatArray) -> None:
     """Streamlines of A x + f in the view."""
-    space = PhaseSpace(build_system(result.config), result.grid, result.config.scheme.order)
+    space = PhaseSpace(build_system(result.config).at(result.final.time), result.grid, result.config.scheme.order)
     velocity = space.reversible_drift + space.irreversible_drift
     inside = [
         np.nonzero((a.centres >= b[0]) & (a.centres <= b[1]))[0] for a, b in zip(result.grid.axes, box, strict=True)

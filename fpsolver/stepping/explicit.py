@@ -15,7 +15,8 @@ from functools import lru_cache
 import numpy as np
 
 from fpsolver.errors import StabilityError
-from fpsolver.generator import Generator
+from fpsolver.generator import Fluxes, Generator
+from fpsolver.physics import transients
 from fpsolver.physics.potentials import FloatArray
 from fpsolver.schemes.chang_cooper import ChangCooperFluxes
 
@@ -25,22 +26,18 @@ SAFETY = 0.96  # of the linear limit, which is sharp: wave packets in the corner
 
 # Stages (keep, carry, part / dt): W + dt L (W + dt/2 L (W + dt/3 L (W + dt/4 L W))), for coefficients that do not
 # change during the step the classical fourth-order method, with half of its memory traffic.
-_RK4 = np.array([[1.0, 0.0, 1 / 4], [1.0, 0.0, 1 / 3], [1.0, 0.0, 1 / 2], [1.0, 0.0, 1.0]])
+RK4 = np.array([[1.0, 0.0, 1 / 4], [1.0, 0.0, 1 / 3], [1.0, 0.0, 1 / 2], [1.0, 0.0, 1.0]])
 _SSP43 = np.array([[1.0, 0.0, 1 / 2], [0.0, 1.0, 1 / 2], [2 / 3, 1 / 3, 1 / 6], [0.0, 1.0, 1 / 2]])
 
 
 class RungeKutta:
-    """Explicit steps of one generator; owns its two work arrays.
-
-    A time-dependent generator will take two such steps with averaged coefficients for each of its own (a
-    commutator-free Magnus step), so that the kernels need no second path.
-    """
+    """Explicit steps of one generator with constant coefficients; owns its two work arrays."""
 
     cells_at_once = 50_000_000  # 0.3 s
 
     def __init__(self, generator: Generator) -> None:
         self.generator = generator
-        self._stages = _RK4 if generator.scheme.is_linear else _SSP43
+        self._stages = RK4 if generator.scheme.is_linear else _SSP43
         self._work = generator.empty_work()
 
     def advance(self, W: FloatArray, time: float, dt: float, steps: int) -> None:
@@ -65,8 +62,16 @@ def _stability_radius() -> tuple[FloatArray, FloatArray]:
 
 
 def stable_step(generator: Generator) -> float:
-    """Largest stable step of the explicit stepper, time; with limited fluxes the largest that keeps W >= 0."""
-    fluxes = generator.fluxes
+    """Largest stable step of the explicit stepper, time; with limited fluxes the largest that keeps W >= 0.
+
+    Coefficients that change with time: for those of every time, and two Runge-Kutta steps in each step.
+    """
+    if generator.system.is_time_dependent:
+        return 2 * min(_stable_step(generator.fluxes_of(system)) for system in transients.bounds(generator.system))
+    return _stable_step(generator.fluxes)
+
+
+def _stable_step(fluxes: Fluxes) -> float:
     if isinstance(fluxes, ChangCooperFluxes) and fluxes.limited:
         return 2 * fluxes.positive_step()
     worst = 0.0
