@@ -16,7 +16,7 @@ import numpy as np
 
 from fpsolver.autogrid import moment
 from fpsolver.generator import Generator
-from fpsolver.physics import linear
+from fpsolver.physics import linear, transients
 from fpsolver.physics.exact import Gaussian
 from fpsolver.physics.potentials import FloatArray
 from fpsolver.recorder import Record
@@ -110,7 +110,10 @@ class ExactPath:
 
     def moments(self, time: float) -> tuple[FloatArray, FloatArray]:
         """Mean and covariance at ``time``, which must not decrease."""
-        flow = self._flow(float(f"{time - self._time:.12e}"))
+        if self._time < self._system.settled:
+            flow = transients.between(self._system, self._time, time)
+        else:
+            flow = self._flow(float(f"{time - self._time:.12e}"))
         M = flow.propagator[0]
         self._mean = M @ self._mean + flow.shift[0]
         self._covariance = M @ self._covariance @ M.T + flow.noise[0]

@@ -9,6 +9,7 @@ from scipy.special import exp1
 
 import fpsolver as fp
 from fpsolver import api
+from fpsolver.checks import ExactPath
 from fpsolver.errors import ConfigError, GridError, StabilityError, UsageError
 from fpsolver.physics import hu_paz_zhang, linear, transients
 from fpsolver.simulation import make_stepper
@@ -449,3 +450,11 @@ def test_moments_without_a_grid():
     assert result.diagnostics["cp_margin"] == result.series["cp_margin"][-1]
     steady = fp.run(config(time={"until": "steady", "method": "gaussian"}, grid={}))
     np.testing.assert_array_equal(steady.series["covariance"][0], fp.exact.steady(found).covariance)
+
+
+def test_moments_from_one_record_to_the_next():
+    """What a run is watched with agrees with the whole path, across the time at which coefficients have settled."""
+    exact = fp.exact.Gaussian(system(), MEAN, COVARIANCE)
+    path = ExactPath(exact)
+    for time in (0.0, 0.5, 7.0, 8.0, 9.0):
+        np.testing.assert_allclose(path.moments(time)[1], exact.covariance(time), atol=1e-12)  # round-off

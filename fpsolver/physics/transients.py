@@ -58,6 +58,15 @@ def flow(system: System, times: FloatArray) -> Flow:
     return Flow(found.propagator[places], found.shift[places], found.noise[places])
 
 
+def between(system: System, start: float, stop: float) -> Flow:
+    """How a time-dependent system moves from ``start``, before it has settled, to ``stop``."""
+    found = _early_flow(system, [start, min(stop, system.settled)])
+    if stop <= system.settled:
+        return found
+    rest = linear.flow(system.drift_matrix, system.force, system.diffusion_matrix, np.array([stop - system.settled]))
+    return _followed(found, rest)
+
+
 def _followed(first: Flow, rest: Flow) -> Flow:
     """The times of ``first`` but the last, and those of ``rest`` that start from there."""
     M, shift, noise = rest.propagator, rest.shift, rest.noise
