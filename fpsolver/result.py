@@ -210,6 +210,8 @@ def default_title(config: Config) -> str:
             return f"{len(config.system.particles)} particles"
         case _:
             bath = config.system.bath
+            if bath is not None and bath.model == "python":
+                return str(bath.name)
             return bath.model.replace("_", " ") if bath else "given matrices"
 
 

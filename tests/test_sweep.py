@@ -255,6 +255,21 @@ def test_runs_of_different_size_share_a_table():
     assert np.isnan(found["covariance"][0]).sum() == 12
 
 
+def test_chains_of_different_length(here):
+    """Without a grid: heat from the hot to the cold end, at the place of the first and the last particle."""
+    hot, cold = ({"model": "caldeira_leggett", "eta": 0.5, "beta": beta} for beta in (0.5, 1.0))
+    well = {"kind": "harmonic", "omega": 1.0}
+    chain = {"length": 2, "mass": 1.0, "potential": well, "stiffness": 0.5, "left": hot, "right": cold}
+    config = fp.Config(units={"hbar": 0.0}, system={"chain": chain}, time={"method": "gaussian"})
+    found = fp.sweep(config, {"system.chain.length": [2, 4]})
+    assert found.is_good.all(), found["message"]
+    heat = found["heat_current"]
+    assert np.isnan(heat[0, 2:]).all()
+    assert heat[0, 0] > 1e-3
+    np.testing.assert_allclose([heat[0, 0], heat[1, 0]], [-heat[0, 1], -heat[1, 3]], rtol=1e-9)  # nothing is stored
+    assert np.isfinite(found["covariance"][1]).all()
+
+
 def test_figures(here, tmp_path):
     one = fp.sweep(small(), {ETA: [0.3, 0.6, 1.2]})
     two = fp.sweep(small(), {"system.bath.d_qq": [0.0, 0.01, 0.04], BETA: [-1.0, 0.5, 2.0]})

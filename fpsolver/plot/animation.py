@@ -22,7 +22,7 @@ from fpsolver.errors import OutputError, UsageError
 from fpsolver.frames import frames
 from fpsolver.plot import lines, phase_space, style
 from fpsolver.plot.phase_space import IRREVERSIBLE, REVERSIBLE
-from fpsolver.result import Result
+from fpsolver.result import Outcome, Result
 
 SUFFIXES = (".gif", ".mp4")
 LENGTH = 8.0  # seconds of a film, if possible
@@ -31,13 +31,14 @@ DPI = 110
 HOLD = 6  # times the last frame is repeated, before a GIF starts again
 
 
-def animate(result: Result, path: str | Path, *, fps: float | None = None) -> Path:
+def animate(result: Outcome, path: str | Path, *, fps: float | None = None) -> Path:
     """Write a film of the snapshots of a result: .gif, or .mp4 where ffmpeg is installed; complete or not at all.
 
     Colours, arrows and axes have one scale throughout. ``fps``: frames per second (default: a film of 8 s). UsageError
     for a result with less than two snapshots; give the run more of them with ``output.snapshots``.
     """
     style.check_results([result], "animate")
+    assert isinstance(result, Result)
     path = Path(path)
     suffix, pace = _check_suffix(path), _pace(result, fps)
     partial = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix.lower()}")

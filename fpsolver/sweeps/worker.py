@@ -16,8 +16,9 @@ import fpsolver
 from fpsolver import api
 from fpsolver.config.reader import Config
 from fpsolver.errors import ConfigError, FpsolverError
+from fpsolver.problem import gaussian_problem
 from fpsolver.recorder import SERIES
-from fpsolver.result import Result
+from fpsolver.result import Outcome, Result
 from fpsolver.sweeps.axes import Changes, changed
 
 if sys.platform != "win32":
@@ -46,7 +47,7 @@ def run_point(config: Config, changes: Changes) -> Row:
         numba.set_num_threads(1)
         begun = time.perf_counter()
         try:
-            row = row_of(api.run_problem(api.prepare(changed(config, changes))))
+            row = row_of(outcome(changed(config, changes)))
         except MemoryError:
             row = failed("there is not enough memory for this run")
         except FpsolverError as error:
@@ -54,6 +55,13 @@ def run_point(config: Config, changes: Changes) -> Row:
         except Exception as error:  # of a potential or bath of the user's, or of ours: the other runs go on
             row = failed(f"unexpected {type(error).__name__}: {error}")
         return row | {"wall_time": time.perf_counter() - begun, "worker_memory": peak_memory()}
+
+
+def outcome(config: Config) -> Outcome:
+    """Result of a configuration, on a grid or without one."""
+    if config.time.method == "gaussian":
+        return api.run_moments(gaussian_problem(config))
+    return api.run_problem(api.prepare(config))
 
 
 def peak_memory() -> float:
@@ -76,12 +84,12 @@ def failed(reason: str) -> Row:
     return {"status": "failed", "message": reason, "warnings": "", "axes": [], "numbers": {}, **unknown}
 
 
-def row_of(result: Result) -> Row:
+def row_of(result: Outcome) -> Row:
     """Last values of the series, verdicts, and exact values where there are any; lists and numbers only."""
     numbers = {quantity.name: last(result, quantity.name) for quantity in SERIES if quantity.name in result.series}
     numbers |= {name: float(v) for name, v in result.diagnostics.items() if isinstance(v, bool | int | float)}
     numbers["time"] = last(result, "time")
-    if result.exact is not None:
+    if isinstance(result, Result) and result.exact is not None:
         for name in ("entropy_production", "entropy_flux"):
             numbers[f"exact_{name}"] = float(result.exact[name][-1])
         numbers["W_l1_error"] = result.exact_error
@@ -90,14 +98,19 @@ def row_of(result: Result) -> Row:
         "status": result.status,
         "message": result.message,
         "warnings": "\n".join([*reasons, *result.warnings]),
-        "axes": list(result.grid.names),
+        "axes": component_names(result.series["mean"].shape[-1] // 2),
         "numbers": numbers,
     }
+
+
+def component_names(particles: int) -> list[str]:
+    """q, p of one particle, q1, .., p1, .. of several."""
+    return ["q", "p"] if particles == 1 else [f"{x}{k + 1}" for x in "qp" for k in range(particles)]
 
 
 MAIN = ("entropy_production", "entropy_flux")
 
 
-def last(result: Result, name: str) -> Any:
+def last(result: Outcome, name: str) -> Any:
     """Last value as a number or nested list."""
     return np.asarray(result.series[name][-1]).tolist()
