@@ -11,7 +11,7 @@ from fpsolver.generator import Generator
 from fpsolver.physics.potentials import FloatArray
 from fpsolver.physics.system import System
 from fpsolver.schemes.chang_cooper import ChangCooperFluxes
-from fpsolver.thermo import entropy, observables
+from fpsolver.thermo import entropy, observables, wehrl
 from fpsolver.thermo.state import PhaseSpace, State
 
 Record = dict[str, float | FloatArray]
@@ -48,6 +48,11 @@ SERIES = (
     Quantity("heat_current", "energy/time", "energy from each bath into the system"),
     Quantity("tail_uncertainty", "1/time", "what cells below the floor could add to Pi"),
     Quantity("cp_margin", "mixed", "margin of complete positivity, where it changes with time", optional=True),
+    Quantity("entropy_wehrl", "1", "Wehrl entropy -int Q ln Q of the Husimi function (dq dp units)"),
+    Quantity("wehrl_rate", "1/time", "its change, -int (dQ/dt) ln Q"),
+    Quantity("wehrl_production", "1/time", "Wehrl entropy production rate of the bath"),
+    Quantity("wehrl_flux", "1/time", "Wehrl entropy flux of the bath"),
+    Quantity("wehrl_unitary", "1/time", "wehrl_rate - wehrl_production + wehrl_flux: what smoothing does to H"),
 )
 
 SERIES_MANY = (
@@ -107,6 +112,7 @@ def make_record(state: State, dWdt: FloatArray) -> tuple[Record, dict[str, float
         "edge_mass": sum(edges.values()),
         "heat_current": observables.heat_current(state),
         "tail_uncertainty": entropy.tail_uncertainty(state, mean, covariance),
+        **wehrl.members(state, dWdt),
     }
     return record, edges
 
@@ -137,6 +143,7 @@ def reasons(state: State) -> dict[str, str]:
             found |= dict.fromkeys(("entropy_flux", "entropy_flux_cross"), undefined)
     if any(axis.periodic for axis in state.grid.axes):
         found |= dict.fromkeys(("mean", "covariance", "tail_uncertainty"), observables.RING_REASON)
+    found |= wehrl.reasons(state)
     if state.system.hbar == 0:
         found["purity"] = "undefined: a classical system has no purity"
     return found

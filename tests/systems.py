@@ -64,7 +64,7 @@ def gaussian_path(system, mean, covariance, time):
 
 
 def gaussian_rates(system, mean, covariance):
-    """Pi, Phi, dS/dt by Gauss-Hermite quadrature of J^I D^-1 J^I / W over the Gaussian (D^I regular)."""
+    """Pi, Phi, dS/dt by Gauss-Hermite quadrature of J^I D^-1 J^I / W over the Gaussian (pseudo-inverse)."""
     nodes, weights = np.polynomial.hermite_e.hermegauss(6)
     weights = weights / np.sqrt(2 * np.pi)
     z = np.stack(np.meshgrid(nodes, nodes, indexing="ij")).reshape(2, -1)
@@ -76,8 +76,9 @@ def gaussian_rates(system, mean, covariance):
     A_even, D_even = (A + E @ A @ E) / 2, (D + E @ D @ E) / 2
     D_odd = D - D_even
     velocity = A_even @ x - D_even @ slope
-    production = np.sum(w * np.sum(velocity * np.linalg.solve(D_even, velocity), axis=0))
-    drift = np.sum(w * np.sum(A_even @ x * np.linalg.solve(D_even, velocity), axis=0))
+    inverse = np.linalg.pinv(D_even, hermitian=True)
+    production = np.sum(w * np.sum(velocity * (inverse @ velocity), axis=0))
+    drift = np.sum(w * np.sum(A_even @ x * (inverse @ velocity), axis=0))
     flux = drift - np.sum(w * np.sum(slope * (D_odd @ slope), axis=0))
     rate = -np.sum(w * np.sum(slope * (A @ x - D @ slope), axis=0))
     return production, flux, rate

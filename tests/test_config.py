@@ -448,13 +448,6 @@ def test_a_quadratic_polynomial_has_no_moyal_terms(tmp_path):
     assert fp.build_system(load_config(written(tmp_path, text))).is_quadratic
 
 
-# --- features of later versions --------------------------------------------------------------------------------------
-
-LATER = {
-    "husimi_omega": ("mass: 1.0", "mass: 1.0\n  husimi_omega: auto", "system.husimi_omega", "`husimi_omega`"),
-}
-
-
 def test_initial_may_be_missing_only_where_nothing_starts(tmp_path):
     without = VALID[: VALID.index("initial:")] + VALID[VALID.index("grid:") :]
     assert "initial: required, but missing" in refusal(written(tmp_path, without))
@@ -470,15 +463,6 @@ def test_initial_may_be_missing_only_where_nothing_starts(tmp_path):
 def test_direct_has_no_end_but_the_steady_state(tmp_path):
     with pytest.raises(ConfigError, match="method `direct` finds the steady state, but until is 5"):
         fp.load_config(written(tmp_path, VALID), ["time={method: direct, until: 5}"])
-
-
-@pytest.mark.parametrize("name", LATER)
-def test_later_features_say_so(name, tmp_path):
-    old, new, key, word = LATER[name]
-    text, _ = edited(old, new)
-    [line] = [line for line in refusal(written(tmp_path, text)).splitlines() if f"{key}: " in line]
-    assert word in line
-    assert "not available in this version" in line
 
 
 # --- nothing is code -------------------------------------------------------------------------------------------------

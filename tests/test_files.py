@@ -57,7 +57,8 @@ SCALARS = (
     "mass", "energy", "entropy_wigner", "entropy_rate", "entropy_production", "entropy_production_q",
     "entropy_production_p", "entropy_flux", "entropy_flux_drift", "entropy_flux_cross", "purity", "negativity",
     "entropy_moyal",
-    "residual", "edge_mass", "tail_uncertainty",
+    "residual", "edge_mass", "tail_uncertainty", "entropy_wehrl", "wehrl_rate", "wehrl_production", "wehrl_flux",
+    "wehrl_unitary",
 )  # fmt: skip
 VECTOR, MATRIX, PARTICLE = ("component",), ("row", "column"), ("particle",)
 DIMENSIONS = {

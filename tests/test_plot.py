@@ -370,3 +370,25 @@ def test_the_gallery_shows_every_configuration():
         assert f"### {path.stem}\n" in page
     for name in re.findall(r"images/(\S+?)\)", page):
         assert (root / "docs" / "images" / name).stat().st_size < 400_000
+
+
+def test_signed_w_beside_its_husimi_function(result, ring):
+    """W on colours that are symmetric around a white 0; Q from white at 0, on a view that holds its tail; reasons."""
+    start, grid = {"kind": "fock", "n": 1, "omega": 1.0}, {"q": {"cells": 96}, "p": {"cells": 96}}
+    fock = short_run("n = 1", initial=start, grid=grid, time={"until": 0.01}, output={"every": 0.01})
+    figure = draw(plot.husimi(fock, result, ring))
+    signed, smooth = figure.axes[0].images[0], figure.axes[1].images[0]
+    low, high = signed.get_clim()
+    assert low == -high
+    assert low <= fock.final.W.min() < -0.1
+    np.testing.assert_allclose(signed.cmap(signed.norm(0.0))[:3], 0.965, atol=0.02)  # the white in the middle
+    assert smooth.get_clim()[0] == 0
+    Q = np.asarray(smooth.get_array()).T
+    q, p = fock.grid.coordinates
+    u = (q**2 + p**2) / 2
+    np.testing.assert_allclose(Q, u * np.exp(-u) / (2 * np.pi), atol=2e-3)  # of t = 0: it has spread since
+    (left, right), held = figure.axes[1].get_xlim(), np.abs(Q) > 1.1e-4 * Q.max()
+    assert left < q[held.any(axis=1)].min() < q[held.any(axis=1)].max() < right
+    text = words(figure)
+    assert f"{fock.last('entropy_wehrl'):.4g}" in text
+    assert "classical system (hbar = 0) has no Husimi function" in text

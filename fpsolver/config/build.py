@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from fpsolver.physics.potentials import FloatArray, Potential
 from fpsolver.physics.system import Coupling, Particle, System
 from fpsolver.schemes.scheme import Scheme
 
+MOST_ON_GRID = 3  # particles that fit on a grid; more have moments only
 AnySystem = schema_system.System | Several | ChainSystem
 
 
@@ -28,7 +30,22 @@ def build_system(config: schema.ConfigData) -> System:
         drift, diffusion = _matrices(section.matrices, len(particles))
     if diffusion is not None:
         _check_diffusion(diffusion, "system.matrices.diffusion")
-    return System(particles, hbar, drift, diffusion, _couplings(section), section.moyal)
+    omegas = husimi_omegas(config, particles) if hbar > 0 and len(particles) <= MOST_ON_GRID else None
+    return System(particles, hbar, drift, diffusion, _couplings(section), section.moyal, omegas)
+
+
+def husimi_omegas(config: schema.ConfigData, particles: Sequence[Particle]) -> tuple[float | None, ...]:
+    """Frequencies of the Husimi window: given, or those of harmonic wells, or those of the initial states."""
+    given = config.system.husimi_omega
+    if given != "auto":
+        return (float(given),) * len(particles)
+    starts = config.initial if isinstance(config.initial, list) else [config.initial] * len(particles)
+    found: list[float | None] = []
+    for particle, start in zip(particles, starts, strict=False):
+        stiffness = float(particle.potential.derivative(0.0, 2)) if particle.potential.is_quadratic else 0.0
+        own = math.sqrt(stiffness / particle.mass) if stiffness > 0 else None
+        found.append(own or getattr(start, "omega", None))
+    return tuple(found)
 
 
 def _particles(section: AnySystem, hbar: float, extents: list[objects.Extent]) -> tuple[Particle, ...]:

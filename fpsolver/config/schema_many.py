@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
-from fpsolver.config.schema_system import Bath, Matrices, Potential, System
+from fpsolver.config.schema_system import HUSIMI_WORDS, Bath, HusimiOmega, Matrices, Potential, System
 from fpsolver.config.types import Positive, Section, fault
 
 LONGEST_CHAIN = 100_000
@@ -38,6 +38,7 @@ class Several(Section):
         None, description="instead of baths: drift and diffusion, 2N x 2N in the order q1..qN, p1..pN"
     )
     moyal: bool = Field(True, description="quantum terms of anharmonic potentials")
+    husimi_omega: HusimiOmega = Field("auto", description=HUSIMI_WORDS)
 
     @model_validator(mode="after")
     def _one_dissipator(self) -> Several:
@@ -65,6 +66,7 @@ class ChainSystem(Section):
 
     chain: Chain
     moyal: bool = Field(True, description="quantum terms of anharmonic potentials")
+    husimi_omega: HusimiOmega = Field("auto", description=HUSIMI_WORDS)
 
 
 def _form(value: Any) -> str:

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
 from fpsolver.config.objects import Held
-from fpsolver.config.types import NotNegative, Positive, Row, Section, fault, is_number, not_yet, number_or, shown
+from fpsolver.config.types import NotNegative, Positive, Row, Section, fault, is_number, number_or, shown
 from fpsolver.physics import custom
 
 
@@ -248,6 +248,10 @@ Bath = Annotated[
 ]
 
 
+HusimiOmega = number_or("auto", above=0)
+HUSIMI_WORDS = "frequency of the Husimi window; auto: that of a harmonic well, else the initial state's"
+
+
 class Matrices(Section):
     """Dissipator given by its matrices, added to the Hamiltonian part: drift A and diffusion B = 2 D."""
 
@@ -263,7 +267,7 @@ class System(Section):
     bath: Bath | None = Field(None, description="friction and noise: one of the models of `fpsolver models`")
     matrices: Matrices | None = Field(None, description="instead of a bath: drift and diffusion matrices")
     moyal: bool = Field(True, description="quantum terms of an anharmonic potential")
-    husimi_omega: not_yet("husimi_omega") = None  # type: ignore[valid-type]
+    husimi_omega: HusimiOmega = Field("auto", description=HUSIMI_WORDS)  # type: ignore[valid-type]
 
     @model_validator(mode="after")
     def _one_dissipator(self) -> System:

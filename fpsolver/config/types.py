@@ -1,4 +1,4 @@
-"""Building blocks of the schema: strict sections, numbers or words, later features refused with a sentence."""
+"""Building blocks of the schema: strict sections, numbers or words."""
 
 from __future__ import annotations
 
@@ -75,17 +75,6 @@ def one_of(known: tuple[str, ...], later: tuple[str, ...] = ()) -> Any:
 def list_or_one(value: Any) -> str:
     """Which of the two forms a value has that may be given once for all particles, or as a list for each."""
     return "<list>" if isinstance(value, list | tuple) else "<one>"
-
-
-def not_yet(name: str) -> Any:
-    """Type of a key of a later version: anything but nothing is refused."""
-
-    def check(value: Any) -> Any:
-        if value is None:
-            return None
-        raise fault(f"`{name}` is not available in this version of fpsolver; leave it out")
-
-    return Annotated[Any, BeforeValidator(check), WithJsonSchema({"not": {}})]
 
 
 def _printable(value: str) -> str:

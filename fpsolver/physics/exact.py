@@ -51,8 +51,12 @@ def rates_of_moments(system: System, rates: Rates) -> Rates:
 
 def irreversible_drift_outside_noise(system: System) -> bool:
     """True if A^I leaves the range of B^I, so that Pi and Phi are infinite (physics: noiseless friction)."""
-    _, projector = linear.generalized_inverse(system.irreversible_diffusion)
-    drift = system.irreversible_drift
+    return outside_range(system.irreversible_drift, system.irreversible_diffusion)
+
+
+def outside_range(drift: FloatArray, diffusion: FloatArray) -> bool:
+    """True if a drift matrix leaves the range of a diffusion matrix."""
+    _, projector = linear.generalized_inverse(diffusion)
     return bool(np.abs(drift - projector @ drift).max() > 1e-10 * np.abs(drift).max(initial=0.0))
 
 

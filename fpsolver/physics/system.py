@@ -48,6 +48,7 @@ class System:
 
     ``drift`` and ``diffusion`` (2N x 2N) are added to what the baths do, for a dissipator given by its matrices.
     Where a bath remembers, all matrices are those of late times, and :meth:`at` gives the system of any other time.
+    ``husimi_omegas``: for each particle the oscillator whose ground state is the window of the Husimi function.
     """
 
     particles: Sequence[Particle]
@@ -56,6 +57,7 @@ class System:
     diffusion: FloatArray | None = field(default=None, repr=False)
     couplings: Sequence[Coupling] = ()
     moyal: bool = True
+    husimi_omegas: Sequence[float | None] | None = None
 
     @property
     def is_time_dependent(self) -> bool:

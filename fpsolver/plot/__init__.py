@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from fpsolver.plot.animation import animate
 from fpsolver.plot.files import save
+from fpsolver.plot.husimi import husimi
 from fpsolver.plot.lines import marginals, series
 from fpsolver.plot.panels import currents, production, wigner
 from fpsolver.plot.portraits import portrait
@@ -24,6 +25,7 @@ KINDS: dict[str, Callable[..., Figure]] = {
     "series": series,
     "marginals": marginals,
     "production": production,
+    "husimi": husimi,
     "profile": profile,
 }
 
@@ -32,6 +34,7 @@ __all__ = [
     "animate",
     "convergence",
     "currents",
+    "husimi",
     "marginals",
     "overview",
     "portrait",

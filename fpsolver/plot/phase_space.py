@@ -45,14 +45,15 @@ REVERSIBLE = Current("J_reversible", "J_irreversible", "J^R", "reversible", styl
 IRREVERSIBLE = Current("J_irreversible", "J_reversible", "J^I", "irreversible", style.IRREVERSIBLE)
 
 
-def view(results: Sequence[Result]) -> FloatArray:
-    """Rows (low, high) of q and p, shape (2, 2), that hold every final W wherever it can be seen."""
-    bounds = np.array([[_bounds(result, k) for k in range(2)] for result in results])
+def view(results: Sequence[Result], fields: Sequence[FloatArray] | None = None) -> FloatArray:
+    """Rows (low, high) of q and p, shape (2, 2), that hold every final W (or field) wherever it can be seen."""
+    shown = fields or [result.final.W for result in results]
+    bounds = np.array([[_bounds(r, values, k) for k in range(2)] for r, values in zip(results, shown, strict=True)])
     return np.stack([bounds[..., 0].min(axis=0), bounds[..., 1].max(axis=0)], axis=1)
 
 
-def _bounds(result: Result, k: int) -> tuple[float, float]:
-    axis, size = result.grid.axes[k], np.abs(style.finite(result.final.W))
+def _bounds(result: Result, values: FloatArray, k: int) -> tuple[float, float]:
+    axis, size = result.grid.axes[k], np.abs(style.finite(values))
     cells = np.nonzero((size > VISIBLE * size.max()).any(axis=1 - k))[0]
     if axis.periodic or not len(cells):
         return axis.low, axis.high
@@ -89,9 +90,11 @@ def draw_field(ax: Axes, result: Result, values: FloatArray, mapping: ScalarMapp
     ax.set(xlim=box[0], ylim=box[1], xlabel=style.Q_LABEL, ylabel=style.P_LABEL)
 
 
-def draw_contours(ax: Axes, result: Result, top: float, *, line_colour: str = "0.35") -> None:
-    """Contours of W at fixed fractions of ``top``, dashed where W is negative."""
-    W = style.finite(result.final.W)
+def draw_contours(
+    ax: Axes, result: Result, top: float, *, line_colour: str = "0.35", values: FloatArray | None = None
+) -> None:
+    """Contours of W (or ``values``) at fixed fractions of ``top``, dashed where it is negative."""
+    W = style.finite(result.final.W) if values is None else values
     levels = [top * part for part in (*(-part for part in CONTOURS[::-1]), *CONTOURS) if W.min() < top * part < W.max()]
     levels = [level for level in levels if level > 0 or level < -SIGNED * 10 * top]
     q, p = (axis.centres for axis in result.grid.axes)

@@ -6,13 +6,16 @@ should be the scheme's.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import NamedTuple
+
+import numpy as np
 
 from fpsolver.errors import GridError
 from fpsolver.grid import Grid, checked_values
 from fpsolver.physics.potentials import FloatArray
 from fpsolver.physics.system import System
-from fpsolver.thermo import detailed_balance, entropy, observables
+from fpsolver.thermo import detailed_balance, entropy, observables, wehrl
 from fpsolver.thermo.state import PhaseSpace, State
 
 
@@ -56,6 +59,24 @@ def wigner_entropy(W: FloatArray, system: System, grid: Grid) -> float:
 def moments(W: FloatArray, system: System, grid: Grid) -> tuple[FloatArray, FloatArray]:
     """Mean (2N,) and covariance (2N, 2N)."""
     return observables.moments(_state(W, system, grid))
+
+
+def husimi(W: FloatArray, system: System, grid: Grid, *, omega: float | None = None) -> FloatArray:
+    """Husimi function Q = W * Gaussian of (hbar/2) diag(1/m omega, m omega) on the grid, int Q dq dp = 1.
+
+    Without ``omega`` the system's own ``husimi_omegas``; GridError if it has none.
+    """
+    return wehrl.function(_state(W, _with_window(system, omega), grid))
+
+
+def wehrl_entropy(W: FloatArray, system: System, grid: Grid, *, omega: float | None = None) -> float:
+    """S_Q = -int Q ln Q in units of dq dp; counted in states, dq dp/(2 pi hbar), it is ln(2 pi hbar) less."""
+    state = _state(W, _with_window(system, omega), grid)
+    return wehrl.members(state, np.zeros(grid.shape))["entropy_wehrl"]
+
+
+def _with_window(system: System, omega: float | None) -> System:
+    return system if omega is None else replace(system, husimi_omegas=(omega,) * system.size)
 
 
 def detailed_balance_residual(W: FloatArray, system: System, grid: Grid) -> float:

@@ -14,7 +14,7 @@ import numpy as np
 from fpsolver.errors import GridError
 from fpsolver.grid import Grid
 from fpsolver.kernels.stencils import ORDERS
-from fpsolver.physics import linear
+from fpsolver.physics import husimi, linear
 from fpsolver.physics.exact import irreversible_drift_outside_noise
 from fpsolver.physics.potentials import FloatArray
 from fpsolver.physics.system import System
@@ -22,6 +22,7 @@ from fpsolver.schemes.chang_cooper import ChangCooperFluxes
 from fpsolver.schemes.moyal import MoyalTerms
 from fpsolver.thermo import faces
 from fpsolver.thermo.differences import gradient
+from fpsolver.thermo.window import Window
 
 FLOOR = 1e-12  # of max W: below it quotients by W are round-off; 1e-9 already costs 4e-7 in the balance
 
@@ -115,6 +116,22 @@ class PhaseSpace:
             work = particle.potential.tilt * axis.centres if axis.periodic else 0.0
             lines.append(particle.potential.energy(axis.centres) + work)
         return lines
+
+    @cached_property
+    def window(self) -> Window:
+        """The Gaussian window of the Husimi function; GridError if the system has none."""
+        return self._window(1)
+
+    @cached_property
+    def fine_window(self) -> Window:
+        """The same on points twice as fine."""
+        return self._window(2)
+
+    def _window(self, refine: int) -> Window:
+        Sigma0 = husimi.window(self.system)
+        if Sigma0 is None:
+            raise GridError(husimi.why_none(self.system))
+        return Window(self.system, self.grid, Sigma0, refine)
 
     @cached_property
     def is_noiseless(self) -> bool:

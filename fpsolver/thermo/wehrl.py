@@ -1,0 +1,91 @@
+r"""Husimi function and Wehrl entropy on the grid: Q = W * Gaussian of covariance Sigma0, by Fourier sums.
+
+    S_Q = -int Q ln Q,                              Pi_Q = 2 int J_Q (B_Q^I)^+ J_Q / Q,
+    Phi_Q = 2 int A^I x (B_Q^I)^+ J_Q - int grad Q D^R grad Q / Q,
+
+J_Q = A^I x Q - 1/2 B_Q^I grad Q and B_Q^I = B^I - A^I Sigma0 - Sigma0 A^I^T: the bath's part. dS_Q - Pi_Q + Phi_Q is
+what is left of the Hamiltonian flow and of a reversible drift: nothing for an oscillator of the window's frequency.
+
+The convolution multiplies the spectrum by exp(-k Sigma0 k/2) and is exact for a W that the grid resolves. Q of a
+quantum state is never negative; what is below 1e-12 of its maximum is round-off of the sums and is left out.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from fpsolver.physics import husimi as exact
+from fpsolver.physics.exact import INFINITE_REASON
+from fpsolver.physics.potentials import FloatArray
+from fpsolver.thermo.entropy import why_undefined
+from fpsolver.thermo.state import FLOOR, State, apply_matrix
+from fpsolver.thermo.window import Window
+
+NAMES = ("entropy_wehrl", "wehrl_rate", "wehrl_production", "wehrl_flux", "wehrl_unitary")
+NOT_POSITIVE_REASON = (
+    "undefined: the Husimi function is negative (min Q / max Q = {:.2g}), so that W is no quantum state"
+)
+NEGATIVE = 1e-8  # of max Q
+
+
+def why_undefined_here(state: State) -> str:
+    """Reason why there is no Wehrl entropy of this state, or an empty string."""
+    if reason := exact.why_none(state.system):
+        return reason
+    Q = window_of(state).smooth(state.W)
+    ratio = float(Q.min()) / float(Q.max())
+    return NOT_POSITIVE_REASON.format(ratio) if ratio < -NEGATIVE else ""
+
+
+def window_of(state: State) -> Window:
+    """The window of a state's system; finer points where W is negative."""
+    return state.space.fine_window if state.system.size == 1 and why_undefined(state) else state.space.window
+
+
+def function(state: State) -> FloatArray:
+    """Q on the grid of W; GridError if the system has no window."""
+    window = state.space.window
+    inside = tuple(slice(n, n + axis.cells) for n, axis in zip(window.margins, state.grid.axes, strict=True))
+    return window.smooth(state.W)[inside]
+
+
+def members(state: State, dWdt: FloatArray) -> dict[str, float]:
+    """The members :data:`NAMES` of the series; NaN or inf where they do not exist."""
+    if exact.why_none(state.system):
+        return dict.fromkeys(NAMES, math.nan)
+    window = window_of(state)
+    Q, gradient = window.smooth_with_gradient(state.W)
+    if Q.min() < -NEGATIVE * Q.max():
+        return dict.fromkeys(NAMES, math.nan)
+    log_Q = np.log(Q, out=np.zeros_like(Q), where=Q > 0)
+    entropy = -window.grid.integrate(Q * log_Q)
+    rate = -window.grid.integrate(window.smooth(dWdt) * log_Q)
+    production, flux = _exchange(window, Q, gradient)
+    unitary = rate - production + flux if math.isfinite(production) else math.nan
+    return dict(zip(NAMES, (entropy, rate, production, flux, unitary), strict=True))
+
+
+def _exchange(window: Window, Q: FloatArray, gradient: FloatArray) -> tuple[float, float]:
+    """Pi_Q and Phi_Q."""
+    if window.why_no_rates:
+        value = math.inf if window.why_no_rates == INFINITE_REASON else math.nan
+        return value, value
+    current = window.drift * Q - apply_matrix(window.diffusion, gradient)
+    force = apply_matrix(window.inverse_diffusion, current)
+    inverse_Q = np.divide(1.0, Q, out=np.zeros_like(Q), where=FLOOR * Q.max() < Q)
+    production = window.grid.integrate((current * force).sum(axis=0) * inverse_Q)
+    flux = window.grid.integrate((window.drift * force).sum(axis=0))
+    D = window.system.reversible_diffusion / 2
+    for i, j in zip(*np.nonzero(D), strict=True):
+        flux -= window.grid.integrate(D[i, j] * gradient[i] * gradient[j] * inverse_Q)
+    return production, flux
+
+
+def reasons(state: State) -> dict[str, str]:
+    """Why members are NaN or infinite, by name."""
+    if text := why_undefined_here(state):
+        return dict.fromkeys(NAMES, text)
+    text = state.space.window.why_no_rates
+    return dict.fromkeys(NAMES[2:], text) if text else {}
