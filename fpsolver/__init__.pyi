@@ -18,6 +18,7 @@ from .physics import exact as exact
 from .physics import states as states
 from .physics.system import Particle as Particle
 from .physics.system import System as System
+from .reports.page import report as report
 from .result import Result as Result
 from .result import load_result as load_result
 from .studies import convergence as convergence

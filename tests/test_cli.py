@@ -19,7 +19,7 @@ import pytest
 
 import fpsolver as fp
 from fpsolver import api
-from fpsolver.cli.main import COMMANDS, LATER, status_of
+from fpsolver.cli.main import COMMANDS, status_of
 from fpsolver.config import schema_system
 from fpsolver.config.catalogue import MODELS
 from fpsolver.stepping.explicit import RungeKutta
@@ -595,19 +595,8 @@ def test_info_of_lindblad_operators(cli):
 # --- usage -----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", LATER)
-def test_later_commands_say_so(name, cli):
-    found = cli(name, "run.yaml")
-    assert found.status == 2
-    assert f"`{name}` is not available in this version of fpsolver" in found.err
-
-
-def test_every_command_of_the_contract_is_known_or_later(cli):
-    for name in ("report",):
-        assert name in LATER
-    for name in (
-        "sweep",
-        "animate",
+def test_every_command_of_the_contract_is_known():
+    names = (
         "run",
         "check",
         "plot",
@@ -617,8 +606,11 @@ def test_every_command_of_the_contract_is_known_or_later(cli):
         "schema",
         "spectrum",
         "convergence",
-    ):
-        assert name in COMMANDS
+        "sweep",
+        "animate",
+        "report",
+    )
+    assert set(names) == set(COMMANDS)
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ COMMANDS = {
     "sweep": "Run a configuration over a grid of parameter values.",
     "plot": "Draw figures of results and sweeps.",
     "animate": "Write a film of a result.",
+    "report": "Write a page about a result that works in any browser, offline.",
     "info": "Say what is in a result.",
     "spectrum": "Print the slowest relaxation modes, beside the exact ones.",
     "convergence": "Print errors and observed orders on finer and finer grids.",
@@ -30,7 +31,6 @@ COMMANDS = {
     "new": "Write a commented configuration to start from.",
     "schema": "Print the JSON schema of configurations, for editors.",
 }
-LATER = ("report",)
 
 
 class LazyCommands(click.Group):
@@ -48,14 +48,6 @@ class LazyCommands(click.Group):
             return None
         command: click.Command = importlib.import_module(f"fpsolver.cli.{name}").command
         return command
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """As usual, with a sentence for commands of later versions."""
-        if args and args[0] in LATER:
-            raise click.UsageError(f"`{args[0]}` is not available in this version of fpsolver ({__version__})")
-        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The table, without importing anything."""

@@ -1,0 +1,23 @@
+"""``fpsolver report``: one HTML page about a result."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from fpsolver.reports.page import report
+from fpsolver.result import load_result
+
+
+@click.command("report")
+@click.argument("result", type=click.Path(path_type=Path))
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Page to write (default: STEM.html).")
+def command(result: Path, output: Path | None) -> int:
+    """Write an HTML page about RESULT that holds everything and works without a network.
+
+    Configuration, verdicts, numbers, W and both currents under a time slider, entropy balance, marginals.
+    """
+    path = report(load_result(result), output or result.with_suffix(".html"))
+    click.echo(f"wrote {path}")
+    return 0

@@ -1,0 +1,124 @@
+"""What the page of a result shows, as plain values and base64 arrays."""
+
+from __future__ import annotations
+
+import base64
+import math
+from typing import Any
+
+import numpy as np
+
+from fpsolver.errors import ConfigError
+from fpsolver.frames import frames
+from fpsolver.physics.potentials import FloatArray
+from fpsolver.plot import lines, phase_space
+from fpsolver.result import Outcome, Result
+
+MOST_CELLS = 160  # along an axis: more would not be seen and would make the page heavy
+RATES = ("entropy_production", "entropy_flux", "entropy_rate")
+
+
+def collect(result: Outcome) -> dict[str, Any]:
+    """Everything of the page; ``fields`` is None for results that are no pictures over (q, p)."""
+    found: dict[str, Any] = {
+        "title": result.title,
+        "status": result.status,
+        "good": result.is_complete,
+        "summary": [list(row) for row in result.summary()],
+        "warnings": list(result.warnings),
+        "config": result.config.to_yaml(),
+        "provenance": [[name, str(value)] for name, value in result.provenance.items()],
+        "numbers": numbers(result),
+        "series": series(result),
+        "fields": None,
+        "note": "",
+    }
+    if isinstance(result, Result) and len(result.grid.axes) == 2:
+        shown, found["note"] = shown_frames(result)
+        found["fields"] = fields(result, shown)
+    return found
+
+
+def numbers(result: Outcome) -> list[list[str]]:
+    """Last value of every scalar of the series, and every number of the diagnostics."""
+    scalars = [(name, values[-1]) for name, values in result.series.items() if np.ndim(values) == 1]
+    rows = [[name, f"{float(value):.12g}"] for name, value in scalars]
+    return rows + [[name, f"{v:.6g}" if isinstance(v, float) else str(v)] for name, v in result.diagnostics.items()]
+
+
+def series(result: Outcome) -> dict[str, Any]:
+    """Times and the three rates, with exact values."""
+    found: dict[str, Any] = {"time": clean(result.series["time"])}
+    for name in RATES:
+        found[name] = clean(result.series[name])
+    exact = result.exact if isinstance(result, Result) else None
+    if isinstance(result, Result) and exact is not None:
+        found["exact"] = {
+            name: clean(values) for name in RATES if (values := lines.exact_rate(result, name)) is not None
+        }
+    return found
+
+
+def shown_frames(result: Result) -> tuple[list[Result], str]:
+    """Snapshots and the final state; a sentence if only the last can be shown."""
+    try:
+        shown = [frame for frame in frames(result) if frame.final.time != result.final.time]
+    except ConfigError as error:
+        return [result], f"Only the last state is shown: {error}"
+    return [*shown, result], ""
+
+
+def fields(result: Result, shown: list[Result]) -> dict[str, Any]:
+    """W in the view, arrows of both currents, marginals and numbers of every frame."""
+    box = phase_space.view(shown)
+    cells = [_seen(axis.centres, box[k]) for k, axis in enumerate(result.grid.axes)]
+    q, p = (axis.centres[seen] for axis, seen in zip(result.grid.axes, cells, strict=True))
+    W = np.array([np.nan_to_num(frame.final.W[np.ix_(*cells)]) for frame in shown])
+    arrows = {
+        current.field: [phase_space.coarse(frame, current.field, box) for frame in shown]
+        for current in (phase_space.REVERSIBLE, phase_space.IRREVERSIBLE)
+    }
+    places = arrows["J_reversible"][0]
+    return {
+        "box": box.tolist(),
+        "q": packed(q),
+        "p": packed(p),
+        "W": packed(W),
+        "top": float(W.max()),
+        "bottom": float(min(W.min(), 0.0)) if W.min() < -phase_space.SIGNED * W.max() else 0.0,
+        "arrow_q": packed(places[0]),
+        "arrow_p": packed(places[1]),
+        **{name: packed(np.array([J for _, _, J in found])) for name, found in arrows.items()},
+        "marginals": [packed(np.array([lines.marginal(frame, k)[cells[k]] for frame in shown])) for k in range(2)],
+        "frames": [_frame(result, frame) for frame in shown],
+    }
+
+
+def _seen(centres: FloatArray, bounds: FloatArray) -> Any:
+    """Cells within the bounds, every second, third .. one if they are too many."""
+    inside = np.nonzero((centres >= bounds[0]) & (centres <= bounds[1]))[0]
+    return inside[:: math.ceil(len(inside) / MOST_CELLS)]
+
+
+def _frame(result: Result, frame: Result) -> dict[str, Any]:
+    """Time, rates of the record at that time (none if there is no record then), and largest W."""
+    times, time = result.series["time"], frame.final.time
+    at = np.nonzero(np.isclose(times, time, rtol=1e-9, atol=1e-12))[0]
+    rates = {name: number(result.series[name][at[0]]) if len(at) else None for name in RATES}
+    return {"time": number(time), "top": number(frame.final.W.max()), **rates}
+
+
+def number(value: Any) -> float | None:
+    """A finite number, or nothing, which JSON can say."""
+    return float(value) if math.isfinite(value) else None
+
+
+def clean(values: FloatArray) -> list[float | None]:
+    """Finite numbers or nothing."""
+    return [number(value) for value in values]
+
+
+def packed(values: FloatArray) -> dict[str, Any]:
+    """Little-endian float32 in base64, with its shape."""
+    data = np.ascontiguousarray(values, dtype="<f4").tobytes()
+    return {"shape": list(np.shape(values)), "data": base64.b64encode(data).decode("ascii")}

@@ -1,0 +1,68 @@
+"""The page itself: template, style, script and data in one file."""
+
+from __future__ import annotations
+
+import html
+import json
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import fpsolver
+from fpsolver.errors import UsageError
+from fpsolver.io.paths import write_text
+from fpsolver.reports.data import collect
+from fpsolver.result import Outcome
+
+
+def report(result: Outcome, path: str | Path) -> Path:
+    """Write a page about a result: configuration, verdicts, numbers, and W with both currents under a time slider.
+
+    One HTML file that holds everything and asks the network for nothing. UsageError for another suffix.
+    """
+    path = Path(path)
+    if path.suffix.lower() not in (".html", ".htm"):
+        raise UsageError(f"a report is an HTML page, but {str(path)!r} is to be written; name it {path.stem}.html")
+    write_text(path, page(result), force=True)
+    return path
+
+
+def page(result: Outcome) -> str:
+    """Text of the page."""
+    found = collect(result)
+    interactive = {name: found.pop(name) for name in ("series", "fields")}
+    parts = {
+        "title": html.escape(found["title"]),
+        "style": _text("page.css"),
+        "script": _text("page.js"),
+        "data": json.dumps(interactive, allow_nan=False).replace("</", "<\\/"),
+        "status": html.escape(found["status"]),
+        "mood": "good" if found["good"] else "bad",
+        "summary": _table(found["summary"]),
+        "warnings": _warnings(found["warnings"]),
+        "note": f"<p>{html.escape(found['note'])}</p>" if found["note"] else "",
+        "numbers": _table(found["numbers"]),
+        "config": html.escape(found["config"]),
+        "provenance": _table(found["provenance"]),
+        "version": html.escape(fpsolver.__version__),
+    }
+    text = _text("page.html")
+    for name, part in parts.items():
+        text = text.replace(f"@{name}@", part)
+    return text
+
+
+def _text(name: str) -> str:
+    return (files("fpsolver.reports") / name).read_text(encoding="utf-8")
+
+
+def _table(rows: list[Any]) -> str:
+    lines = "".join(f"<tr><th>{html.escape(label)}</th><td>{html.escape(text)}</td></tr>\n" for label, text in rows)
+    return f"<table>{lines}</table>"
+
+
+def _warnings(texts: list[str]) -> str:
+    if not texts:
+        return ""
+    items = "".join(f"<li>{html.escape(text)}</li>" for text in texts)
+    return f'<section class="warnings"><h2>Warnings</h2><ul>{items}</ul></section>'

@@ -1,0 +1,116 @@
+"""The page about a result: its data, its words, and what a browser makes of it without a network."""
+
+import base64
+import json
+import re
+
+import numpy as np
+import pytest
+
+import fpsolver as fp
+from fpsolver.cli.main import status_of
+from fpsolver.errors import UsageError
+from fpsolver.reports import data
+from tests import browser
+
+CONFIG = {
+    "title": "a <b>swing</b> & more",
+    "system": {
+        "mass": 1.0,
+        "potential": {"kind": "harmonic", "omega": 1.0},
+        "bath": {"model": "minimally_invasive", "eta": 0.5, "beta": 0.7},
+    },
+    "initial": {"kind": "gaussian", "mean": [2.0, 0.0], "covariance": [[0.8, 0.0], [0.0, 0.8]]},
+    "grid": {"q": {"cells": 80}, "p": {"cells": 80}},
+    "time": {"until": 2.0},
+    "output": {"snapshots": 4, "every": 0.125},
+}
+
+
+@pytest.fixture(scope="module")
+def result():
+    return fp.run(fp.Config(**CONFIG))
+
+
+def embedded(text):
+    """The data of a page."""
+    return json.loads(re.search(r'<script type="application/json" id="data">(.*?)</script>', text, re.DOTALL)[1])
+
+
+def unpacked(array):
+    return np.frombuffer(base64.b64decode(array["data"]), dtype="<f4").reshape(array["shape"])
+
+
+def test_the_page_holds_its_data_and_loads_nothing(result, tmp_path):
+    text = fp.report(result, tmp_path / "run.html").read_text(encoding="utf-8")
+    assert not re.search(r"""(src|href)\s*=|url\(|@import|https?://|@\w+@""", text)
+    assert "default-src 'none'" in text
+    assert "a &lt;b&gt;swing&lt;/b&gt; &amp; more" in text
+    assert "<b>swing" not in text
+    assert f"{result.last('entropy_production'):.12g}" in text
+    assert "model: minimally_invasive" in text
+    found = embedded(text)
+    assert found["series"]["time"] == list(result.series["time"])
+    assert found["series"]["entropy_flux"] == list(result.series["entropy_flux"])
+    fields = found["fields"]
+    assert [frame["time"] for frame in fields["frames"]] == [0.0, 0.5, 1.0, 1.5, 2.0]
+    q, p, W = (unpacked(fields[name]) for name in ("q", "p", "W"))
+    seen = np.isin(result.grid.axes[0].centres.astype("f4"), q)
+    seen_p = np.isin(result.grid.axes[1].centres.astype("f4"), p)
+    np.testing.assert_array_equal(W, result.snapshots.W[:, seen][:, :, seen_p].astype("f4"))
+    total = unpacked(fields["marginals"][1]).sum(axis=1) * result.grid.axes[1].spacing
+    np.testing.assert_allclose(total, 1.0, atol=2e-4)  # the view leaves out tails below 1e-4 of the top
+
+
+def test_results_of_every_kind_have_a_page(result, tmp_path):
+    solved = fp.run(fp.Config(**{**CONFIG, "time": {"method": "direct"}}))
+    page = fp.report(solved, tmp_path / "solved.html").read_text()
+    assert [frame["time"] for frame in embedded(page)["fields"]["frames"]] == [None]
+    moments = fp.run(fp.Config(**{**CONFIG, "time": {"method": "gaussian", "until": 1.0}}))
+    assert embedded(fp.report(moments, tmp_path / "moments.html").read_text())["fields"] is None
+    with pytest.raises(UsageError, match=r"name it run\.html"):
+        fp.report(result, tmp_path / "run.pdf")
+
+
+def test_large_grids_are_thinned(result):
+    assert len(result.grid.axes[0].centres[data._seen(np.linspace(-1, 1, 80), np.array([-1, 1]))]) == 80
+    thinned = np.linspace(-1, 1, 1000)[data._seen(np.linspace(-1, 1, 1000), np.array([-0.5, 0.5]))]
+    assert len(thinned) <= data.MOST_CELLS
+    assert abs(thinned[0] + 0.5) < 2e-3
+
+
+def test_command_line(result, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    result.save("run.h5")
+    assert status_of(["report", "run.h5"]) == 0
+    assert capsys.readouterr().out == "wrote run.html\n"
+    assert status_of(["report", "missing.h5"]) == 2
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(browser.PROGRAM is None, reason="no chromium here: apt-get install chromium")
+def test_in_a_browser(result, tmp_path):
+    """Keys move the slider, the numbers follow, the pictures change, the pointer reads W."""
+    path = fp.report(result, tmp_path / "run.html")
+    with browser.opened(path, tmp_path / "profile") as page:
+        assert page.text("time") == "t = 2"
+        before = page.evaluate("document.getElementById('reversible').toDataURL()")
+        page.evaluate("document.getElementById('slider').focus()")
+        page.press("ArrowLeft", 37)
+        assert page.text("time") == "t = 1.5"
+        at = int(np.nonzero(result.series["time"] == 1.5)[0][0])
+        for name in ("entropy_production", "entropy_flux", "entropy_rate"):
+            assert float(page.text(name)) == pytest.approx(result.series[name][at], rel=1e-5)  # six digits are shown
+        assert float(page.text("top")) == pytest.approx(result.snapshots.W[3].max(), rel=1e-5)
+        assert page.evaluate("document.getElementById('reversible').toDataURL()") != before
+        page.press("Home", 36)
+        assert page.text("time") == "t = 0"
+        page.point("irreversible", 230, 180)
+        q, p, W = map(float, re.match(r"q = (\S+), p = (\S+): W = (\S+),", page.text("probe")).groups())
+        i, j = (int(np.argmin(np.abs(axis.centres - x))) for axis, x in zip(result.grid.axes, (q, p), strict=True))
+        assert result.grid.axes[0].centres[i] == pytest.approx(q, rel=1e-4)
+        assert pytest.approx(result.snapshots.W[0, i, j], rel=1e-5) == W
+        page.evaluate("document.getElementById('play').click()")
+        assert page.text("play") == "stop"
+        assert page.exceptions == []
+        assert [url for url in page.requests if not url.startswith(("file:", "data:"))] == []
