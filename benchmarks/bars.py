@@ -1,6 +1,6 @@
 """The figures fpsolver means to reach for one particle, each measured here and now, with pass or FAIL beside it.
 
-    python benchmarks/bars.py [--json FILE]
+    python benchmarks/bars.py [--json FILE] [--markdown FILE]
 
 Rates are relative to max(Pi, |Phi|, eta). Where a bar is not reached, docs/performance.md says what bounds it. About
 three minutes on two cores.
@@ -142,10 +142,21 @@ def start_up() -> Iterator[Bar]:
     yield Bar("fpsolver run of the quick start, warm: seconds", float(np.median(seconds[1:])), 1.5)
 
 
+def markdown(bars: list[Bar]) -> str:
+    """The table as a page fragment."""
+    lines = ["| what | measured | bar | |", "| --- | --- | --- | --- |"]
+    for bar in bars:
+        sign, verdict = "≤" if bar.at_most else "≥", "pass" if bar.holds else "**missed**"
+        what = bar.what.strip() if bar.what[0] != " " else f"… {bar.what.strip()}"
+        lines.append(f"| {what} | {bar.value:.2g} | {sign} {bar.limit:g} | {verdict} |")
+    return f"Measured on {describe()}.\n\n" + "\n".join(lines) + "\n"
+
+
 def main() -> None:
     """Measure everything, print the table, and write JSON if asked to."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--json", type=Path)
+    parser.add_argument("--markdown", type=Path, help="file for the table as a page fragment")
     arguments = parser.parse_args()
     print(describe())
     bars = []
@@ -157,6 +168,8 @@ def main() -> None:
     if arguments.json:
         found = {"machine": describe(), "bars": [{**asdict(bar), "holds": bar.holds} for bar in bars]}
         arguments.json.write_text(json.dumps(found, indent=2))
+    if arguments.markdown:
+        arguments.markdown.write_text(markdown(bars), encoding="utf-8")
 
 
 if __name__ == "__main__":

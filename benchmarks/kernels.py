@@ -1,22 +1,26 @@
-"""Speed of the right-hand side and of Runge-Kutta steps, beside the memory bandwidth and the relaxation bar.
+"""Speed of the right-hand side and of Runge-Kutta steps, beside what the machine can do, and the relaxation bar.
 
-    python benchmarks/kernels.py [--json FILE]
+    python benchmarks/kernels.py [--json FILE] [--markdown FILE]
 
-Figures are medians of interleaved runs; Gcell/s counts one evaluation of dW/dt for one cell. The triad
-a = b + s c on large arrays gives the memory bandwidth of the same machine at the same time.
+Figures are medians; Gcell/s counts one evaluation of dW/dt for one cell. ``bound`` names the roof it is nearest to, and
+the part of it that is reached: the arithmetic peak in the first-level cache, or the bandwidth of the triad
+a = b + s c on arrays of the same size, wherever they fit (benchmarks/roofs.py). One or two minutes.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import time
-from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numba
 import numpy as np
+import roofs
 from machine import describe
+from roofs import median_seconds
 
 from fpsolver import autogrid
 from fpsolver.generator import Generator, Scheme
@@ -27,8 +31,6 @@ from fpsolver.physics.timescales import slowest_rate
 from fpsolver.simulation import Plan, simulate
 from fpsolver.stepping.explicit import RungeKutta, choose_step
 
-REPEATS = 15
-
 
 def system_with(d_qp: float) -> System:
     """Set MI of the paper's oscillator, with or without cross-diffusion."""
@@ -36,32 +38,27 @@ def system_with(d_qp: float) -> System:
     return System((Particle(1.0, potentials.harmonic(mass=1.0, omega=1.0), bath),))
 
 
-def median_seconds(work: Callable[[], object], seconds: float = 0.02) -> float:
-    """Median time of one call, each sample about ``seconds`` long."""
-    work()
-    begun = time.perf_counter()
-    work()
-    loops = max(1, int(seconds / max(time.perf_counter() - begun, 1e-7)))
-    samples = []
-    for _ in range(REPEATS):
-        begun = time.perf_counter()
-        for _ in range(loops):
-            work()
-        samples.append((time.perf_counter() - begun) / loops)
-    return float(np.median(samples))
+def operations(order: int, *, cross: bool) -> int:
+    """Floating-point instructions for dW/dt of a cell at least (a multiply-add is one).
+
+    Along each axis a difference, a sum and two multiply-adds for each pair of neighbours; cross-diffusion: a difference
+    and a multiply-add for each pair, twice.
+    """
+    pairs = order // 2
+    return 8 * pairs + (4 * pairs if cross else 0)
 
 
-@numba.njit(parallel=True, fastmath=True)
-def triad(a, b, c):
-    """Memory-bound reference."""
-    for i in numba.prange(a.shape[0]):
-        a[i] = b[i] + 1.5 * c[i]
+def bound(row: dict[str, float], roofs_here: dict[str, float]) -> dict[str, object]:
+    """Which roof dW/dt is nearest to, and what part of it is reached.
 
-
-def bandwidth() -> float:
-    """Triad bandwidth, GB/s, without write-allocate traffic."""
-    a, b, c = (np.ones(8_000_000) for _ in range(3))
-    return 3 * a.nbytes / median_seconds(lambda: triad(a, b, c), 0.1) / 1e9
+    Memory: W read and dW/dt written, 16 bytes a cell, of the triad's bandwidth on arrays of the same size.
+    """
+    reached = {
+        "arithmetic": row["rate"] * operations(int(row["order"]), cross=bool(row["cross"])) / roofs_here["arithmetic"],
+        "memory": row["rate"] * 16 / roofs_here["bandwidth"],
+    }
+    nearest = max(reached, key=lambda name: reached[name])
+    return {"bound": nearest, "reached": reached[nearest]}
 
 
 def right_hand_side(cells: int, order: int, d_qp: float, threads: int) -> dict[str, float]:
@@ -102,42 +99,81 @@ def relaxation(order: int) -> dict[str, float]:
 
 def measure() -> dict[str, object]:
     """All figures."""
-    most = numba.config.NUMBA_NUM_THREADS
-    table = []
-    for cells in (96, 256, 1024):
-        for order in (2, 4, 6, 8):
-            for d_qp in (0.0, 0.2):
-                for threads in sorted({1, most}):
-                    found = right_hand_side(cells, order, d_qp, threads)
-                    table.append({"cells": cells, "order": order, "cross": d_qp != 0, "threads": threads, **found})
+    threads = sorted({1, numba.config.NUMBA_NUM_THREADS})
+    peaks = {count: roofs.arithmetic(count) for count in threads}
+    rows, table = [], []
+    for cells, count in itertools.product((96, 256, 1024, 2048), threads):
+        here = {"arithmetic": peaks[count], "bandwidth": roofs.bandwidth(cells, count)}
+        rows.append({"cells": cells, "threads": count, **here})
+        for order, d_qp in itertools.product((2, 4, 6, 8), (0.0, 0.2)):
+            row = {"cells": cells, "order": order, "cross": d_qp != 0, "threads": count}
+            row |= right_hand_side(cells, order, d_qp, count)
+            table.append(row | bound(row, here))
     return {
         "machine": describe(),
-        "bandwidth_GB_s": bandwidth(),
+        "roofs": rows,
         "kernels": table,
         "relaxation": {order: relaxation(order) for order in (6, 8)},
     }
 
 
-def main() -> None:
-    """Print the table, and write JSON if asked to."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--json", type=Path)
-    arguments = parser.parse_args()
-    found = measure()
-    print(f"{found['machine']}; triad {found['bandwidth_GB_s']:.1f} GB/s")
-    print(f"{'cells':>6}{'order':>7}{'cross':>7}{'threads':>9}{'dW/dt Gcell/s':>16}{'stage Gcell/s':>16}")
+def report(found: dict[str, Any]) -> str:
+    """Tables for a terminal."""
+    lines = [found["machine"]]
+    for row in found["roofs"]:
+        lines.append(
+            f"{row['cells']:>5}^2, {row['threads']} thread(s): {row['arithmetic']:.1f} G multiply-adds/s in the "
+            f"first-level cache, triad {row['bandwidth']:.1f} GB/s"
+        )
+    lines.append(
+        f"{'cells':>6}{'order':>7}{'cross':>7}{'threads':>9}{'dW/dt Gcell/s':>16}{'stage Gcell/s':>16}   bound"
+    )
     for row in found["kernels"]:
-        print(
+        lines.append(
             f"{row['cells']:>6}{row['order']:>7}{'yes' if row['cross'] else 'no':>7}{row['threads']:>9}"
-            f"{row['rate']:>16.2f}{row['step']:>16.2f}"
+            f"{row['rate']:>16.2f}{row['step']:>16.2f}   {row['bound']} {row['reached']:.0%}"
         )
     for order, row in found["relaxation"].items():
-        print(
+        lines.append(
             f"96^2 to t = 40, order {order}, one thread: {row['seconds']:.2f} s, {row['steps']} steps, "
             f"L1 error of W {row['l1_error']:.1e}"
         )
+    return "\n".join(lines)
+
+
+def markdown(found: dict[str, Any]) -> str:
+    """The same as a page fragment: one line for each grid and number of threads."""
+    orders = sorted({row["order"] for row in found["kernels"]})
+    head = ["cells", "threads", "triad, GB/s", *(f"order {n}{c}" for n in orders for c in ("", ", cross"))]
+    lines = [head, ["---"] * len(head)]
+    for place in found["roofs"]:
+        here = [r for r in found["kernels"] if (r["cells"], r["threads"]) == (place["cells"], place["threads"])]
+        cells = [f"{row['rate']:.2f} ({row['bound'][0]} {100 * row['reached']:.0f} %)" for row in here]
+        lines.append([f"{place['cells']}²", str(place["threads"]), f"{place['bandwidth']:.0f}", *cells])
+    peaks = {row["threads"]: row["arithmetic"] for row in found["roofs"]}
+    peak = ", ".join(f"{value:.1f} on {count} thread{'s' if count > 1 else ''}" for count, value in peaks.items())
+    parts = [f"Measured on {found['machine']}.", f"Arithmetic peak, 10⁹ multiply-adds a second: {peak}."]
+    parts.append("\n".join("| " + " | ".join(line) + " |" for line in lines))
+    for order, row in found["relaxation"].items():
+        parts.append(
+            f"Relaxation to t = 40 at 96², order {order}, one thread: {row['seconds']:.2f} s ({row['steps']} steps), "
+            f"L1 error of W {row['l1_error']:.1e}."
+        )
+    return "\n\n".join(parts) + "\n"
+
+
+def main() -> None:
+    """Print the tables; write JSON and Markdown if asked to."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--markdown", type=Path, help="file for the tables as a page fragment")
+    arguments = parser.parse_args()
+    found = measure()
+    print(report(found))
     if arguments.json:
-        arguments.json.write_text(json.dumps(found, indent=2))
+        arguments.json.write_text(json.dumps(found, indent=2), encoding="utf-8")
+    if arguments.markdown:
+        arguments.markdown.write_text(markdown(found), encoding="utf-8")
 
 
 if __name__ == "__main__":

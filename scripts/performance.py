@@ -1,0 +1,58 @@
+"""Measure everything docs/performance.md shows, and write it there between its markers.
+
+    python scripts/performance.py [--only peers kernels bars] [--quick]
+
+Runs benchmarks/peers (about five minutes; other programs: pip install qutip py-pde fipy fplanck), benchmarks/kernels.py
+and benchmarks/bars.py (two and three). The words around the tables are written by hand. ``--quick`` measures the peers
+with coarse settings only, and keeps the page.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+PAGE = ROOT / "docs" / "performance.md"
+FOLDER = ROOT / "results" / "benchmarks"
+FIGURES = ("peers_production.png", "peers_density.png")
+PARTS = {
+    "peers": (["peers", "--folder", str(FOLDER / "peers")], FOLDER / "peers" / "peers.md"),
+    "kernels": (["kernels.py", "--markdown", str(FOLDER / "kernels.md")], FOLDER / "kernels.md"),
+    "bars": (["bars.py", "--markdown", str(FOLDER / "bars.md")], FOLDER / "bars.md"),
+}
+
+
+def placed(page: str, part: str, fragment: str) -> str:
+    """The page with the fragment between the markers of a part; ValueError if it has none."""
+    begin, end = (f"<!-- {word} {part} -->" for word in ("begin", "end"))
+    pattern = re.compile(f"({re.escape(begin)}\n).*?({re.escape(end)})", re.DOTALL)
+    if not pattern.search(page):
+        raise ValueError(f"{PAGE.name} has no lines {begin} and {end}")
+    return pattern.sub(lambda found: f"{found[1]}\n{fragment.strip()}\n\n{found[2]}", page)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run what was asked for, one after the other."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--only", nargs="+", choices=tuple(PARTS), default=tuple(PARTS))
+    parser.add_argument("--quick", action="store_true", help="peers with coarse settings; the page stays as it is")
+    chosen = parser.parse_args(arguments)
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    for part in ("peers",) if chosen.quick else chosen.only:
+        (script, *options), fragment = PARTS[part]
+        quick = ["--quick"] if chosen.quick else []
+        subprocess.run([sys.executable, str(ROOT / "benchmarks" / script), *options, *quick], check=True)
+        if not chosen.quick:
+            text = placed(PAGE.read_text(encoding="utf-8"), part, fragment.read_text(encoding="utf-8"))
+            PAGE.write_text(text, encoding="utf-8")
+            for name in FIGURES if part == "peers" else ():
+                shutil.copy(FOLDER / "peers" / name, ROOT / "docs" / "images" / name)
+
+
+if __name__ == "__main__":
+    main()
