@@ -55,7 +55,7 @@ def measure(adapters: Sequence[str], problems: Sequence[str], *, quick: bool) ->
 def examined(name: str, problems: Sequence[str], *, quick: bool) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """Start-up of a program, and its rows."""
     with tempfile.TemporaryDirectory() as cache:  # an empty one: the first run compiles
-        environment = os.environ | dict.fromkeys(THREADS, "1") | {"NUMBA_CACHE_DIR": cache}
+        environment = os.environ | dict.fromkeys(THREADS, "1") | ({} if quick else {"NUMBA_CACHE_DIR": cache})
         about: dict[str, Any] = {"import": importing(program(name).start)}
         rows, firsts = [], []
         for line in spoken(name, problems, environment, quick=quick):
@@ -65,7 +65,7 @@ def examined(name: str, problems: Sequence[str], *, quick: bool) -> tuple[dict[s
             elif line.get("first_call") is not None:
                 firsts.append(line["first_call"])
         about["first_call"] = max(firsts, default=None)
-        if program(name).keeps_compiled:
+        if program(name).keeps_compiled and not quick:
             again = [line.get("first_call") for line in spoken(name, problems[:1], environment, quick=True)]
             about["later_call"] = max((seconds for seconds in again if seconds is not None), default=None)
     return about, rows

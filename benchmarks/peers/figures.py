@@ -46,7 +46,7 @@ def draw(found: dict[str, Any], quantity: str, words: str) -> Figure:
         panels = figure.subplots(math.ceil(len(problems) / 2), 2, sharex=True, sharey=True, squeeze=False).flat
         for ax, (name, title) in zip(panels, problems, strict=False):
             unbroken = title.replace(" = ", "\u00a0=\u00a0")
-            style.heading(ax, f"{unbroken[0].upper()}{unbroken[1:]}", width=48)
+            style.heading(ax, f"{unbroken[0].upper()}{unbroken[1:]}", width=44)
             draw_lines(ax, [row for row in found["rows"] if row["problem"] == name], quantity)
         for ax in figure.axes[-2:]:
             ax.set_xlabel("seconds, without start-up and compiling")
@@ -54,7 +54,7 @@ def draw(found: dict[str, Any], quantity: str, words: str) -> Figure:
             ax.set_ylabel(words)
         handles = {line.get_label(): line for ax in figure.axes for line in ax.get_lines()}
         ordered = [handles[name] for name in LOOKS if name in handles]
-        figure.legend(handles=ordered, loc="outside lower center", ncols=4, fontsize=7.5, handlelength=3)
+        figure.legend(handles=ordered, loc="outside lower center", ncols=4, fontsize=7.5, handlelength=2.8, columnspacing=1.2)
     return figure
 
 
