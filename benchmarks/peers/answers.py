@@ -35,6 +35,7 @@ class Solver:
     solve: Callable[[Problem, Setting], Answer]
     settings: Mapping[str, Sequence[Setting]]
     first: tuple[Setting, ...] = ()  # settings that compile different code, if the coarsest does not compile it all
+    tells_compiling: bool = False  # in each answer
 
 
 @dataclass(frozen=True)

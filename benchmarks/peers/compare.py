@@ -48,7 +48,7 @@ def measure(adapters: Sequence[str], problems: Sequence[str], *, quick: bool) ->
     for name in present:
         about, rows = examined(name, problems, quick=quick)
         found["programs"][program(name).name] = {"version": versions[name], **about}
-        found["rows"] += rows
+        found["rows"] += [{"program": program(name).name, **row} for row in rows]
     return found
 
 
@@ -62,6 +62,7 @@ def examined(name: str, problems: Sequence[str], *, quick: bool) -> tuple[dict[s
             if "problem" in line:
                 rows.append(line)
                 print(report.progress(line), flush=True)
+                firsts += [line["compiling"]] if line.get("compiling") else []
             elif line.get("first_call") is not None:
                 firsts.append(line["first_call"])
         about["first_call"] = max(firsts, default=None)
@@ -97,13 +98,33 @@ def spoken(name: str, problems: Sequence[str], environment: dict[str, str], *, q
         print(f"{program(name).name}: {failure}", file=sys.stderr)
 
 
+def joined(path: Path, found: dict[str, Any]) -> dict[str, Any]:
+    """What was found before, of the same problems on the same machine, with what was measured now in its place."""
+    before = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    if any(before.get(key) != found[key] for key in ("machine", "problems")):
+        return found
+    order = [program(name) for name in ADAPTERS]
+    programs = before["programs"] | found["programs"]
+    kept = [row for row in before["rows"] if row["program"] not in found["programs"]]
+    rows = sorted(kept + found["rows"], key=lambda row: [one.name for one in order].index(row["program"]))
+    return {
+        **found,
+        "missing": [name for name in dict.fromkeys(before["missing"] + found["missing"]) if name not in programs],
+        "notes": [note for one in order if one.name in programs for note in one.notes],
+        "programs": {one.name: programs[one.name] for one in order if one.name in programs},
+        "rows": rows,
+    }
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Measure, print, and write the files."""
     parser = argparse.ArgumentParser(prog="benchmarks/peers", description=__doc__.splitlines()[0])
     parser.add_argument(
         "--quick", action="store_true", help="two coarse settings of each, steady state and relaxation only"
     )
-    parser.add_argument("--only", nargs="+", choices=ADAPTERS, default=ADAPTERS, help="these programs")
+    parser.add_argument(
+        "--only", nargs="+", choices=ADAPTERS, default=ADAPTERS, help="these programs; the folder keeps the others"
+    )
     parser.add_argument("--folder", type=Path, default=Path("results/benchmarks/peers"), help="where the files go")
     parser.add_argument("--problems", nargs="+", choices=tuple(PROBLEMS), help=argparse.SUPPRESS)
     parser.add_argument("--worker", help=argparse.SUPPRESS)
@@ -114,6 +135,7 @@ def main(arguments: list[str] | None = None) -> None:
         return
     found = measure(chosen.only, problems, quick=chosen.quick)
     chosen.folder.mkdir(parents=True, exist_ok=True)
+    found = joined(chosen.folder / "peers.json", found)
     (chosen.folder / "peers.json").write_text(json.dumps(found, indent=1), encoding="utf-8")
     (chosen.folder / "peers.md").write_text(report.markdown(found), encoding="utf-8")
     print("\n" + report.markdown(found))

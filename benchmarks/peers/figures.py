@@ -54,7 +54,7 @@ def draw(found: dict[str, Any], quantity: str, words: str) -> Figure:
             ax.set_ylabel(words)
         handles = {line.get_label(): line for ax in figure.axes for line in ax.get_lines()}
         ordered = [handles[name] for name in LOOKS if name in handles]
-        figure.legend(handles=ordered, loc="outside lower center", ncols=4, fontsize=7.5, handlelength=2.8, columnspacing=1.2)
+        figure.legend(handles=ordered, loc="outside lower center", ncols=4, fontsize=7.5, columnspacing=1.2)
     return figure
 
 

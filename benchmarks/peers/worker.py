@@ -45,17 +45,15 @@ def work(name: str, problems: Sequence[str], *, quick: bool) -> None:
 
 def first_call(solver: Solver, problems: Sequence[str]) -> float | None:
     """What a first run takes longer than a second: compiling, late imports; None if no problem is its kind."""
-    for name in (name for name in problems if name in solver.settings):
+    for name in (name for name in problems if name in solver.settings and not solver.tells_compiling):
         return max(first_use(solver, name, setting) for setting in solver.first or solver.settings[name][:1])
     return None
 
 
 def first_use(solver: Solver, name: str, setting: Setting) -> float:
-    """Seconds the first run of a setting takes longer than the second one does without compiling."""
-    first, answer = timed(solver, name, setting)
-    if answer.compiling:  # it tells, and it will compile again
-        return answer.compiling
-    return max(first - timed(solver, name, setting)[0], 0.0)
+    """Seconds the first run of a setting takes longer than the second."""
+    first, second = (timed(solver, name, setting)[0] for _ in range(2))
+    return max(first - second, 0.0)
 
 
 def timed(solver: Solver, name: str, setting: Setting) -> tuple[float, Answer]:
