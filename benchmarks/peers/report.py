@@ -13,7 +13,7 @@ NONE = "–"
 
 def markdown(found: dict[str, Any]) -> str:
     """Start-up of the programs, then two tables for each problem."""
-    parts = [start_table(found)]
+    parts = [f"Measured on {found['machine']}; one thread.", start_table(found)]
     for name, title in found["problems"].items():
         rows = [row for row in found["rows"] if row["problem"] == name]
         parts += [f"### {title[0].upper()}{title[1:]}", f"Exact Π = {found['exact'][name]:.8g}."]
