@@ -52,6 +52,7 @@ SERIES = (
     Quantity("wehrl_rate", "1/time", "its change, -int (dQ/dt) ln Q"),
     Quantity("wehrl_production", "1/time", "Wehrl entropy production rate of the bath"),
     Quantity("wehrl_flux", "1/time", "Wehrl entropy flux of the bath"),
+    Quantity("relative_entropy_thermal", "1", "int W ln(W/W_thermal) to the Gibbs state of the baths' temperature"),
     Quantity("wehrl_unitary", "1/time", "wehrl_rate - wehrl_production + wehrl_flux: what smoothing does to H"),
 )
 
@@ -113,6 +114,7 @@ def make_record(state: State, dWdt: FloatArray) -> tuple[Record, dict[str, float
         "heat_current": observables.heat_current(state),
         "tail_uncertainty": entropy.tail_uncertainty(state, mean, covariance),
         **wehrl.members(state, dWdt),
+        "relative_entropy_thermal": entropy.relative_entropy_thermal(state, mean, covariance),
     }
     return record, edges
 
@@ -144,6 +146,8 @@ def reasons(state: State) -> dict[str, str]:
     if any(axis.periodic for axis in state.grid.axes):
         found |= dict.fromkeys(("mean", "covariance", "tail_uncertainty"), observables.RING_REASON)
     found |= wehrl.reasons(state)
+    if text := entropy.why_no_relative_entropy(state):
+        found["relative_entropy_thermal"] = text
     if state.system.hbar == 0:
         found["purity"] = "undefined: a classical system has no purity"
     return found

@@ -58,7 +58,7 @@ SCALARS = (
     "entropy_production_p", "entropy_flux", "entropy_flux_drift", "entropy_flux_cross", "purity", "negativity",
     "entropy_moyal",
     "residual", "edge_mass", "tail_uncertainty", "entropy_wehrl", "wehrl_rate", "wehrl_production", "wehrl_flux",
-    "wehrl_unitary",
+    "wehrl_unitary", "relative_entropy_thermal",
 )  # fmt: skip
 VECTOR, MATRIX, PARTICLE = ("component",), ("row", "column"), ("particle",)
 DIMENSIONS = {

@@ -15,6 +15,7 @@ import numpy as np
 
 from fpsolver.physics import baths
 from fpsolver.physics.exact import SteadyState
+from fpsolver.physics.gaussian_states import GaussianState
 from fpsolver.physics.potentials import FloatArray
 from fpsolver.physics.system import System
 
@@ -68,3 +69,46 @@ def distance_to_gibbs(steady: SteadyState, temperature: float) -> float:
 def _stiffness(system: System) -> float:
     """U'' of a quadratic potential."""
     return float(system.particles[0].potential.derivative(np.zeros(1), 2)[0])
+
+
+NOT_THERMAL = "undefined: "
+NO_BETA = NOT_THERMAL + "the baths have no common temperature"
+NO_WELL = NOT_THERMAL + "nothing confines the particles, so that there is no thermal state"
+NO_FORM = NOT_THERMAL + "the quantum thermal state of an anharmonic potential has no closed form"
+
+
+def common_beta(system: System) -> float | None:
+    """Inverse temperature of the baths, 1/energy; None if one of them has none or they differ."""
+    known = {p.bath.beta for p in system.particles if p.bath.model != "none"}
+    beta = known.pop() if len(known) == 1 else None
+    return beta if system.drift is None and system.diffusion is None else None
+
+
+def thermal_state(system: System) -> GaussianState | None:
+    """Gibbs state exp(-beta H)/Z at the common temperature of the baths, springs included; None if there is none.
+
+    V = diag(K^-1 E, M E), E(w) = (hbar w/2) coth(beta hbar w/2) of each normal mode; 1/beta for hbar = 0.
+    """
+    beta, n = common_beta(system), system.size
+    if beta is None or not system.is_quadratic:
+        return None
+    stiffness = np.diag([float(p.potential.derivative(0.0, 2)) for p in system.particles]) + system.spring_matrix
+    root = np.sqrt(system.masses)
+    squares, modes = np.linalg.eigh(stiffness / np.outer(root, root))
+    if not squares[0] > 1e-12 * abs(squares[-1]):
+        return None
+    energies = np.array([baths.thermal_energy(hbar=system.hbar, omega=float(np.sqrt(w)), beta=beta) for w in squares])
+    V = np.zeros((2 * n, 2 * n))
+    V[:n, :n] = (modes * (energies / squares)) @ modes.T / np.outer(root, root)
+    V[n:, n:] = (modes * energies) @ modes.T * np.outer(root, root)
+    mean = np.concatenate([np.linalg.solve(stiffness, system.force[n:]), np.zeros(n)])
+    return GaussianState(mean, V)
+
+
+def why_not_thermal(system: System) -> str:
+    """Reason why there is no Gaussian thermal state, or an empty string."""
+    if common_beta(system) is None:
+        return NO_BETA
+    if not system.is_quadratic:
+        return NO_FORM
+    return NO_WELL if thermal_state(system) is None else ""

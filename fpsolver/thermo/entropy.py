@@ -14,6 +14,7 @@ import math
 
 import numpy as np
 
+from fpsolver.physics import equilibrium
 from fpsolver.physics.exact import INFINITE_REASON
 from fpsolver.physics.potentials import FloatArray
 from fpsolver.thermo import faces
@@ -77,6 +78,47 @@ def flux_parts(state: State) -> tuple[float, float]:
 def wigner_entropy(state: State) -> float:
     """S_W = -int W ln W in units of dq dp; NaN if W is negative somewhere."""
     return math.nan if why_undefined(state) else -state.grid.integrate(state.W * state.log_W)
+
+
+def relative_entropy_thermal(state: State, mean: FloatArray, covariance: FloatArray) -> float:
+    """Int W ln(W/W_th), W_th the Gibbs state of the baths' common temperature; NaN where it does not exist.
+
+    ln W_th is quadratic, so that only moments and S_W enter: Tr[V_th^-1 (V + d d^T)]/2 + ln det(2 pi V_th)/2 - S_W.
+    For a classical system in an anharmonic well it is beta <U + p^2/2m> + ln Z - S_W with Z from the cell centres.
+    """
+    if why_no_relative_entropy(state):
+        return math.nan
+    thermal = state.space.thermal_state
+    if thermal is None:
+        return _to_classical_gibbs(state) - wigner_entropy(state)
+    d = mean - thermal.mean
+    precision = np.linalg.inv(thermal.covariance)
+    norm = len(d) * math.log(2 * math.pi) + float(np.linalg.slogdet(thermal.covariance)[1])
+    return float(np.trace(precision @ covariance) + d @ precision @ d + norm) / 2 - wigner_entropy(state)
+
+
+def _to_classical_gibbs(state: State) -> float:
+    """-int W ln W_th of one classical particle."""
+    beta, particle = equilibrium.common_beta(state.system) or math.nan, state.system.particles[0]
+    energies = (state.space.energies[0], state.grid.axes[1].centres ** 2 / (2 * particle.mass))
+    total = 0.0
+    for k, (E, axis) in enumerate(zip(energies, state.grid.axes, strict=True)):
+        lowest = float(E.min())
+        total += beta * state.average_along(k, E) - beta * lowest
+        total += math.log(float(np.exp(-beta * (E - lowest)).sum()) * axis.spacing)
+    return total
+
+
+def why_no_relative_entropy(state: State) -> str:
+    """Reason why there is no relative entropy to a thermal state, or an empty string."""
+    system = state.system
+    if any(axis.periodic for axis in state.grid.axes):
+        return "undefined: q lives on a ring"
+    reason = equilibrium.why_not_thermal(system)
+    is_classical = system.hbar == 0 and system.size == 1 and system.particles[0].potential.is_confining
+    if reason and not (is_classical and reason == equilibrium.NO_FORM):
+        return reason
+    return why_undefined(state)
 
 
 def entropy_rate(state: State, dWdt: FloatArray) -> float:

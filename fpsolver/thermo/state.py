@@ -14,8 +14,9 @@ import numpy as np
 from fpsolver.errors import GridError
 from fpsolver.grid import Grid
 from fpsolver.kernels.stencils import ORDERS
-from fpsolver.physics import husimi, linear
+from fpsolver.physics import equilibrium, husimi, linear
 from fpsolver.physics.exact import irreversible_drift_outside_noise
+from fpsolver.physics.gaussian_states import GaussianState
 from fpsolver.physics.potentials import FloatArray
 from fpsolver.physics.system import System
 from fpsolver.schemes.chang_cooper import ChangCooperFluxes
@@ -116,6 +117,11 @@ class PhaseSpace:
             work = particle.potential.tilt * axis.centres if axis.periodic else 0.0
             lines.append(particle.potential.energy(axis.centres) + work)
         return lines
+
+    @cached_property
+    def thermal_state(self) -> GaussianState | None:
+        """Gibbs state of the baths' temperature; None where it is no Gaussian or does not exist."""
+        return equilibrium.thermal_state(self.system)
 
     @cached_property
     def window(self) -> Window:
