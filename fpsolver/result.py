@@ -13,8 +13,10 @@ import numpy as np
 from fpsolver.config import schema_many
 from fpsolver.config.build import build_scheme, build_system
 from fpsolver.config.reader import Config
+from fpsolver.errors import ConfigError, FileFormatError
 from fpsolver.grid import Grid
 from fpsolver.io import hdf5, xarrays
+from fpsolver.io.container import DAMAGE
 from fpsolver.physics.baths import Bath
 from fpsolver.physics.potentials import FloatArray
 from fpsolver.physics.system import System
@@ -238,7 +240,15 @@ class GaussianResult(Outcome):
 
 def load_result(path: str | Path) -> Result | GaussianResult:
     """Read a result file; FileFormatError if it is none."""
-    found: Result | GaussianResult = from_fields(hdf5.read(path))
+    fields = hdf5.read(path)
+    try:
+        found: Result | GaussianResult = from_fields(fields)
+        found.summary()  # what it says of itself needs every part, of the right kind
+    except (ConfigError, *DAMAGE) as error:
+        text = str(error).replace("\n", "; ") or type(error).__name__
+        raise FileFormatError(
+            f"{path} is no readable fpsolver result: its parts do not fit together ({text})"
+        ) from None
     return found
 
 

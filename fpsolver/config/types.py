@@ -34,7 +34,12 @@ def shown(value: Any) -> str:
 
 def is_number(value: Any) -> bool:
     """True for a finite int or float that is not a boolean."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # an integer of hundreds of digits
+        return False
 
 
 def number_or(word: str, *, above: float | None = None, whole: int | None = None) -> Any:

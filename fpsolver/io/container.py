@@ -12,6 +12,7 @@ import numpy as np
 
 from fpsolver.errors import ConfigError, FileFormatError, FpsolverError, OutputError
 from fpsolver.grid import Grid
+from fpsolver.io.inspection import refuse_foreign
 from fpsolver.io.paths import check_output, replace_file
 from fpsolver.physics.potentials import FloatArray
 
@@ -75,8 +76,16 @@ class Writer:
             self.scale(name, labels, "1", "component of x = (q, p)")
 
 
+def numbers(group: h5py.Group, name: str) -> FloatArray:
+    """An array of numbers; ValueError if it holds anything else."""
+    values: FloatArray = group[name][()]
+    if not isinstance(values, np.ndarray) or values.dtype.kind not in "fiu":
+        raise ValueError(f"{name} is no array of numbers")
+    return values
+
+
 # What h5py and NumPy raise for damaged files, found by flipping bits.
-_DAMAGE = (OSError, LookupError, ValueError, TypeError, AttributeError, RuntimeError, ArithmeticError, MemoryError)
+DAMAGE = (OSError, LookupError, ValueError, TypeError, AttributeError, RuntimeError, ArithmeticError, MemoryError)
 
 
 def read_file(path: str | Path, kind: str, version: int, reader: Callable[[h5py.File], Any]) -> Any:
@@ -87,6 +96,7 @@ def read_file(path: str | Path, kind: str, version: int, reader: Callable[[h5py.
             raise FileFormatError(f"{path} is a directory" if path.is_dir() else f"{path} does not exist")
         with h5py.File(path, "r") as file:
             _check_format(path, file, kind, version)
+            refuse_foreign(file)
             return reader(file)
     except ConfigError as error:
         raise FileFormatError(
@@ -94,17 +104,19 @@ def read_file(path: str | Path, kind: str, version: int, reader: Callable[[h5py.
         ) from None
     except FpsolverError:
         raise
-    except _DAMAGE as error:
+    except DAMAGE as error:
         text = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise FileFormatError(f"{path} is not a readable {kind.replace('-', ' ')}: {text}") from None
 
 
 def file_format(path: Path) -> str:
     """What kind of file of fpsolver this is; an empty string for anything else, readable or not."""
+    if not path.is_file():  # a pipe would be waited for
+        return ""
     try:
         with h5py.File(path, "r") as file:
             return str(file.attrs.get("format", ""))
-    except _DAMAGE:
+    except DAMAGE:
         return ""
 
 

@@ -16,7 +16,7 @@ import fpsolver
 from fpsolver.config.reader import Config, parse_yaml
 from fpsolver.errors import FileFormatError
 from fpsolver.grid import Axis, Grid, coordinate_names
-from fpsolver.io.container import UNITS, Writer, read_file, write_file
+from fpsolver.io.container import UNITS, Writer, numbers, read_file, write_file
 from fpsolver.io.provenance import now
 from fpsolver.physics.exact import NOT_GAUSSIAN_REASON
 from fpsolver.physics.potentials import FloatArray
@@ -201,7 +201,7 @@ def read_state(path: str | Path) -> tuple[Grid, FloatArray]:
 
 def _read_state(file: h5py.File) -> tuple[Grid, FloatArray]:
     _refuse_checkpoint(file)
-    return read_grid(file["grid"]), file["final/W"][()]
+    return read_grid(file["grid"]), numbers(file["final"], "W")
 
 
 def read_config(file: h5py.File) -> Config:
@@ -227,7 +227,7 @@ def _read_all(file: h5py.File) -> dict[str, Any]:
         "message": str(file.attrs["message"]),
         "reasons": {name: str(item.attrs["reason"]) for name, item in file["series"].items() if "reason" in item.attrs},
         "warnings": str(file.attrs["warnings"]).splitlines(),
-        "provenance": _attributes(file["provenance"]),
+        "provenance": _provenance(file["provenance"]),
     }
     if file.attrs.get("method") == "gaussian":
         return common
@@ -236,9 +236,9 @@ def _read_all(file: h5py.File) -> dict[str, Any]:
     _check_shapes(grid, final, snapshots)
     return common | {
         "grid": grid,
-        "final": {"time": float(final.attrs["time"]), **{name: final[name][()] for name in FINAL}},
-        "snapshots": {"time": snapshots["time"][()], "W": snapshots["W"][()]},
-        "exact": None if exact is None else {name: exact[name][()] for name in ("time", *EXACT)},
+        "final": {"time": float(final.attrs["time"]), **{name: numbers(final, name) for name in FINAL}},
+        "snapshots": {name: numbers(snapshots, name) for name in ("time", "W")},
+        "exact": None if exact is None else {name: numbers(exact, name) for name in ("time", *EXACT)},
         "exact_error": float("nan") if exact is None else float(exact.attrs["W_l1_error"]),
     }
 
@@ -247,7 +247,11 @@ def _read_series(group: h5py.Group) -> dict[str, FloatArray]:
     """Members of the series; those of several particles where there are several."""
     several = [quantity.name for quantity in SERIES_MANY if quantity.name in group]
     names = [quantity.name for quantity in SERIES if not quantity.optional or quantity.name in group]
-    return {name: group[name][()] for name in ("time", *names, *several)}
+    found = {name: numbers(group, name) for name in ("time", *names, *several)}
+    lengths = {len(values) for values in found.values()}
+    if len(lengths) != 1 or lengths == {0}:
+        raise ValueError(f"the members of the series have the lengths {sorted(lengths)}")
+    return found
 
 
 def _check_shapes(grid: Grid, final: h5py.Group, snapshots: h5py.Group) -> None:
@@ -259,6 +263,13 @@ def _check_shapes(grid: Grid, final: h5py.Group, snapshots: h5py.Group) -> None:
     shape = (len(snapshots["time"]), *grid.shape)
     if snapshots["W"].shape != shape:
         raise ValueError(f"snapshots/W has the shape {snapshots['W'].shape} instead of {shape}")
+
+
+def _provenance(group: h5py.Group) -> dict[str, Any]:
+    found = _attributes(group)
+    if missing := [name for name in ("fpsolver", "host", "threads", "steps") if name not in found]:
+        raise ValueError(f"its provenance does not tell {', '.join(missing)}")
+    return found
 
 
 def _attributes(group: h5py.Group) -> dict[str, Any]:

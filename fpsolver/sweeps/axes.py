@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from fpsolver.config.reader import Config, set_key, yaml_value
 from fpsolver.config.schema import to_plain
+from fpsolver.config.types import is_number, shown
 from fpsolver.errors import ConfigError, UsageError
 
 MAXIMUM_RUNS = 1_000_000
@@ -20,6 +21,7 @@ TRIES = 300  # combinations, before a sweep counts as one that cannot be
 Values = NDArray[Any]  # float64, int64, or words (object)
 Changes = dict[str, Any]
 
+MOST_VALUES = 100_000
 _RANGE = re.compile(r"\s*(linspace|logspace)\s*\(([^()]*)\)\s*")
 
 
@@ -57,12 +59,12 @@ def _spaced(key: str, kind: str, text: str) -> Values:
     parts = text.split(",")
     try:
         low, high, count = float(parts[0]), float(parts[1]), int(parts[2])
-        valid = len(parts) == 3 and count >= 2 and math.isfinite(low) and math.isfinite(high) and low != high
+        valid = len(parts) == 3 and 2 <= count <= MOST_VALUES and math.isfinite(high - low) and low != high
     except (ValueError, IndexError):
         valid = False
     if not valid:
         raise UsageError(
-            f"--over {key}: {kind} takes two different ends and a whole number of at least 2 values, "
+            f"--over {key}: {kind} takes two different ends and a whole number of 2 to {MOST_VALUES} values, "
             f"as in {kind}(0.1,2,10), but got ({text})"
         )
     if kind == "linspace":
@@ -78,13 +80,14 @@ def as_values(key: str, values: Any) -> Values:
     numbers = all(isinstance(item, int | float) and not isinstance(item, bool) for item in items)
     words = all(isinstance(item, str | bool) for item in items)
     if not items or not (numbers or words):
-        raise UsageError(f"the values of {key} must be all numbers or all words, but are {items}")
-    if numbers and not all(map(math.isfinite, items)):
-        raise UsageError(f"the values of {key} must be finite, but are {items}")
+        raise UsageError(f"the values of {key} must be all numbers or all words, but are {shown(items)}")
+    if numbers and not all(map(is_number, items)):
+        raise UsageError(f"the values of {key} must be finite, but are {shown(items)}")
     if len(set(items)) < len(items):
-        raise UsageError(f"the values of {key} must differ, but are {items}")
+        raise UsageError(f"the values of {key} must differ, but are {shown(items)}")
     if numbers:
-        return np.array(items, dtype=np.int64 if all(isinstance(item, int) for item in items) else float)
+        whole = all(isinstance(item, int) and abs(item) < 2**63 for item in items)
+        return np.array(items, dtype=np.int64 if whole else float)
     return np.array(items, dtype=object)
 
 

@@ -1,0 +1,62 @@
+"""What an HDF5 file must not be, before anything of it is read: nothing outside the file, no bombs, no surprises.
+
+HDF5 files may name other files (external links, external storage, virtual datasets), go in circles, declare terabytes
+that nobody wrote, and ask for filters that load shared libraries. Files of ours do none of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import h5py
+
+from fpsolver import costs
+
+MOST_OBJECTS = 2000  # a sweep of many keys has a hundred
+MOST_LEVELS = 4
+FILTERS = {h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_FLETCHER32}
+GZIP_RATIO = 1100  # deflate cannot do better than 1032
+SMALL = 2**20  # bytes that are read whatever was written
+
+
+def refuse_foreign(file: h5py.File) -> None:
+    """ValueError for a file that no fpsolver wrote and that would be dangerous to read."""
+    total = 0
+    for name, dataset in _datasets(file, "", 0, [MOST_OBJECTS]):
+        total += _checked_size(name, dataset)
+    if total > costs.available_memory() / 2:
+        raise ValueError(f"its arrays take {total / 2**30:.3g} GiB, more than half of the memory available")
+
+
+def _datasets(group: h5py.Group, place: str, level: int, budget: list[int]) -> Iterator[tuple[str, h5py.Dataset]]:
+    """All datasets, by hard links only; each object takes from the budget, so that circles end."""
+    if level > MOST_LEVELS:
+        raise ValueError(f"{place} is nested too deeply")
+    for name in group:
+        budget[0] -= 1
+        if budget[0] < 0:
+            raise ValueError(f"it has more than {MOST_OBJECTS} objects")
+        path = f"{place}/{name}"
+        if not isinstance(group.get(name, getlink=True), h5py.HardLink):
+            raise ValueError(f"{path} is a link to another place")
+        item = group[name]
+        if isinstance(item, h5py.Group):
+            yield from _datasets(item, path, level + 1, budget)
+        elif isinstance(item, h5py.Dataset):
+            yield path, item
+        else:
+            raise ValueError(f"{path} is neither an array nor a group")
+
+
+def _checked_size(name: str, dataset: h5py.Dataset) -> int:
+    """Bytes of a dataset that lies in the file itself."""
+    if dataset.is_virtual or dataset.external is not None:
+        raise ValueError(f"{name} keeps its numbers in another file")
+    plist = dataset.id.get_create_plist()
+    if {plist.get_filter(k)[0] for k in range(plist.get_nfilters())} - FILTERS:
+        raise ValueError(f"{name} is compressed in a way that fpsolver does not use")
+    size = int(dataset.size or 0) * int(dataset.dtype.itemsize)
+    ratio = GZIP_RATIO if plist.get_nfilters() else 1
+    if size > SMALL and size > ratio * dataset.id.get_storage_size():
+        raise ValueError(f"{name} declares {size / 2**30:.3g} GiB that were never written")
+    return size

@@ -1,0 +1,179 @@
+"""Broken and hostile input gets a sentence; nothing is executed; nothing outside the named output is touched."""
+
+import ast
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+import fpsolver as fp
+from fpsolver.config.reader import load_config
+from fpsolver.errors import FileFormatError, UsageError
+from fpsolver.sweeps.axes import parse_over
+from tests.test_cli import CONFIG
+
+ROOT = Path(__file__).resolve().parents[1]
+FORBIDDEN_CALLS = {"eval", "exec", "compile", "__import__", "system", "popen"}
+FORBIDDEN_MODULES = {"pickle", "marshal", "shelve", "dill", "socket", "urllib", "http", "requests", "ftplib", "smtplib"}
+
+
+def sources():
+    return sorted((ROOT / "fpsolver").rglob("*.py"))
+
+
+def test_no_pickle_no_eval_no_network():
+    """Of all modules, by their syntax trees. Kernels are compiled by Numba, whose cache is its own affair."""
+    found = []
+    for path in sources():
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call):
+                name = getattr(node.func, "id", getattr(node.func, "attr", ""))
+                is_method = isinstance(node.func, ast.Attribute) and name in ("compile", "eval", "system")
+                if name in FORBIDDEN_CALLS and not is_method:
+                    found.append(f"{path.name}:{node.lineno} {name}")
+                if isinstance(node.func, ast.Attribute) and name == "system" and ast.unparse(node.func) == "os.system":
+                    found.append(f"{path.name}:{node.lineno} os.system")
+                if any(k.arg in ("shell", "allow_pickle") and ast.unparse(k.value) != "False" for k in node.keywords):
+                    found.append(f"{path.name}:{node.lineno} {ast.unparse(node)[:60]}")
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            found += [f"{path.name} imports {name}" for name in names if name.split(".")[0] in FORBIDDEN_MODULES]
+    assert found == []
+
+
+def test_the_search_for_it_finds_it():
+    tree = ast.parse("import pickle\neval('1')\nos.system('x')\nrun('x', shell=True)")
+    calls = [getattr(n.func, "id", getattr(n.func, "attr", "")) for n in ast.walk(tree) if isinstance(n, ast.Call)]
+    assert {"eval", "system"} <= set(calls)
+
+
+@pytest.mark.slow
+def test_a_sample_of_the_fuzzer():
+    """Two hundred cases of scripts/fuzz.py, the same ones every time."""
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "scripts" / "fuzz.py"), "--cases", "200", "--seed", "77"],
+        env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False, timeout=300,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "200 cases" in done.stdout
+    assert "no file was touched" in done.stdout
+
+
+@pytest.fixture(scope="module")
+def good(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("good")
+    (folder / "run.yaml").write_text(CONFIG)
+    with pytest.warns(fp.errors.FpsolverWarning):
+        return fp.run(load_config(folder / "run.yaml")).save(folder / "good.h5")
+
+
+def external_link(file, folder):
+    del file["final/W"]
+    file["final/W"] = h5py.ExternalLink(str(folder / "pipe"), "/x")
+
+
+def soft_link(file, folder):
+    del folder
+    del file["exact"]
+    file["exact"] = h5py.SoftLink("/series")
+
+
+def circle(file, folder):
+    del folder
+    file["grid/self"] = file["/"]
+
+
+def external_storage(file, folder):
+    del file["final/W"]
+    file.create_dataset("final/W", shape=(48, 48), dtype="f8", external=[(str(folder / "pipe"), 0, 48 * 48 * 8)])
+
+
+def virtual(file, folder):
+    del file["final/W"]
+    layout = h5py.VirtualLayout(shape=(48, 48), dtype="f8")
+    layout[:] = h5py.VirtualSource(str(folder / "pipe"), "x", shape=(48, 48))
+    file.create_virtual_dataset("final/W", layout)
+
+
+def never_written(file, folder):
+    del folder
+    del file["series/mass"]
+    file.create_dataset("series/mass", shape=(2**17, 2**17), dtype="f8", chunks=(64, 64))
+
+
+def zip_bomb(file, folder):
+    del folder
+    del file["series/mass"]
+    rows = file.create_dataset("series/mass", shape=(2**40,), dtype="f8", chunks=(2**20,), compression="gzip")
+    rows[: 2**20] = 0.0
+
+
+def words_for_numbers(file, folder):
+    del folder
+    del file["series/mass"]
+    file["series/mass"] = ["a", "b", "c"]
+
+
+def other_lengths(file, folder):
+    del folder
+    del file["series/mass"]
+    file["series/mass"] = np.ones(7)
+
+
+def text_for_a_verdict(file, folder):
+    del folder
+    file["diagnostics"].attrs["cp_margin"] = "large"
+
+
+def no_host(file, folder):
+    del folder
+    del file["provenance"].attrs["host"]
+
+
+HOSTILE = {
+    external_link: "final/W is a link to another place",
+    soft_link: "exact is a link to another place",
+    circle: "nested too deeply",
+    external_storage: "keeps its numbers in another file",
+    virtual: "keeps its numbers in another file",
+    never_written: "declares 128 GiB that were never written",
+    zip_bomb: "that were never written",
+    words_for_numbers: "mass is no array of numbers",
+    other_lengths: "the members of the series have the lengths [3, 7]",
+    text_for_a_verdict: "its parts do not fit",
+    no_host: "its provenance does not tell host",
+}
+
+
+@pytest.mark.parametrize("change", HOSTILE, ids=lambda change: change.__name__)
+def test_hostile_results(change, good, tmp_path):
+    """A pipe stands for a file outside: whoever opened it would wait for ever."""
+    path = tmp_path / "hostile.h5"
+    path.write_bytes(good.read_bytes())
+    os.mkfifo(tmp_path / "pipe")
+    with h5py.File(path, "r+") as file:
+        change(file, tmp_path)
+    with pytest.raises(FileFormatError) as caught:
+        fp.load_result(path)
+    assert HOSTILE[change] in str(caught.value)
+    assert str(path) in str(caught.value)
+
+
+def test_good_files_pass(good):
+    assert fp.load_result(good).status == "finished"
+
+
+@pytest.mark.parametrize("text", ["a=linspace(0,1,1000000000)", f"a={10**400}", "a=logspace(1e-308,1e308,100001)"])
+def test_too_many_values_of_a_sweep(text):
+    with pytest.raises(UsageError, match=r"--over a|values of a"):
+        parse_over([text])
+
+
+def test_an_integer_of_hundreds_of_digits():
+    system = {"mass": 1.0, "potential": {"kind": "free"}, "bath": {"model": "none"}}
+    with pytest.raises(fp.errors.ConfigError, match=r"time\.until: must be"):
+        fp.Config(system=system, initial={"kind": "thermal", "beta": 1.0, "omega": 1.0}, time={"until": 10**400})
