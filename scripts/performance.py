@@ -1,9 +1,9 @@
-"""Measure everything docs/performance.md shows, and write it there between its markers.
+"""Measure everything docs/performance.md and docs/scaling.md show, and write it there between their markers.
 
-    python scripts/performance.py [--only peers kernels bars] [--quick]
+    python scripts/performance.py [--only peers kernels bars scaling] [--quick]
 
-Runs benchmarks/peers (about five minutes; other programs: pip install qutip py-pde fipy fplanck), benchmarks/kernels.py
-and benchmarks/bars.py (two and three). The words around the tables are written by hand. ``--quick`` measures the peers
+Runs benchmarks/peers (about five minutes; other programs: pip install qutip py-pde fipy fplanck), benchmarks/kernels.py,
+benchmarks/bars.py and benchmarks/scaling.py (two to three each). The words around the tables are written by hand. ``--quick`` measures the peers
 with coarse settings only, and keeps the page.
 """
 
@@ -17,22 +17,24 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-PAGE = ROOT / "docs" / "performance.md"
+PAGES = {part: ROOT / "docs" / "performance.md" for part in ("peers", "kernels", "bars")}
+PAGES["scaling"] = ROOT / "docs" / "scaling.md"
 FOLDER = ROOT / "results" / "benchmarks"
 FIGURES = ("peers_production.png", "peers_density.png")
 PARTS = {
     "peers": (["peers", "--folder", str(FOLDER / "peers")], FOLDER / "peers" / "peers.md"),
     "kernels": (["kernels.py", "--markdown", str(FOLDER / "kernels.md")], FOLDER / "kernels.md"),
     "bars": (["bars.py", "--markdown", str(FOLDER / "bars.md")], FOLDER / "bars.md"),
+    "scaling": (["scaling.py", "--markdown", str(FOLDER / "scaling.md")], FOLDER / "scaling.md"),
 }
 
 
 def placed(page: str, part: str, fragment: str) -> str:
-    """The page with the fragment between the markers of a part; ValueError if it has none."""
+    """The text of a page with the fragment between the markers of a part; ValueError if it has none."""
     begin, end = (f"<!-- {word} {part} -->" for word in ("begin", "end"))
     pattern = re.compile(f"({re.escape(begin)}\n).*?({re.escape(end)})", re.DOTALL)
     if not pattern.search(page):
-        raise ValueError(f"{PAGE.name} has no lines {begin} and {end}")
+        raise ValueError(f"the page of {part} has no lines {begin} and {end}")
     return pattern.sub(lambda found: f"{found[1]}\n{fragment.strip()}\n\n{found[2]}", page)
 
 
@@ -48,8 +50,9 @@ def main(arguments: list[str] | None = None) -> None:
         quick = ["--quick"] if chosen.quick else []
         subprocess.run([sys.executable, str(ROOT / "benchmarks" / script), *options, *quick], check=True)
         if not chosen.quick:
-            text = placed(PAGE.read_text(encoding="utf-8"), part, fragment.read_text(encoding="utf-8"))
-            PAGE.write_text(text, encoding="utf-8")
+            page = PAGES[part]
+            text = placed(page.read_text(encoding="utf-8"), part, fragment.read_text(encoding="utf-8"))
+            page.write_text(text, encoding="utf-8")
             for name in FIGURES if part == "peers" else ():
                 shutil.copy(FOLDER / "peers" / name, ROOT / "docs" / "images" / name)
 
