@@ -2,8 +2,8 @@
 
     python scripts/performance.py [--only peers kernels bars scaling] [--quick]
 
-Runs benchmarks/peers (about five minutes; other programs: pip install qutip py-pde fipy fplanck), and kernels.py, bars.py
-and scaling.py beside it (two to three each). The words around the tables are written by hand. ``--quick`` measures the
+Runs benchmarks/peers (about five minutes; other programs: pip install qutip py-pde fipy fplanck) and, beside it, kernels.py,
+bars.py and scaling.py (two to three each). The words around the tables are written by hand. ``--quick`` measures the
 peers with coarse settings only, and keeps the page.
 """
 
