@@ -2,9 +2,9 @@
 
     python scripts/performance.py [--only peers kernels bars scaling] [--quick]
 
-Runs benchmarks/peers (about five minutes; other programs: pip install qutip py-pde fipy fplanck) and, beside it, kernels.py,
-bars.py and scaling.py (two to three each). The words around the tables are written by hand. ``--quick`` measures the
-peers with coarse settings only, and keeps the page.
+Runs benchmarks/peers (about five minutes; other programs: pip install qutip py-pde fipy fplanck) and, beside it,
+kernels.py, bars.py and scaling.py (two to three each). The words around the tables are written by hand. ``--quick``
+measures the peers with coarse settings only, and keeps the page.
 """
 
 from __future__ import annotations
