@@ -102,8 +102,8 @@ def test_the_page_has_a_place_for_each_part(monkeypatch):
     monkeypatch.syspath_prepend(str(BENCHMARKS.parent / "scripts"))
     import performance
 
-    page = performance.PAGE.read_text(encoding="utf-8")
-    for part in performance.PARTS:
+    for part, path in performance.PAGES.items():
+        page = path.read_text(encoding="utf-8")
         changed = performance.placed(page, part, "| a table |")
         assert changed.count("| a table |") == 1
         assert performance.placed(changed, part, "other words").count("| a table |") == 0
