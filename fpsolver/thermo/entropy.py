@@ -114,7 +114,7 @@ def why_no_relative_entropy(state: State) -> str:
     system = state.system
     if any(axis.periodic for axis in state.grid.axes):
         return "undefined: q lives on a ring"
-    reason = equilibrium.why_not_thermal(system)
+    reason = state.space.why_not_thermal
     is_classical = system.hbar == 0 and system.size == 1 and system.particles[0].potential.is_confining
     if reason and not (is_classical and reason == equilibrium.NO_FORM):
         return reason

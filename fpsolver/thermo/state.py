@@ -124,6 +124,11 @@ class PhaseSpace:
         return equilibrium.thermal_state(self.system)
 
     @cached_property
+    def why_not_thermal(self) -> str:
+        """Reason why there is no Gaussian thermal state, or an empty string."""
+        return equilibrium.why_not_thermal(self.system)
+
+    @cached_property
     def window(self) -> Window:
         """The Gaussian window of the Husimi function; GridError if the system has none."""
         return self._window(1)
