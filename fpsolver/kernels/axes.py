@@ -105,23 +105,23 @@ def close(W, at, i, n, stride, length, walls, a, k, rate, r):
 
 
 @inlined
-def close_row(W, at, n, walls, a, k, rate, r):
-    """The same along a row, which starts at ``at`` in memory and at r in ``rate``."""
+def close_row(W, target, at, n, walls, a, k, part):
+    """The same along a row, for cells of ``target`` that hold part x their rates already.
+
+    Corrections of the rates themselves, before they are used, would stall the vector loads that follow.
+    """
     for d in range(k):
         low = 0.0
         high = 0.0
         for c in range(k - d):  # what wrapped around: the weights form triangles
             low += walls[a, d, 2 * k - 1 - c] * W[at + n - 1 - c]
             high += walls[a, 2 * k - 1 - d, c] * W[at + c]
-        rate[r + d] += low
-        rate[r + n - 1 - d] += high
-    low = 0.0
-    high = 0.0
-    for c in range(k):
-        low += walls[a, 0, c] * W[at + c]
-        high += walls[a, 2 * k - 1, 2 * k - 1 - c] * W[at + n - 1 - c]
-    rate[r] += low
-    rate[r + n - 1] += high
+        if d == 0:
+            for c in range(k):  # what left through the walls
+                low += walls[a, 0, c] * W[at + c]
+                high += walls[a, 2 * k - 1, 2 * k - 1 - c] * W[at + n - 1 - c]
+        target[at + d] += part * low
+        target[at + n - 1 - d] += part * high
 
 
 @inlined

@@ -204,12 +204,9 @@ def _rates(
         W, site, base, b, end, on_sites, on_momenta, walls, closed, cross, kicks, reach, first, second, shape, strides,
         rate, slope,
     )  # fmt: skip
-    for start in range(b, end, row):
-        at, r = base + start, PAD + start - b
-        if closed[last]:
-            close_row(W, at, shape[last], walls, last, k, rate, r)
-        if kicks.shape[2] > 0:
-            kick_row(W, at, shape[last], kicks, size - 1, site, reach[0], rate, r, line)
+    if kicks.shape[2] > 0:
+        for x in range(b, end, row):
+            kick_row(W, base + x, shape[last], kicks, size - 1, site, reach[0], rate, PAD + x - b, line)
 
 
 @inlined
@@ -262,6 +259,8 @@ def _advance(
                             first, of_axis(second, last, first), rate, keep, part,
                         )  # fmt: skip
                         for start in range(base + b, base + end, row):
+                            if closed[last]:
+                                close_row(source, target, start, n, walls, last, len(first), part)
                             make_periodic(target, start, n)
 
 
