@@ -1,0 +1,107 @@
+"""Does the package build and install clean? Sdist and wheel, an empty environment, a newcomer's commands.
+
+    python scripts/check_package.py            the newest dependencies
+    python scripts/check_package.py --lowest   the lower bounds of setup.cfg, and the quick tests with them
+
+Takes one to five minutes; needs a package index.
+"""
+
+from __future__ import annotations
+
+import argparse
+import configparser
+import re
+import subprocess
+import sys
+import tempfile
+import zipfile
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+DATA = ("py.typed", "__init__.pyi", "reports/page.html", "reports/page.css", "reports/page.js")
+# quick and broad: every layer from physics to files and figures
+TESTS = ("test_physics", "test_exact", "test_kernels", "test_thermo", "test_files", "test_sweep", "test_python_api")
+
+
+def main() -> None:
+    """Build, install, try."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--lowest", action="store_true", help="install the lower bounds, and run tests with them")
+    lowest = parser.parse_args().lowest
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        wheel = build(folder)
+        check_contents(wheel)
+        python = environment(folder / "venv", wheel, lowest=lowest)
+        try_commands(python, folder)
+        if lowest:
+            run(python, "-m", "pip", "install", "-q", "pytest", "hypothesis", "xarray", "h5netcdf", "distributed")
+            tests = [f"tests/{test}.py" for test in TESTS if (ROOT / "tests" / f"{test}.py").exists()]
+            run(python, "-m", "pytest", "-q", "-m", "not slow", "-p", "no:cacheprovider", *tests, cwd=ROOT)
+    print("the package builds, installs and works")
+
+
+def run(*command: str | Path, cwd: Path | None = None) -> str:
+    """Output of a command that must succeed."""
+    print("$", *(str(part) for part in command), flush=True)
+    done = subprocess.run([str(part) for part in command], capture_output=True, text=True, check=False, cwd=cwd)
+    if done.returncode:
+        sys.exit(f"{done.stdout}\n{done.stderr}\nfailed with status {done.returncode}")
+    return done.stdout
+
+
+def build(folder: Path) -> Path:
+    """Sdist from the tree, wheel from the sdist: what an index would get."""
+    run(sys.executable, "-m", "build", "--outdir", folder / "dist", ROOT)
+    print(*sorted(path.name for path in (folder / "dist").iterdir()))
+    return next((folder / "dist").glob("*.whl"))
+
+
+def check_contents(wheel: Path) -> None:
+    """Data files are in, tests are out, and the version is that of the code."""
+    names = zipfile.ZipFile(wheel).namelist()
+    missing = [name for name in DATA if f"fpsolver/{name}" not in names]
+    foreign = [name for name in names if not name.startswith("fpsolver")]
+    version = re.search(r'__version__ = "(.+)"', (ROOT / "fpsolver" / "_version.py").read_text())
+    if missing or foreign or version is None or version[1] not in wheel.name:
+        sys.exit(f"{wheel.name}: missing {missing}, foreign {foreign}, version {version and version[1]}")
+
+
+def environment(folder: Path, wheel: Path, *, lowest: bool) -> Path:
+    """Python of an empty environment with the wheel."""
+    run(sys.executable, "-m", "venv", folder)
+    python = folder / "bin" / "python"
+    pins = lower_bounds() if lowest else []
+    run(python, "-m", "pip", "install", "-q", wheel, *pins)
+    run(python, "-m", "pip", "check")
+    return python
+
+
+def lower_bounds() -> list[str]:
+    """``name==bound`` for every dependency."""
+    config = configparser.ConfigParser()
+    config.read(ROOT / "setup.cfg")
+    lines = config["options"]["install_requires"].split()
+    return [line.replace(">=", "==") for line in lines]
+
+
+def try_commands(python: Path, folder: Path) -> None:
+    """What a newcomer does first."""
+
+    def fpsolver(*arguments: str) -> str:
+        return run(python.parent / "fpsolver", *arguments, cwd=folder)
+
+    fpsolver("--version")
+    fpsolver("new", "minimally_invasive", "-o", "run.yaml")
+    print(fpsolver("run", "run.yaml", "--set", "time.until=2", "-o", "run.h5"))
+    fpsolver("plot", "run.h5")
+    fpsolver("report", "run.h5")
+    direct = ("--set", "time.method=direct", "--set", "grid.q.cells=48", "--set", "grid.p.cells=48")
+    print(fpsolver("sweep", "run.yaml", "--over", "system.bath.eta=0.3,0.6", *direct, "-o", "sweep.h5"))
+    for name in ("run-overview.png", "run.html", "sweep.h5"):
+        if not (folder / name).stat().st_size:
+            sys.exit(f"{name} is empty")
+
+
+if __name__ == "__main__":
+    main()
