@@ -161,8 +161,8 @@ def friction_matrix(axis: Axis, order: int, rate: float, diffusion: float) -> sp
     if not wrap:
         missing = -np.asarray(matrix.sum(axis=0)).ravel()
         half, k = axis.cells // 2, order // 2
-        matrix[0, :k] = matrix[0, :k].toarray() + missing[:half][:k]
-        matrix[-1, -k:] = matrix[-1, -k:].toarray() + missing[half:][-k:]
+        matrix[[0], :k] = matrix[[0], :k].toarray() + missing[:half][:k]
+        matrix[[-1], -k:] = matrix[[-1], -k:].toarray() + missing[half:][-k:]
     return sparse.csr_array(matrix)
 
 

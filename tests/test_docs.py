@@ -10,6 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted((ROOT / "docs").glob("*.md"))
+TUTORIALS = sorted((ROOT / "docs" / "tutorials").glob("*.md"))
 IN_TREE = [*PAGES, ROOT / "README.md"]
 
 
@@ -17,10 +18,15 @@ IN_TREE = [*PAGES, ROOT / "README.md"]
 def test_the_site_builds_without_a_warning(tmp_path):
     options = ["-W", "--keep-going", "-q", "-b", "html"]
     command = [sys.executable, "-m", "sphinx", *options, str(ROOT / "docs"), str(tmp_path)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)
     assert done.returncode == 0, done.stderr
     for page in PAGES:
         assert (tmp_path / f"{page.stem}.html").stat().st_size > 2000
+    for tutorial in TUTORIALS:  # executed: with output, and pictures where they are made
+        text = (tmp_path / "tutorials" / f"{tutorial.stem}.html").read_text()
+        assert "cell_output" in text
+        assert "Traceback" not in text
+        assert text.count("<img") >= len(re.findall(r"^fp\.plot\.", tutorial.read_text(), re.MULTILINE)) > 0
     api = (tmp_path / "api.html").read_text()
     for name in ("load_config", "Generator", "steady_on_ring", "caldeira_leggett", "ConvergenceError"):
         assert f"{name}</span>" in api
@@ -35,6 +41,8 @@ def test_relative_links_lead_somewhere(page):
 
 def test_every_page_is_in_the_table_of_contents():
     index = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
+    for page in TUTORIALS:
+        assert f"tutorials/{page.stem}" in index, page.name
     for page in PAGES:
         assert page.name == "index.md" or re.search(rf"^{page.stem}$", index, re.MULTILINE), page.name
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import io
 import textwrap
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -109,7 +110,17 @@ def check_results(results: Sequence[Any], kind: str) -> None:
 
 def new_figure(width: float, height: float) -> Figure:
     """Empty figure of a size in inches, laid out so that nothing overlaps; it belongs to no window."""
-    return Figure(figsize=(width, height), layout="constrained")
+    return ShownFigure(figsize=(width, height), layout="constrained")
+
+
+class ShownFigure(Figure):
+    """A figure that notebooks show; without pyplot, which would own it, they do not know how."""
+
+    def _repr_png_(self) -> bytes:
+        stream = io.BytesIO()
+        with settings():
+            self.savefig(stream, format="png", dpi=100)
+        return stream.getvalue()
 
 
 def escaped(text: str) -> str:
