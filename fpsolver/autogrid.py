@@ -20,9 +20,9 @@ from fpsolver.physics.exact import SteadyState
 from fpsolver.physics.potentials import FloatArray
 from fpsolver.physics.states import GaussianState, LocalState, UniformState
 from fpsolver.physics.system import System
-from fpsolver.physics.timescales import effective_temperature
+from fpsolver.physics.timescales import alone, effective_temperature
 
-CELL_CHOICES = range(96, 513, 16)
+CELL_CHOICES = {1: range(96, 513, 16), 2: range(32, 65, 16), 3: range(16, 25, 8)}  # by the number of particles
 CELLS_PER_DEVIATION = 4.0
 WARN_BELOW, REFUSE_BELOW = 3.0, 1.5
 WIDEST_BOX = 8.5  # standard deviations: exp(-8.5^2/2) = 2e-16
@@ -108,6 +108,8 @@ def well_path(system: System, state: LocalState | UniformState | None, periodic_
 
     Half-widths are stored as deviations: the region below 36 T_eff is taken as 8.5 deviations wide.
     """
+    if system.size > 1:
+        return _wells_path(system, state)
     particle = system.particles[0]
     temperature = effective_temperature(system)
     p_deviation = math.sqrt(particle.mass * temperature)
@@ -136,6 +138,23 @@ def well_path(system: System, state: LocalState | UniformState | None, periodic_
     return Path(np.zeros(count), np.array(centres), np.array(covariances), everywhere)
 
 
+def _wells_path(system: System, state: LocalState | UniformState | None) -> Path:
+    """The same for several particles: the well of each, at the temperature of the hottest."""
+    n, energy = system.size, CONFINING_TEMPERATURES * effective_temperature(system)
+    packets = () if state is None or isinstance(state, UniformState) else state.packets
+    centre, widths = np.zeros(2 * n), np.zeros(2 * n)
+    for k, particle in enumerate(system.particles):
+        on = np.ix_([k, n + k], [k, n + k])
+        parts = [GaussianState(packet.mean[[k, n + k]], packet.covariance[on]) for packet in packets]
+        reach = energy + max((_energy_above_minimum(alone(system, k), part) for part in parts), default=0.0)
+        low, high = particle.potential.range_below(reach)
+        centre[k] = (low + high) / 2
+        widths[[k, n + k]] = np.array([(high - low) / 2, math.sqrt(2 * particle.mass * reach)]) / WIDEST_BOX
+    boxes = [(packet.mean, packet.covariance) for packet in packets] + [(centre, np.diag(widths**2))]
+    centres, covariances = zip(*boxes, strict=True)
+    return Path(np.zeros(len(boxes)), np.array(centres), np.array(covariances))
+
+
 def _energy_above_minimum(system: System, state: GaussianState) -> float:
     """Energy a Gaussian reaches 6 deviations from its mean, above the minimum of the potential."""
     particle = system.particles[0]
@@ -158,7 +177,7 @@ def choose_grid(path: Path, requests: tuple[AxisRequest, ...], *, minimum: Float
     if all(request.cells is not None for request in requests):
         return _grid(path, requests, [int(request.cells or 0) for request in requests])
     grid = None
-    for cells in CELL_CHOICES:
+    for cells in CELL_CHOICES.get(len(requests) // 2, (16,)):
         grid = _grid(path, requests, [request.cells or cells for request in requests])
         if resolution(path, grid, minimum).cells >= CELLS_PER_DEVIATION:
             return grid
@@ -218,6 +237,10 @@ def well_widths(system: System) -> FloatArray | None:
     Two thirds, because W is no Gaussian there: a quartic double well leaves 6e-6 in the first line of detailed
     balance at 4 cells for each thermal width, and 3e-7 at 6; the verdict needs 1e-6.
     """
+    if system.size > 1:
+        widths = [well_widths(alone(system, k)) for k in range(system.size)]
+        known = [np.full(2, np.inf) if width is None else width for width in widths]
+        return np.array([width[0] for width in known] + [width[1] for width in known])
     particle = system.particles[0]
     temperature = effective_temperature(system)
     if temperature <= 0:
@@ -239,7 +262,10 @@ def cells_for(now: int, spanned: float) -> int:
 def cells_advice(found: Resolution, grid: Grid) -> str:
     """Configuration keys that would give 4 cells to the narrowest deviation: ``grid.q.cells: 240``."""
     needed = {axis.name: cells_for(axis.cells, found.cells) for axis in grid.axes if axis.name in found.axes}
-    return " and ".join(f"grid.{name}.cells: {cells}" for name, cells in needed.items())
+    letters: dict[str, int] = {}  # grid.q and grid.p hold for all particles
+    for name, cells in needed.items():
+        letters[name[0]] = max(cells, letters.get(name[0], 0))
+    return " and ".join(f"grid.{letter}.cells: {cells}" for letter, cells in letters.items())
 
 
 def refuse_coarse(found: Resolution, grid: Grid) -> None:
@@ -263,8 +289,8 @@ def refuse_cut(path: Path, grid: Grid) -> None:
             reach = WIDEST_BOX * path.deviations[:, k]
             low, high = (path.centres[:, k] - reach).min(), (path.centres[:, k] + reach).max()
             raise GridError(
-                f"the box cuts the state: grid.{axis.name}.extent is [{axis.low:g}, {axis.high:g}], and "
-                f"{moment(float(path.times[worst]))} a wall is only {max(float(distance[worst]), 0):.2g} standard "
+                f"the box cuts the state: grid.{axis.name[0]}.extent is [{axis.low:g}, {axis.high:g}] for {axis.name}, "
+                f"and {moment(float(path.times[worst]))} a wall is only {max(float(distance[worst]), 0):.2g} standard "
                 f"deviations away from the centre of the state; give `extent: auto` or at least [{low:.3g}, {high:.3g}]"
             )
 

@@ -7,8 +7,10 @@ import os
 
 from fpsolver.generator import Generator
 from fpsolver.grid import Grid
+from fpsolver.kernels.phase_space import PAD
 
 ARRAYS_IN_MEMORY = 40  # of the grid's size, at the peak: stepper 5, thermodynamics and densities the rest
+PADDED_OF_SEVERAL, ARRAYS_OF_SEVERAL = 6, 8  # of several particles: state and work arrays; densities and copies
 BYTES_PER_RECORD = 4000
 STEP_SPEED = 4e8  # cell updates a second of one core of 2022, order 8
 STAGES = 4
@@ -18,6 +20,10 @@ WRAPPED = 1.6  # fill with the sums that wrap around, relative to that without
 
 def arrays(grid: Grid, snapshots: int) -> float:
     """Bytes of the arrays of a run."""
+    if len(grid.axes) > 2:
+        halo = 1 + 2 * PAD / grid.shape[-1]
+        currents = min(3 * len(grid.axes) * 8.0 * grid.size, 1.1 * 2**28)  # full currents are kept up to 2**28 bytes
+        return 3e8 + 8.0 * grid.size * (PADDED_OF_SEVERAL * halo + ARRAYS_OF_SEVERAL + snapshots) + currents
     return 8.0 * grid.size * (ARRAYS_IN_MEMORY + snapshots)
 
 

@@ -20,8 +20,10 @@ from fpsolver.problem import Problem
 from fpsolver.recorder import past_reasons, phase_space, reasons
 from fpsolver.result import Final, GaussianResult, Result, Snapshots
 from fpsolver.simulation import Trajectory
-from fpsolver.thermo import detailed_balance, entropy
+from fpsolver.thermo import detailed_balance, entropy, several
 from fpsolver.thermo.state import State
+
+CURRENTS_IN_MEMORY = 2**28  # bytes of full currents in a result of several particles
 
 
 def evaluate(problem: Problem, trajectory: Trajectory) -> Result:
@@ -32,11 +34,13 @@ def evaluate(problem: Problem, trajectory: Trajectory) -> Result:
     found = past_reasons(series) | reasons(state)
     if problem.system.is_time_dependent and problem.system.hbar == 0:
         found["cp_margin"] = _WHY_NAN["cp_margin"]
+    final, particles = final_and_particles(state, trajectory.times[-1])
     return Result(
         config=problem.config,
         grid=problem.grid,
         series=series,
-        final=final_state(state, trajectory.times[-1]),
+        final=final,
+        particles=particles,
         snapshots=Snapshots(
             np.array(trajectory.snapshot_times),
             np.array(trajectory.snapshots).reshape(-1, *problem.grid.shape),
@@ -74,8 +78,13 @@ def _new_warnings(problem: Problem, trajectory: Trajectory) -> list[str]:
     return [text for kind, text in trajectory.warnings.items() if kind not in known]
 
 
+def final_and_particles(state: State, time: float) -> tuple[Final, tuple[several.Particle, ...]]:
+    """W at a time with its currents and densities, and several particles each on its own."""
+    return (final_state(state, time), ()) if state.system.size == 1 else _final_of_several(state, time)
+
+
 def final_state(state: State, time: float) -> Final:
-    """W at a time with its currents and densities."""
+    """W of one particle at a time with its currents and densities."""
     reversible, irreversible = state.reversible_current, state.irreversible_current
     production = entropy.production_channels(state).sum(axis=0)
     drift, cross = entropy.flux_densities(state)
@@ -87,6 +96,20 @@ def final_state(state: State, time: float) -> Final:
         if state.space.reversible_D.any():
             flux = np.full_like(flux, np.nan)
     return Final(time, state.W, reversible + irreversible, reversible, irreversible, production, flux)
+
+
+def _final_of_several(state: State, time: float) -> tuple[Final, tuple[several.Particle, ...]]:
+    """The same, slab by slab, with each particle on its own; full currents only where they fit."""
+    keep = 6 * state.system.size * state.W.nbytes <= CURRENTS_IN_MEMORY
+    found = several.fields(state, keep_currents=keep)
+    if entropy.why_not_finite(state):
+        found.production[...], found.flux[...] = np.inf, np.inf
+    elif entropy.why_undefined(state):
+        found.production[...] = np.nan
+    reversible, irreversible = found.J_reversible, found.J_irreversible
+    total = None if reversible is None or irreversible is None else reversible + irreversible
+    final = Final(time, state.W, total, reversible, irreversible, found.production, found.flux)
+    return final, found.particles
 
 
 def _compare(problem: Problem, trajectory: Trajectory) -> tuple[dict[str, FloatArray] | None, float]:

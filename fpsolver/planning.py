@@ -15,6 +15,8 @@ from fpsolver.stepping.explicit import StepSize, choose_step
 from fpsolver.stepping.magnus import MagnusStepSize, choose_magnus_step
 from fpsolver.stepping.rational import ImplicitStepSize, implicit_steps
 
+RECORDS_OF_SEVERAL = 50  # a record costs as much as about ten steps
+
 
 class Stepping(NamedTuple):
     """A stepper, its steps, what it is predicted to cost, and why it was chosen."""
@@ -38,7 +40,8 @@ def make_plan(config: Config, decay: DecayRate | None, until: float, generator: 
         if section.max_time != "auto" and section.max_time < until:
             text = f"is {section.max_time:g}, before time.until = {until:g}; leave one of them out"
             raise ConfigError(Fault("time.max_time", text))
-    every = round_number(expected / 200) if config.output.every == "auto" else float(config.output.every)
+    records = 200 if generator.system.size == 1 else RECORDS_OF_SEVERAL
+    every = round_number(expected / records) if config.output.every == "auto" else float(config.output.every)
     kept = snapshot_times(config.output.snapshots, until)
     stepping = choose_stepper(config, generator, expected, every)
     method, why = choose_method(config, generator, stepping.seconds)
@@ -69,6 +72,8 @@ def choose_stepper(config: Config, generator: Generator, expected: float, every:
         return _implicit(generator, given, expected, every, fastest, slowest)
     step = choose_step(generator, given, fastest, slowest)
     explicit = Stepping("rk4", step, costs.stepping_seconds(generator.grid, expected / step.limit))
+    if generator.system.size > 1:
+        return explicit
     is_short = explicit.seconds < costs.factoring_seconds(generator)
     if section.stepper == "rk4" or given is not None or is_short or not generator.scheme.is_linear:
         return explicit
@@ -112,6 +117,8 @@ def choose_method(config: Config, generator: Generator, stepping: float) -> tupl
         return wanted, ""
     if config.time.until != "steady":
         return "stepping", "auto: time.until is a time"
+    if generator.system.size > 1:
+        return "stepping", "auto: several particles"
     if not generator.scheme.is_linear:
         return "stepping", "auto: limited fluxes are not linear"
     if generator.system.is_time_dependent:

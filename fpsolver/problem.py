@@ -28,6 +28,7 @@ from fpsolver.simulation import Plan
 
 P = TypeVar("P")
 MAXIMUM_STEPS = 1e12
+MOST_PARTICLES = 4  # on a grid: 16 cells along eight axes are 34 GB
 MASS_ERROR = 1e-6
 
 
@@ -112,11 +113,9 @@ def _explained(build_problem: Callable[[Config], P], config: Config) -> P:
 
 def _prepare(config: Config) -> Problem:
     system, state = _build(config)
-    if system.size > 1:
-        raise GridError(
-            "several particles on a grid are not available in this version of fpsolver; use time.method: gaussian"
-        )
     _require_complete_positivity(config, system)
+    if system.size > 1:
+        _refuse_matrices(config, system.size)
     requests = axes.axis_requests(config, system)
     length = axes.ring_length(config)
     until = build.until_time(config)
@@ -154,6 +153,18 @@ def _sampled_state(config: Config) -> LocalState | None:
         return None
     names = arrays.WAVEFUNCTION if section.kind == "wavefunction" else arrays.DENSITY_MATRIX
     return initial.sampled_initial(config, section, arrays.read_arrays(section.path, names))
+
+
+def _refuse_matrices(config: Config, count: int) -> None:
+    """ConfigError for solvers that factor a matrix, which on a grid of four axes has no use: see docs/many.md."""
+    cure = f"needs one particle, and there are {count}; use `stepping`, or `gaussian` for linear forces"
+    if config.time.method == "direct":
+        raise ConfigError(Fault("time.method", f"`direct` {cure}"))
+    if config.time.stepper == "implicit":
+        raise ConfigError(Fault("time.stepper", "`implicit` needs one particle; use `rk4`"))
+    if count > MOST_PARTICLES:
+        text = f"a grid of {2 * count} axes is beyond any memory; use `gaussian` for linear forces"
+        raise ConfigError(Fault("time.method", text))
 
 
 def _require_complete_positivity(config: Config, system: System) -> None:
@@ -197,10 +208,10 @@ def _choose_grid(
 
 def _refuse_open(system: System, requests: tuple[autogrid.AxisRequest, ...], length: float | None) -> None:
     """GridError for an automatic box around a particle that nothing holds together."""
-    confined = length is not None or system.particles[0].potential.is_confining
-    if not confined and any(request.extent is None for request in requests):
+    loose = [particle.potential for particle in system.particles if not particle.potential.is_confining]
+    if length is None and loose and any(request.extent is None for request in requests):
         raise GridError(
-            f"`extent: auto` needs a confining potential or a ring, but {system.particles[0].potential} is neither; "
+            f"`extent: auto` needs a confining potential or a ring, but {loose[0]} is neither; "
             "give grid.q.extent and grid.p.extent as [low, high]"
         )
 

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from fpsolver.generator import Generator
+from fpsolver.physics import energies
 from fpsolver.physics.potentials import FloatArray
 from fpsolver.physics.system import System
 from fpsolver.schemes.chang_cooper import ChangCooperFluxes
-from fpsolver.thermo import entropy, observables, wehrl
+from fpsolver.thermo import entropy, observables, several, wehrl
 from fpsolver.thermo.state import PhaseSpace, State
 
 Record = dict[str, float | FloatArray]
@@ -66,6 +67,9 @@ SERIES_MANY = (
 )
 
 
+EVERYTHING = SERIES + SERIES_MANY
+
+
 def quantities_of(system: System) -> tuple[Quantity, ...]:
     """Members of the series: more where there are several particles, or where coefficients change with time."""
     single = tuple(quantity for quantity in SERIES if not quantity.optional or system.is_time_dependent)
@@ -87,7 +91,9 @@ def phase_space(generator: Generator, time: float = math.inf, known: PhaseSpace 
 
 
 def make_record(state: State, dWdt: FloatArray) -> tuple[Record, dict[str, float]]:
-    """All quantities of :data:`SERIES` that every run has, and the edge mass of each closed axis."""
+    """All quantities that every run has (:data:`SERIES`, :data:`SERIES_MANY`), and the edge mass of each closed axis."""
+    if state.system.size > 1:
+        return _record_of_several(state, dWdt)
     grid = state.grid
     mean, covariance = observables.moments(state)
     production_q, production_p = entropy.production_parts(state)
@@ -115,6 +121,43 @@ def make_record(state: State, dWdt: FloatArray) -> tuple[Record, dict[str, float
         "tail_uncertainty": entropy.tail_uncertainty(state, mean, covariance),
         **wehrl.members(state, dWdt),
         "relative_entropy_thermal": entropy.relative_entropy_thermal(state, mean, covariance),
+    }
+    return record, edges
+
+
+def _record_of_several(state: State, dWdt: FloatArray) -> tuple[Record, dict[str, float]]:
+    """The same for several particles, slab by slab."""
+    grid, system, n = state.grid, state.system, state.system.size
+    mean, covariance = observables.moments(state)
+    sums = several.integrate(state, dWdt, mean, covariance)
+    edges = grid.edge_mass(state.W, state.space.order // 2)
+    parts = several.particle_energies(state, mean, covariance)
+    production, flux = sums.production, sums.flux_drift + sums.flux_cross
+    record: Record = {
+        "mass": grid.integrate(state.W),
+        "mean": mean,
+        "covariance": covariance,
+        "energy": float(parts.sum()),
+        "entropy_wigner": sums.entropy,
+        "entropy_rate": sums.entropy_rate,
+        "entropy_production": float(production.sum()),
+        "entropy_production_q": float(production[:n].sum()),
+        "entropy_production_p": float(production[n:].sum()),
+        "entropy_flux": float(flux.sum()),
+        "entropy_flux_drift": float(sums.flux_drift.sum()),
+        "entropy_flux_cross": float(sums.flux_cross.sum()),
+        "purity": sums.purity,
+        "negativity": sums.negativity,
+        "residual": sums.residual,
+        "edge_mass": sum(edges.values()),
+        "heat_current": observables.heat_current(state),
+        "tail_uncertainty": sums.tail,
+        "energy_particle": parts,
+        "temperature": energies.temperatures(system, covariance),
+        "entropy_production_particle": production[:n] + production[n:],
+        "entropy_flux_particle": flux[:n] + flux[n:],
+        "mutual_information": several.mutual_information(state, sums.entropy),
+        "spring_current": energies.spring_currents(system, mean, covariance),
     }
     return record, edges
 

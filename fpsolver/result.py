@@ -20,6 +20,7 @@ from fpsolver.io.container import DAMAGE
 from fpsolver.physics.baths import Bath
 from fpsolver.physics.potentials import FloatArray
 from fpsolver.physics.system import System
+from fpsolver.thermo.several import Particle
 
 MOST_BATHS = 4  # named in a summary
 
@@ -29,13 +30,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Final:
-    """The last state; currents have the component (q1.., p1..) as first index."""
+    """The last state; currents have the component (q1.., p1..) as first index; None where they would be too large."""
 
     time: float
     W: FloatArray
-    J: FloatArray
-    J_reversible: FloatArray
-    J_irreversible: FloatArray
+    J: FloatArray | None
+    J_reversible: FloatArray | None
+    J_irreversible: FloatArray | None
     entropy_production_density: FloatArray
     entropy_flux_density: FloatArray
 
@@ -144,13 +145,17 @@ class Outcome:
 
 @dataclass(eq=False, kw_only=True)
 class Result(Outcome):
-    """A run on a grid: the final W with its currents, snapshots, and the exact Gaussian where there is one."""
+    """A run on a grid: the final W with its currents, snapshots, and the exact Gaussian where there is one.
+
+    ``particles``: reduced Wigner functions, currents and channels of Pi of each of several particles.
+    """
 
     grid: Grid
     final: Final
     snapshots: Snapshots
     exact: dict[str, FloatArray] | None
     exact_error: float
+    particles: tuple[Particle, ...] = ()
 
     @property
     def scheme(self) -> str:
@@ -256,6 +261,7 @@ def from_fields(fields: dict[str, Any]) -> Any:
     """Result from what a file or a dataset holds."""
     if "grid" not in fields:
         return GaussianResult(**fields)
+    fields["particles"] = tuple(Particle(**particle) for particle in fields.get("particles", ()))
     return Result(**{**fields, "final": Final(**fields["final"]), "snapshots": Snapshots(**fields["snapshots"])})
 
 

@@ -84,7 +84,7 @@ class Trajectory:
 
     def series(self) -> dict[str, FloatArray]:
         """Arrays with time as first axis."""
-        names = [q.name for q in SERIES if not q.optional or (self.records and q.name in self.records[0])]
+        names = list(self.records[0]) if self.records else [q.name for q in SERIES if not q.optional]
         arrays = {name: np.array([record[name] for record in self.records]) for name in names}
         return {"time": np.array(self.times), **arrays}
 

@@ -48,7 +48,7 @@ def _negative(generator: Generator, W: FloatArray, negativity: float, time: floa
 def _edge(name: str, mass: float, time: float) -> str:
     return (
         f"{moment(time)} the outer cells of axis {name} hold a mass of {mass:.2g}: the box cuts the tail "
-        f"of the state; give a wider grid.{name}.extent and more cells"
+        f"of the state; give a wider grid.{name[0]}.extent and more cells"
     )
 
 
@@ -57,7 +57,7 @@ def _resolution(generator: Generator, record: Record, cells: float, time: float)
     name, n = generator.grid.names[k], generator.grid.shape[k]
     return (
         f"{moment(time)} the narrowest standard deviation of the state (mostly along {name}) spans {cells:.2g} "
-        f"cells, and 4 give Pi to nine digits; give grid.{name}.cells: {cells_for(n, cells)} or a smaller extent"
+        f"cells, and 4 give Pi to nine digits; give grid.{name[0]}.cells: {cells_for(n, cells)} or a smaller extent"
     )
 
 

@@ -11,7 +11,7 @@ import click
 import numpy as np
 
 from fpsolver import costs
-from fpsolver.cli import check_moments
+from fpsolver.cli import check_many, check_moments
 from fpsolver.cli.options import config_argument, set_option, table, warn
 from fpsolver.cli.words import bath_words, matrix, positivity
 from fpsolver.config.reader import load_config
@@ -44,6 +44,9 @@ def command(config: Path, overrides: tuple[str, ...]) -> int:
 def model_rows(problem: Problem) -> list[tuple[str, Any]]:
     """Particle, bath, matrices, complete positivity."""
     system = problem.system
+    if system.size > 1:
+        has_baths = getattr(problem.config.system, "matrices", None) is None
+        return check_many.model_rows(system, has_baths=has_baths)
     particle = system.particles[0]
     units = f"mass {particle.mass:g}, hbar {system.hbar:g}"
     rows = [("particle", f"{units}, {particle.potential}")]
@@ -71,7 +74,10 @@ def steady_rows(problem: Problem) -> list[tuple[str, Any]]:
         verdict = f"violated (line 2: {parity:.3g})" if parity > 0 else "the run will tell: it needs the steady state"
         return [("closed form", "none: the force is not linear"), ("detailed balance", verdict)]
     try:
-        return ring_rows(system) if problem.grid.axes[0].periodic else gaussian_rows(exact.steady(system))
+        if problem.grid.axes[0].periodic:
+            return ring_rows(system)
+        found = exact.steady(system)
+        return gaussian_rows(found) if system.size == 1 else check_many.gaussian_rows(found)
     except NoSteadyStateError as error:
         return [("none", str(error))]
 

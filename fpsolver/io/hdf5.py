@@ -20,7 +20,7 @@ from fpsolver.io.container import UNITS, Writer, numbers, read_file, write_file
 from fpsolver.io.provenance import now
 from fpsolver.physics.exact import NOT_GAUSSIAN_REASON
 from fpsolver.physics.potentials import FloatArray
-from fpsolver.recorder import SERIES, SERIES_MANY
+from fpsolver.recorder import EVERYTHING, SERIES, SERIES_MANY
 
 if TYPE_CHECKING:
     from fpsolver.result import GaussianResult, Outcome, Result
@@ -35,7 +35,7 @@ FINAL = {
     "entropy_production_density": ("1/(action time)", "density of Pi"),
     "entropy_flux_density": ("1/(action time)", "density of Phi"),
 }
-_DIMENSIONS = {
+DIMENSIONS = {
     "mean": ("component",),
     "covariance": ("row", "column"),
     "heat_current": ("particle",),
@@ -45,6 +45,13 @@ _DIMENSIONS = {
     "entropy_flux_particle": ("particle",),
     "spring_current": ("spring",),
 }
+PARTICLE = {
+    "W": ("1/action", "Wigner function of this particle alone"),
+    "J_reversible": ("1/(action time)", "reversible current of this particle alone"),
+    "J_irreversible": ("1/(action time)", "irreversible current of this particle alone"),
+    "production": ("1/(action time)", "density of the channels of Pi of this particle"),
+}
+NOT_KEPT = "left out for its size; fpsolver.thermo.currents gives it from W"
 EXACT = {
     "mean": "exact mean of x",
     "covariance": "exact covariance of x",
@@ -77,6 +84,8 @@ def _write_all(file: h5py.File, result: Result) -> None:
     _write_grid(file.create_group("grid"), result.grid)
     _write_series(file.create_group("series"), result)
     _write_final(file.create_group("final"), result)
+    if result.particles:
+        _write_particles(file.create_group("particles"), result)
     _write_snapshots(file.create_group("snapshots"), result)
     if result.exact is not None:
         _write_exact(file.create_group("exact"), result)
@@ -119,10 +128,10 @@ def _write_series(group: h5py.Group, result: Outcome) -> None:
     writer.scale("particle", np.arange(count), "1", "index of the particle")
     if "spring_current" in result.series:
         writer.scale("spring", np.arange(result.series["spring_current"].shape[-1]), "1", "index of the spring")
-    for quantity in SERIES + SERIES_MANY:
+    for quantity in EVERYTHING:
         if quantity.name not in result.series:
             continue
-        dims = ("time", *_DIMENSIONS.get(quantity.name, ()))
+        dims = ("time", *DIMENSIONS.get(quantity.name, ()))
         values = result.series[quantity.name]
         dataset = writer.array(quantity.name, values, dims, quantity.units, quantity.long_name)
         if quantity.name in result.reasons:
@@ -135,8 +144,8 @@ def _write_profile(group: h5py.Group, result: Outcome) -> None:
     group.attrs["time"] = float(result.series["time"][-1])
     writer.scale("particle", np.arange(result.series["heat_current"].shape[-1]), "1", "index of the particle")
     writer.scale("spring", np.arange(result.series["spring_current"].shape[-1]), "1", "index of the spring")
-    for quantity in SERIES + SERIES_MANY:
-        dims = _DIMENSIONS.get(quantity.name, ())
+    for quantity in EVERYTHING:
+        dims = DIMENSIONS.get(quantity.name, ())
         if dims in (("particle",), ("spring",)):
             values = result.series[quantity.name][-1]
             writer.array(quantity.name, values, dims, quantity.units, quantity.long_name)
@@ -148,11 +157,28 @@ def _write_final(group: h5py.Group, result: Result) -> None:
     writer.coordinates(result.grid)
     writer.components(result.grid.names, "component")
     for name, (units, long_name) in FINAL.items():
+        if (values := getattr(result.final, name)) is None:
+            group.attrs[f"{name}_reason"] = NOT_KEPT
+            continue
         dims = ("component", *result.grid.names) if name.startswith("J") else result.grid.names
-        dataset = writer.array(name, getattr(result.final, name), dims, units, long_name)
+        dataset = writer.array(name, values, dims, units, long_name)
         source = name.removesuffix("_density")
         if source in result.reasons:
             dataset.attrs["reason"] = result.reasons[source]
+
+
+def _write_particles(group: h5py.Group, result: Result) -> None:
+    """Reduced Wigner functions, currents and channels of Pi: a group for each particle, with axes of its own."""
+    for k, particle in enumerate(result.particles, start=1):
+        writer = Writer(group.create_group(str(k)), result.config.output.compression)
+        names = (f"q{k}", f"p{k}")
+        for axis in result.grid.axes:
+            if axis.name in names:
+                writer.scale(axis.name, axis.centres, UNITS[axis.name[0]], f"{axis.name} at the cell centres")
+        writer.components(names, "component")
+        for field, (units, long_name) in PARTICLE.items():
+            dims = names if field == "W" else ("component", *names)
+            writer.array(field, getattr(particle, field), dims, units, long_name)
 
 
 def _write_snapshots(group: h5py.Group, result: Result) -> None:
@@ -236,11 +262,18 @@ def _read_all(file: h5py.File) -> dict[str, Any]:
     _check_shapes(grid, final, snapshots)
     return common | {
         "grid": grid,
-        "final": {"time": float(final.attrs["time"]), **{name: numbers(final, name) for name in FINAL}},
+        "final": {"time": float(final.attrs["time"]), **{n: numbers(final, n) if n in final else None for n in FINAL}},
+        "particles": _read_particles(file.get("particles")),
         "snapshots": {name: numbers(snapshots, name) for name in ("time", "W")},
         "exact": None if exact is None else {name: numbers(exact, name) for name in ("time", *EXACT)},
         "exact_error": float("nan") if exact is None else float(exact.attrs["W_l1_error"]),
     }
+
+
+def _read_particles(group: h5py.Group | None) -> list[dict[str, FloatArray]]:
+    if group is None:
+        return []
+    return [{field: numbers(group[str(k + 1)], field) for field in PARTICLE} for k in range(len(group))]
 
 
 def _read_series(group: h5py.Group) -> dict[str, FloatArray]:
@@ -257,6 +290,8 @@ def _read_series(group: h5py.Group) -> dict[str, FloatArray]:
 def _check_shapes(grid: Grid, final: h5py.Group, snapshots: h5py.Group) -> None:
     """ValueError if an array does not belong to the grid."""
     for name in FINAL:
+        if name not in final and f"{name}_reason" in final.attrs:
+            continue
         shape = (len(grid.axes), *grid.shape) if name.startswith("J") else grid.shape
         if final[name].shape != shape:
             raise ValueError(f"final/{name} has the shape {final[name].shape} instead of {shape}")

@@ -11,8 +11,8 @@ import numpy as np
 from fpsolver.config.reader import Config, parse_yaml
 from fpsolver.errors import FileFormatError
 from fpsolver.grid import Axis, Grid
-from fpsolver.io.hdf5 import EXACT, FINAL
-from fpsolver.recorder import SERIES
+from fpsolver.io.hdf5 import DIMENSIONS, EXACT, FINAL
+from fpsolver.recorder import EVERYTHING
 
 if TYPE_CHECKING:
     import xarray
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from fpsolver.result import Result
 
 FORMAT = "fpsolver-result"
-_INNER = {"mean": ("component",), "covariance": ("row", "column"), "heat_current": ("particle",)}
 
 
 def dataset(result: Result) -> xarray.Dataset:
@@ -29,18 +28,19 @@ def dataset(result: Result) -> xarray.Dataset:
 
     names = result.grid.names
     variables: dict[str, Any] = {}
-    for quantity in SERIES:
+    for quantity in EVERYTHING:
         if quantity.name in result.series:
-            dims = ("time", *_INNER.get(quantity.name, ()))
+            dims = ("time", *DIMENSIONS.get(quantity.name, ()))
             words = {"units": quantity.units, "long_name": quantity.long_name}
             variables[quantity.name] = (dims, result.series[quantity.name], words)
     for name, (units, long_name) in FINAL.items():
         dims = ("component", *names) if name.startswith("J") else names
-        variables[name] = (dims, getattr(result.final, name), {"units": units, "long_name": long_name})
+        if (values := getattr(result.final, name)) is not None:
+            variables[name] = (dims, values, {"units": units, "long_name": long_name})
     variables["snapshots"] = (("snapshot_time", *names), result.snapshots.W, {"units": "1/action", "long_name": "W"})
     if result.exact is not None:
         for name, long_name in EXACT.items():
-            dims = ("time", *_INNER.get(name, ()))
+            dims = ("time", *DIMENSIONS.get(name, ()))
             variables[f"exact_{name}"] = (dims, result.exact[name], {"long_name": long_name})
     coordinates: dict[str, Any] = {"time": result.series["time"], "snapshot_time": result.snapshots.time}
     coordinates |= {axis.name: axis.centres for axis in result.grid.axes}
@@ -77,6 +77,10 @@ def fields(found: xarray.Dataset) -> dict[str, Any]:
         raise FileFormatError(f"the dataset is no fpsolver result: {error or type(error).__name__}") from None
 
 
+def _field(found: xarray.Dataset, name: str) -> Any:
+    return np.ascontiguousarray(found[name].values) if name in found else None
+
+
 def _fields(found: xarray.Dataset) -> dict[str, Any]:
     if found.attrs["format"] != FORMAT:
         raise ValueError(f"its format is {found.attrs['format']}")
@@ -89,8 +93,8 @@ def _fields(found: xarray.Dataset) -> dict[str, Any]:
     return {
         "config": Config(**data),
         "grid": Grid(tuple(Axis(*axis) for axis in rest["axes"])),
-        "series": {"time": time, **{q.name: found[q.name].values for q in SERIES if q.name in found}},
-        "final": {"time": rest["final_time"], **{name: np.ascontiguousarray(found[name].values) for name in FINAL}},
+        "series": {"time": time, **{q.name: found[q.name].values for q in EVERYTHING if q.name in found}},
+        "final": {"time": rest["final_time"], **{name: _field(found, name) for name in FINAL}},
         "snapshots": {"time": found["snapshot_time"].values, "W": found["snapshots"].values},
         "exact": exact,
         "exact_error": math.nan if rest["exact_error"] is None else rest["exact_error"],

@@ -53,12 +53,26 @@ def particle_energies(system: System, mean: FloatArray, covariance: FloatArray) 
         c = [float(particle.potential.derivative(0.0, order)) for order in (1, 2)]
         ground = float(particle.potential.energy(0.0))
         energies[..., k] += ground + c[0] * mean[..., k] + c[1] / 2 * squares[..., k]
+    return np.asarray(energies + spring_shares(system, mean, covariance))
+
+
+def spring_shares(system: System, mean: FloatArray, covariance: FloatArray) -> FloatArray:
+    """Half of the mean energy of its springs for each particle, shape (.., N)."""
+    moments = second_moments(mean, covariance)
+    shares = np.zeros((*mean.shape[:-1], system.size))
     for spring in system.couplings:
         i, j = spring.first, spring.second
-        energy = spring.stiffness / 2 * (squares[..., i] + squares[..., j] - 2 * moments[..., i, j])
-        energies[..., i] += energy / 2
-        energies[..., j] += energy / 2
-    return energies
+        square = moments[..., i, i] + moments[..., j, j] - 2 * moments[..., i, j]
+        shares[..., i] += spring.stiffness / 4 * square
+        shares[..., j] += spring.stiffness / 4 * square
+    return shares
+
+
+def spring_heat(system: System, mean: FloatArray, covariance: FloatArray) -> FloatArray:
+    """What each bath feeds in through the springs, <(K q)_k (A_d x)_k> + (K D)_kk over positions, shape (N,)."""
+    n, K = system.size, system.spring_matrix
+    work = system.dissipative_drift[:n] @ second_moments(mean, covariance)[:, :n]
+    return np.asarray((K * (work + system.diffusion_matrix[:n, :n] / 2)).sum(axis=1))
 
 
 def spring_currents(system: System, mean: FloatArray, covariance: FloatArray) -> FloatArray:

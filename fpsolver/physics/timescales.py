@@ -7,14 +7,14 @@ Exact for quadratic systems (eigenvalues of A) and for the free particle on a ri
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from fpsolver.errors import NoSteadyStateError
 from fpsolver.physics import linear
 from fpsolver.physics.exact import require_stable
-from fpsolver.physics.potentials import Cosine
+from fpsolver.physics.potentials import Cosine, FloatArray
 from fpsolver.physics.system import System
 
 
@@ -27,7 +27,9 @@ class DecayRate:
 
 
 def effective_temperature(system: System) -> float:
-    """The largest of 1/beta, hbar omega/2 in the deepest well, and d_pp/(m damping)."""
+    """The largest of 1/beta, hbar omega/2 in the deepest well, and d_pp/(m damping), of all particles."""
+    if system.size > 1:
+        return max(effective_temperature(alone(system, k)) for k in range(system.size))
     particle = system.particles[0]
     wells = particle.potential.minima()
     damping = -float(np.trace(system.dissipative_drift))
@@ -40,12 +42,27 @@ def effective_temperature(system: System) -> float:
     return max(candidates)
 
 
+def alone(system: System, k: int) -> System:
+    """Particle ``k`` with its bath, without springs and without the others."""
+    rows = np.ix_([k, system.size + k], [k, system.size + k])
+    blocks = [None if matrix is None else matrix[rows] for matrix in (system.drift, system.diffusion)]
+    return replace(system, particles=(system.particles[k],), drift=blocks[0], diffusion=blocks[1], couplings=())
+
+
+def rest_positions(system: System) -> FloatArray:
+    """Bottom of the deepest well of each particle (0 where there is none), springs left aside, shape (N,)."""
+    wells = [particle.potential.minima() for particle in system.particles]
+    return np.array([float(found[0]) if len(found) else 0.0 for found in wells])
+
+
 def slowest_rate(system: System, ring_length: float | None) -> DecayRate:
-    """Slowest decay rate of one particle; NoSteadyStateError, with the reason, if something never decays."""
+    """Slowest decay rate of a system; NoSteadyStateError, with the reason, if something never decays."""
     potential = system.particles[0].potential
     if ring_length is None and system.is_quadratic:
         require_stable(system)
         return DecayRate(float(linear.rates(system.drift_matrix)[0]), True)
+    if system.size > 1:
+        return DecayRate(_rate_of_several(system), False)
     if ring_length is None and not potential.is_confining:
         raise NoSteadyStateError("the system has no steady state: the potential does not confine the particle")
     friction = -float(system.dissipative_drift[1, 1])
@@ -54,6 +71,18 @@ def slowest_rate(system: System, ring_length: float | None) -> DecayRate:
     if ring_length is not None and system.is_quadratic:
         return DecayRate(_ring_rate(system, ring_length, friction), True)
     return DecayRate(_well_rate(system, ring_length, friction), False)
+
+
+def _rate_of_several(system: System) -> float:
+    """Slowest rate of small motions at rest, times exp(-highest barrier / T)."""
+    if not all(particle.potential.is_confining for particle in system.particles):
+        raise NoSteadyStateError("the system has no steady state: a potential does not confine its particle")
+    _, slowest = linear_rates(system)
+    if slowest <= 0:
+        raise NoSteadyStateError("the system has no steady state: nothing damps the motion")
+    barrier = max(_barrier(alone(system, k)) for k in range(system.size))
+    temperature = effective_temperature(system)
+    return slowest * math.exp(-min(barrier / temperature, 40.0)) if temperature > 0 else slowest
 
 
 def _ring_rate(system: System, length: float, friction: float) -> float:
@@ -93,7 +122,6 @@ def _barrier(system: System) -> float:
 
 def linear_rates(system: System) -> tuple[float, float]:
     """Fastest rate and slowest positive decay rate of small motions in the deepest well (or at q = 0), 1/time."""
-    wells = system.particles[0].potential.minima()
-    values = np.linalg.eigvals(system.linearised_drift(wells[:1] if len(wells) else np.zeros(1)))
+    values = np.linalg.eigvals(system.linearised_drift(rest_positions(system)))
     decays = -values.real[-values.real > 1e-12 * np.abs(values).max()]
     return float(np.abs(values).max()), float(decays.min()) if len(decays) else 0.0

@@ -13,7 +13,7 @@ from fpsolver.physics import linear
 from fpsolver.physics.exact import SteadyState
 from fpsolver.physics.potentials import FloatArray
 from fpsolver.physics.system import System
-from fpsolver.thermo.differences import spectral_gradient
+from fpsolver.thermo.differences import spectral_derivative
 from fpsolver.thermo.observables import moments
 from fpsolver.thermo.state import State
 
@@ -23,13 +23,13 @@ def first_line_residual(state: State) -> float:
 
     A periodic coordinate is divided by length/sqrt(12), the deviation of the uniform distribution.
     """
-    B = state.system.diffusion_matrix
-    deviations = _deviations(state)
-    gradient = spectral_gradient(state.W, state.grid)
+    A, B = state.system.irreversible_drift, state.system.diffusion_matrix
     worst = 0.0
-    for k, deviation in enumerate(deviations):
-        spread = sum(B[k, j] * gradient[j] for j in range(len(B)))
-        defect = 2 * state.space.irreversible_drift[k] * state.W - spread
+    for k, deviation in enumerate(_deviations(state)):  # one derivative at a time, for the sake of memory
+        drift = sum(A[k, j] * x for j, x in enumerate(state.grid.coordinates))
+        defect = 2 * drift * state.W
+        for j in np.flatnonzero(B[k]):
+            defect = defect - B[k, j] * spectral_derivative(state.W, state.grid, int(j))
         worst = max(worst, state.grid.integrate(np.abs(defect)) / deviation)
     return worst
 

@@ -143,6 +143,11 @@ def tail_uncertainty(state: State, mean: FloatArray, covariance: FloatArray) -> 
     """
     if why_not_finite(state) or why_undefined(state) or not np.isfinite(covariance).all():
         return math.nan
+    return tail_density_sum(state, mean, covariance)
+
+
+def tail_density_sum(state: State, mean: FloatArray, covariance: FloatArray) -> float:
+    """The same for a state, or a part of one, for which it exists."""
     position = np.broadcast_arrays(*(x - x0 for x, x0 in zip(state.grid.coordinates, mean, strict=True)))
     slope = np.abs(apply_matrix(np.linalg.inv(covariance), position))
     size = state.space.drift_size + apply_matrix(state.space.irreversible_D, slope)

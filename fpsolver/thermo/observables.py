@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from fpsolver.physics import energies
 from fpsolver.physics.potentials import FloatArray
 from fpsolver.thermo.state import State
 
@@ -30,7 +31,7 @@ def moments(state: State) -> tuple[FloatArray, FloatArray]:
 
 
 def energy(state: State) -> float:
-    """<p^2/2m + U>; on a ring without the tilt, which is no function of the position there."""
+    """<p^2/2m + U>, without springs; on a ring without the tilt, which is no function of the position there."""
     n, total = state.system.size, 0.0
     for k, particle in enumerate(state.system.particles):
         p = state.grid.axes[n + k].centres
@@ -55,6 +56,8 @@ def heat_current(state: State) -> FloatArray:
         for row, slope in slopes.items():
             for j in np.nonzero(A[row])[0]:
                 heat[k] += A[row, j] * _average_product(state, row, slope, int(j))
+    if system.spring_matrix.any():
+        heat += energies.spring_heat(system, *moments(state)) * grid.integrate(state.W)
     return heat
 
 

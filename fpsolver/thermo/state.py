@@ -72,6 +72,8 @@ class PhaseSpace:
         for k, particle in enumerate(system.particles):
             drift[k] += self.grid.coordinates[n + k] / particle.mass
             drift[n + k] -= particle.potential.derivative(self.grid.coordinates[k])
+            for j in np.flatnonzero(system.spring_matrix[k]):
+                drift[n + k] -= system.spring_matrix[k, j] * self.grid.coordinates[j]
         return drift
 
     @cached_property
@@ -163,6 +165,8 @@ class State:
 
     W: FloatArray
     space: PhaseSpace
+    known_gradient: FloatArray | None = None  # of a part of a larger state, which knows its neighbours
+    peak: float | None = None  # the largest W of that state
 
     @property
     def grid(self) -> Grid:
@@ -177,6 +181,8 @@ class State:
     @cached_property
     def gradient(self) -> FloatArray:
         r"""Grad W, shape (2N, \*grid.shape)."""
+        if self.known_gradient is not None:
+            return self.known_gradient
         return gradient(self.W, self.grid, self.space.order)
 
     @cached_property
@@ -204,7 +210,7 @@ class State:
     @cached_property
     def above_floor(self) -> np.ndarray:
         """Cells that count for Pi: where W can be divided by, or is positive if only its logarithm is needed."""
-        lowest = FLOOR * self.W.max() if self.space.fluxes is None else 0.0
+        lowest = FLOOR * (self.W.max() if self.peak is None else self.peak) if self.space.fluxes is None else 0.0
         return np.asarray(lowest < self.W)
 
     @cached_property
