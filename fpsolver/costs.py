@@ -7,7 +7,7 @@ import os
 
 from fpsolver.generator import Generator
 from fpsolver.grid import Grid
-from fpsolver.kernels.phase_space import PAD
+from fpsolver.kernels.axes import PAD
 
 ARRAYS_IN_MEMORY = 40  # of the grid's size, at the peak: stepper 5, thermodynamics and densities the rest
 PADDED_OF_SEVERAL, ARRAYS_OF_SEVERAL = 6, 8  # of several particles: state and work arrays; densities and copies

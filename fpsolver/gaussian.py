@@ -175,6 +175,7 @@ def record(system: System, mean: FloatArray, V: FloatArray) -> dict[str, Any]:
         "entropy_flux": float(rates.entropy_flux),
         "entropy_flux_drift": float(rates.entropy_flux) - cross,
         "entropy_flux_cross": cross,
+        "entropy_moyal": 0.0,
         "purity": math.exp(n * (1 + math.log(math.pi * system.hbar)) - entropy) if system.hbar > 0 else math.nan,
         "negativity": 0.0,
         "heat_current": energies.heat_currents(system, mean, V),

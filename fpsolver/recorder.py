@@ -146,6 +146,7 @@ def _record_of_several(state: State, dWdt: FloatArray) -> tuple[Record, dict[str
         "entropy_flux": float(flux.sum()),
         "entropy_flux_drift": float(sums.flux_drift.sum()),
         "entropy_flux_cross": float(sums.flux_cross.sum()),
+        "entropy_moyal": sums.moyal,
         "purity": sums.purity,
         "negativity": sums.negativity,
         "residual": sums.residual,

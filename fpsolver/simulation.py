@@ -162,7 +162,7 @@ def _advance(
         stepper.advance(padded, position.time + position.done * dt, dt, count)
         position.done += count
         if guard is not None:
-            position.W = padded[:, PAD:-PAD]
+            position.W = padded[..., PAD:-PAD]
             guard(position)
 
 

@@ -33,6 +33,7 @@ class Sums:
     negativity: float
     residual: float
     tail: float
+    moyal: float
 
 
 def integrate(state: State, dWdt: FloatArray, mean: FloatArray, covariance: FloatArray) -> Sums:
@@ -40,13 +41,13 @@ def integrate(state: State, dWdt: FloatArray, mean: FloatArray, covariance: Floa
     found = [_slab_sums(part, dWdt[rows], mean, covariance) for rows, part in slabs(state)]
     sums: dict[str, Any] = {name: np.sum([part[name] for part in found], axis=0) for name in found[0]}
     if sums["negativity"] > entropy.NEGATIVE:
-        sums |= {name: sums[name] * math.nan for name in ("production", "entropy", "entropy_rate", "tail")}
+        sums |= {name: sums[name] * math.nan for name in ("production", "entropy", "entropy_rate", "tail", "moyal")}
         if state.system.reversible_diffusion.any():
             sums["flux_cross"] = sums["flux_cross"] * math.nan
     if state.space.is_noiseless:
         sums |= {name: np.full(len(mean), math.inf) for name in ("production", "flux_drift")}
         sums |= {"flux_cross": np.zeros(len(mean)), "tail": math.nan}
-    return Sums(**{name: value if np.ndim(value) else float(value) for name, value in sums.items()})
+    return Sums(**sums)
 
 
 def _slab_sums(part: State, dWdt: FloatArray, mean: FloatArray, covariance: FloatArray) -> dict[str, Any]:
@@ -61,7 +62,12 @@ def _slab_sums(part: State, dWdt: FloatArray, mean: FloatArray, covariance: Floa
         "negativity": part.negativity,
         "residual": grid.integrate(np.abs(dWdt)),
         "tail": entropy.tail_density_sum(part, mean, covariance),
+        "moyal": 0.0 if part.space.moyal.is_empty else -sum(map(grid.integrate, _quantum(part))),
     }
+
+
+def _quantum(part: State) -> list[FloatArray]:
+    return [rate * part.log_W for rate in part.space.moyal.quantum_rate(part.W)]
 
 
 def _each(part: State, channels: FloatArray) -> FloatArray:
