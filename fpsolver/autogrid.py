@@ -195,7 +195,8 @@ def _grid(path: Path, requests: tuple[AxisRequest, ...], cells: list[int]) -> Gr
 
 def _extent(path: Path, k: int, cells: int) -> tuple[float, float]:
     """Box of one coordinate around the whole path; few cells get a smaller box."""
-    reach = min(WIDEST_BOX, 1.1 * math.sqrt(cells)) * path.deviations[:, k]
+    scale = 1.1 if path.centres.shape[1] == 2 else 1.0  # of several particles, correlations make the state narrower
+    reach = min(WIDEST_BOX, scale * math.sqrt(cells)) * path.deviations[:, k]
     low, high = float((path.centres[:, k] - reach).min()), float((path.centres[:, k] + reach).max())
     return _rounded(low, down=True), _rounded(high, down=False)
 

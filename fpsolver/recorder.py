@@ -165,10 +165,10 @@ def _record_of_several(state: State, dWdt: FloatArray) -> tuple[Record, dict[str
 
 def past_reasons(series: dict[str, FloatArray]) -> dict[str, str]:
     """Why members of the series were NaN at some time: W was negative then."""
-    negativity = series["negativity"]
-    if not (negativity > entropy.NEGATIVE).any():
+    negativity, limit = series["negativity"], entropy.negative(series["heat_current"].shape[-1])
+    if not (negativity > limit).any():
         return {}
-    last = float(series["time"][negativity > entropy.NEGATIVE][-1])
+    last = float(series["time"][negativity > limit][-1])
     text = f"{entropy.NEGATIVE_REASON.format(negativity.max())} up to t = {last:.6g}"
     return {name: text for name, values in series.items() if values.ndim == 1 and np.isnan(values).any()}
 

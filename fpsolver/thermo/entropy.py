@@ -21,7 +21,15 @@ from fpsolver.thermo import faces
 from fpsolver.thermo.state import State, apply_matrix
 
 NEGATIVE = 1e-8  # negative volume above which W does not count as positive
+# The same on four axes and more: 32 cells along each resolve the tails to 1e-7 of max W, and their volume is a thousand
+# times that of the state. Cells below the most negative one are left out of Pi there (see State.above_floor).
+NEGATIVE_OF_SEVERAL = 1e-5
 NEGATIVE_REASON = "undefined: W is negative somewhere (negativity {:.3g})"
+
+
+def negative(particles: int) -> float:
+    """Negative volume above which W of so many particles does not count as positive."""
+    return NEGATIVE if particles == 1 else NEGATIVE_OF_SEVERAL
 
 
 def why_not_finite(state: State) -> str:
@@ -31,7 +39,7 @@ def why_not_finite(state: State) -> str:
 
 def why_undefined(state: State) -> str:
     """Reason why quotients and logarithms of W do not exist, or an empty string."""
-    return NEGATIVE_REASON.format(state.negativity) if state.negativity > NEGATIVE else ""
+    return NEGATIVE_REASON.format(state.negativity) if state.negativity > negative(state.system.size) else ""
 
 
 def production_channels(state: State) -> FloatArray:

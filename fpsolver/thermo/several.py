@@ -40,7 +40,7 @@ def integrate(state: State, dWdt: FloatArray, mean: FloatArray, covariance: Floa
     """All integrals of a record in one pass; where W is negative, those with quotients and logarithms are NaN."""
     found = [_slab_sums(part, dWdt[rows], mean, covariance) for rows, part in slabs(state)]
     sums: dict[str, Any] = {name: np.sum([part[name] for part in found], axis=0) for name in found[0]}
-    if sums["negativity"] > entropy.NEGATIVE:
+    if sums["negativity"] > entropy.NEGATIVE_OF_SEVERAL:
         sums |= {name: sums[name] * math.nan for name in ("production", "entropy", "entropy_rate", "tail", "moyal")}
         if state.system.reversible_diffusion.any():
             sums["flux_cross"] = sums["flux_cross"] * math.nan

@@ -12,7 +12,7 @@ import numpy as np
 from fpsolver.grid import Axis, Grid
 from fpsolver.physics.potentials import FloatArray
 from fpsolver.thermo.differences import gradient
-from fpsolver.thermo.state import PhaseSpace, State
+from fpsolver.thermo.state import FLOOR, PhaseSpace, State
 
 SLAB_CELLS = 2**17  # 1 MiB for each array: a few dozen of them stay in the cache
 
@@ -29,12 +29,13 @@ def slabs(state: State) -> Iterator[tuple[slice, State]]:
     if state.system.size == 1:
         yield slice(0, state.grid.shape[0]), state
         return
-    peak, cells = float(state.W.max()), state.grid.shape[0]
+    cells = state.grid.shape[0]
+    floor = max(FLOOR * float(state.W.max()), -float(state.W.min()))  # what is as small as the noise is noise
     thick = max(1, SLAB_CELLS * cells // state.grid.size)
     for start in range(0, cells, thick):
         rows = slice(start, min(start + thick, cells))
         space = PhaseSpace(state.system, rows_of(state.grid, rows), state.space.order)
-        yield rows, State(state.W[rows], space, _gradient(state, rows), peak)
+        yield rows, State(state.W[rows], space, _gradient(state, rows), floor)
 
 
 def rows_of(grid: Grid, rows: slice) -> Grid:

@@ -166,7 +166,7 @@ class State:
     W: FloatArray
     space: PhaseSpace
     known_gradient: FloatArray | None = None  # of a part of a larger state, which knows its neighbours
-    peak: float | None = None  # the largest W of that state
+    floor: float | None = None  # below it cells of that state do not count for Pi
 
     @property
     def grid(self) -> Grid:
@@ -210,7 +210,9 @@ class State:
     @cached_property
     def above_floor(self) -> np.ndarray:
         """Cells that count for Pi: where W can be divided by, or is positive if only its logarithm is needed."""
-        lowest = FLOOR * (self.W.max() if self.peak is None else self.peak) if self.space.fluxes is None else 0.0
+        if self.floor is not None:
+            return np.asarray(self.floor < self.W)
+        lowest = FLOOR * self.W.max() if self.space.fluxes is None else 0.0
         return np.asarray(lowest < self.W)
 
     @cached_property
