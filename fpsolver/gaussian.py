@@ -24,7 +24,7 @@ from fpsolver.physics.states import GaussianState
 from fpsolver.physics.system import System
 from fpsolver.planning import round_number
 from fpsolver.recorder import names_of
-from fpsolver.thermo import detailed_balance
+from fpsolver.thermo import detailed_balance, wehrl
 
 MATRICES_IN_MEMORY = 14  # of 2N x 2N numbers, at the peak
 RECORDS_IN_MEMORY = 2**29  # bytes that automatic records may take
@@ -190,7 +190,7 @@ def record(system: System, mean: FloatArray, V: FloatArray) -> dict[str, Any]:
 
 def reasons(system: System) -> dict[str, str]:
     """Why members of the series are NaN or infinite, by name."""
-    found = dict.fromkeys(WITHOUT_GRID, NO_GRID)
+    found = dict.fromkeys((*WITHOUT_GRID, *wehrl.NAMES), NO_GRID)
     if system.hbar == 0:
         found["purity"] = "undefined: a classical system has no purity"
     if exact.irreversible_drift_outside_noise(system):

@@ -15,6 +15,7 @@ from fpsolver.stepping.explicit import StepSize, choose_step
 from fpsolver.stepping.magnus import MagnusStepSize, choose_magnus_step
 from fpsolver.stepping.rational import ImplicitStepSize, implicit_steps
 
+MOST_PARTICLES = 4  # on a grid: 16 cells along eight axes are 34 GB
 RECORDS_OF_SEVERAL = 50  # a record costs as much as about ten steps
 
 
@@ -25,6 +26,18 @@ class Stepping(NamedTuple):
     step: StepSize | ImplicitStepSize | MagnusStepSize
     seconds: float
     why: str = ""
+
+
+def refuse_matrices(config: Config, count: int) -> None:
+    """ConfigError for solvers that factor a matrix, which on a grid of four axes has no use: see docs/many.md."""
+    cure = f"needs one particle, and there are {count}; use `stepping`, or `gaussian` for linear forces"
+    if config.time.method == "direct":
+        raise ConfigError(Fault("time.method", f"`direct` {cure}"))
+    if config.time.stepper == "implicit":
+        raise ConfigError(Fault("time.stepper", "`implicit` needs one particle; use `rk4`"))
+    if count > MOST_PARTICLES:
+        text = f"a grid of {2 * count} axes is beyond any memory; use `gaussian` for linear forces"
+        raise ConfigError(Fault("time.method", text))
 
 
 def make_plan(config: Config, decay: DecayRate | None, until: float, generator: Generator) -> Plan:

@@ -23,12 +23,11 @@ from fpsolver.physics.potentials import FloatArray
 from fpsolver.physics.states import GaussianState, GaussianSum, LocalState, UniformState
 from fpsolver.physics.system import System
 from fpsolver.physics.timescales import linear_rates, slowest_rate
-from fpsolver.planning import make_plan, needed_memory
+from fpsolver.planning import make_plan, needed_memory, refuse_matrices
 from fpsolver.simulation import Plan
 
 P = TypeVar("P")
 MAXIMUM_STEPS = 1e12
-MOST_PARTICLES = 4  # on a grid: 16 cells along eight axes are 34 GB
 MASS_ERROR = 1e-6
 
 
@@ -115,7 +114,7 @@ def _prepare(config: Config) -> Problem:
     system, state = _build(config)
     _require_complete_positivity(config, system)
     if system.size > 1:
-        _refuse_matrices(config, system.size)
+        refuse_matrices(config, system.size)
     requests = axes.axis_requests(config, system)
     length = axes.ring_length(config)
     until = build.until_time(config)
@@ -153,18 +152,6 @@ def _sampled_state(config: Config) -> LocalState | None:
         return None
     names = arrays.WAVEFUNCTION if section.kind == "wavefunction" else arrays.DENSITY_MATRIX
     return initial.sampled_initial(config, section, arrays.read_arrays(section.path, names))
-
-
-def _refuse_matrices(config: Config, count: int) -> None:
-    """ConfigError for solvers that factor a matrix, which on a grid of four axes has no use: see docs/many.md."""
-    cure = f"needs one particle, and there are {count}; use `stepping`, or `gaussian` for linear forces"
-    if config.time.method == "direct":
-        raise ConfigError(Fault("time.method", f"`direct` {cure}"))
-    if config.time.stepper == "implicit":
-        raise ConfigError(Fault("time.stepper", "`implicit` needs one particle; use `rk4`"))
-    if count > MOST_PARTICLES:
-        text = f"a grid of {2 * count} axes is beyond any memory; use `gaussian` for linear forces"
-        raise ConfigError(Fault("time.method", text))
 
 
 def _require_complete_positivity(config: Config, system: System) -> None:

@@ -68,6 +68,7 @@ SERIES_MANY = (
 
 
 EVERYTHING = SERIES + SERIES_MANY
+NO_WEHRL = "not computed for several particles"
 
 
 def quantities_of(system: System) -> tuple[Quantity, ...]:
@@ -91,7 +92,7 @@ def phase_space(generator: Generator, time: float = math.inf, known: PhaseSpace 
 
 
 def make_record(state: State, dWdt: FloatArray) -> tuple[Record, dict[str, float]]:
-    """All quantities that every run has (:data:`SERIES`, :data:`SERIES_MANY`), and the edge mass of each closed axis."""
+    """All quantities that every run of its kind has, and the edge mass of each closed axis."""
     if state.system.size > 1:
         return _record_of_several(state, dWdt)
     grid = state.grid
@@ -147,6 +148,7 @@ def _record_of_several(state: State, dWdt: FloatArray) -> tuple[Record, dict[str
         "entropy_flux_drift": float(sums.flux_drift.sum()),
         "entropy_flux_cross": float(sums.flux_cross.sum()),
         "entropy_moyal": sums.moyal,
+        **dict.fromkeys(wehrl.NAMES, math.nan),
         "purity": sums.purity,
         "negativity": sums.negativity,
         "residual": sums.residual,
@@ -189,7 +191,7 @@ def reasons(state: State) -> dict[str, str]:
             found |= dict.fromkeys(("entropy_flux", "entropy_flux_cross"), undefined)
     if any(axis.periodic for axis in state.grid.axes):
         found |= dict.fromkeys(("mean", "covariance", "tail_uncertainty"), observables.RING_REASON)
-    found |= wehrl.reasons(state)
+    found |= wehrl.reasons(state) if state.system.size == 1 else dict.fromkeys(wehrl.NAMES, NO_WEHRL)
     if text := entropy.why_no_relative_entropy(state):
         found["relative_entropy_thermal"] = text
     if state.system.hbar == 0:

@@ -1,0 +1,222 @@
+"""Several particles on grids: records against exact Gaussians, slabs against the whole, files, figures, bad input."""
+
+import math
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+import xarray
+
+import fpsolver as fp
+from fpsolver import api, gaussian
+from fpsolver.errors import ConfigError, GridError, ResourceError
+from fpsolver.evaluation import final_and_particles
+from fpsolver.physics.states import GaussianState
+from fpsolver.recorder import make_record, phase_space
+from fpsolver.thermo import observables, several, slabs
+from fpsolver.thermo.state import State
+
+WELL = {"kind": "harmonic", "omega": 1.0}
+MEAN = np.array([0.3, -0.2, 0.1, 0.4])
+CONFIGS = Path(__file__).parents[1] / "configs"
+
+
+def config(cells=24, *, model="minimally_invasive", potential=WELL, **sections):
+    particles = [
+        {"mass": m, "potential": potential, "bath": {"model": model, "eta": 0.4, "temperature": T}}
+        for m, T in ((1.0, 2.0), (1.5, 0.8))
+    ]
+    system = {"particles": particles, "couplings": [{"between": [0, 1], "stiffness": 0.4}]}
+    one = {"kind": "thermal", "beta": 1.0, "omega": 1.0}
+    data = {
+        "system": system,
+        "initial": [{"kind": "gaussian", "mean": [0.5, 0.0], "covariance": [[1.0, 0.1], [0.1, 1.2]]}, one],
+        "grid": {"q": {"cells": cells, "allow_coarse": True}, "p": {"cells": cells}},
+        "time": {"until": 0.2},
+        "output": {"every": 0.1, "snapshots": 1},
+    }
+    return fp.Config(**{**data, **sections})
+
+
+@pytest.fixture(scope="module")
+def problem():
+    return api.prepare(config())
+
+
+@pytest.fixture(scope="module")
+def result(problem):
+    return api.run_problem(problem)
+
+
+@pytest.fixture
+def state(problem):
+    """A correlated Gaussian on the grid, with its moments."""
+    W = GaussianState(MEAN, problem.exact.covariance(0.7)).values(problem.grid.coordinates)
+    return State(W, phase_space(problem.generator))
+
+
+def test_a_record_is_that_of_the_exact_gaussian(problem, state):
+    """Every number of a record of a sampled Gaussian; 24 cells leave 1e-5 of the rates (differences of order 8)."""
+    mean, V = observables.moments(state)
+    record, _ = make_record(state, problem.generator.apply(state.W))
+    exact = gaussian.record(problem.system, mean, V)
+    for name in exact:
+        if name not in gaussian.WITHOUT_GRID:
+            np.testing.assert_allclose(record[name], exact[name], rtol=2e-4, atol=2e-4, err_msg=name)
+
+
+def test_slabs_are_parts_of_the_whole(state, monkeypatch):
+    """Thin slabs with halos and one slab: the same gradient to the bit, the same integrals to the order of sums."""
+    whole = several.integrate(state, state.W, *observables.moments(state))
+    monkeypatch.setattr(slabs, "SLAB_CELLS", 3 * state.grid.size // 24)
+    for rows, part in slabs.slabs(state):
+        np.testing.assert_array_equal(part.W, state.W[rows])
+        np.testing.assert_allclose(part.gradient, state.gradient[:, rows], rtol=1e-9, atol=1e-15)  # faces' round-off
+    thin = several.integrate(state, state.W, *observables.moments(state))
+    np.testing.assert_allclose(thin.production, whole.production, rtol=1e-11)
+    np.testing.assert_allclose(thin.entropy, whole.entropy, rtol=1e-13)
+
+
+def test_reduced_functions_are_marginals(problem, state):
+    """Reduced W of a Gaussian is the Gaussian of its block; reduced currents are integrals of the full ones."""
+    mean, V = MEAN, problem.exact.covariance(0.7)
+    final, particles = final_and_particles(state, 0.0)
+    h, n = state.grid.spacings, 2
+    for k, particle in enumerate(particles):
+        on = [k, n + k]
+        coordinates = np.meshgrid(*(state.grid.axes[i].centres for i in on), indexing="ij", sparse=True)
+        block = GaussianState(mean[on], V[np.ix_(on, on)]).values(coordinates)
+        np.testing.assert_allclose(particle.W, block, atol=2e-5 * block.max())  # cut at 4.9 deviations
+        others = tuple(i for i in range(4) if i not in on)
+        volume = np.prod(h[list(others)])
+        for place, i in enumerate(on):
+            full = final.J_irreversible[i].sum(axis=others) * volume
+            np.testing.assert_allclose(particle.J_irreversible[place], full, atol=1e-14)
+    total = sum(float(part.production.sum() * h[k] * h[n + k]) for k, part in enumerate(particles))
+    assert total == pytest.approx(state.grid.integrate(final.entropy_production_density), rel=1e-12)
+
+
+def test_a_run_follows_the_exact_moments(result):
+    exact = result.exact
+    np.testing.assert_allclose(
+        result.series["covariance"], exact["covariance"], rtol=1e-4, atol=1e-4
+    )  # cut at 4.9 deviations
+    np.testing.assert_allclose(result.series["entropy_production"], exact["entropy_production"], rtol=2e-3)
+    assert result.exact_error < 1e-3
+    heat = result.series["heat_current"].sum(axis=1)
+    energy = result.series["energy"]
+    assert (energy[2] - energy[0]) / 0.2 == pytest.approx(heat[1], rel=5e-3)  # h^2/6 of the third derivative
+
+
+def test_grid_and_gaussian_method_agree(result):
+    """The same configuration without a grid gives the same series."""
+    other = api.run(config(time={"until": 0.2, "method": "gaussian"}))
+    for name in ("energy_particle", "temperature", "heat_current", "spring_current", "mutual_information"):
+        np.testing.assert_allclose(result.series[name], other.series[name], atol=1e-4, err_msg=name)
+
+
+def test_the_file_gives_everything_back(result, tmp_path):
+    path = result.save(tmp_path / "two.h5")
+    again = fp.load_result(path)
+    assert again.grid.names == ("q1", "q2", "p1", "p2")
+    np.testing.assert_array_equal(again.final.J, result.final.J)
+    for first, second in zip(result.particles, again.particles, strict=True):
+        np.testing.assert_array_equal(first.production, second.production)
+    assert str(again) == str(result)
+    with xarray.open_dataset(path, group="particles/2", engine="h5netcdf") as data:
+        assert data["W"].dims == ("q2", "p2")
+        assert data["J_reversible"].dims == ("component", "q2", "p2")
+    with h5py.File(path) as file:
+        assert file["profile/temperature"].shape == (2,)
+
+
+@pytest.mark.slow
+def test_six_axes():
+    """Three particles on 16 cells along each axis: mass and moments after some steps."""
+    particle = {"mass": 1.0, "potential": WELL, "bath": {"model": "caldeira_leggett", "eta": 0.4, "temperature": 1.0}}
+    springs = [{"between": [k, k + 1], "stiffness": 0.3} for k in range(2)]
+    # as wide as the box, so that 16 cells resolve it: four deviations on each side, two cells for each
+    start = {"kind": "gaussian", "mean": np.zeros(6), "covariance": np.diag([0.9] * 3 + [1.1] * 3)}
+    axis = {"cells": 16, "extent": [-5.0, 5.0], "allow_coarse": True}
+    data = fp.Config(
+        units={"hbar": 0},
+        system={"particles": [particle] * 3, "couplings": springs},
+        initial=start,
+        grid={"q": axis, "p": axis},
+        time={"until": 0.05},
+        output={"every": 0.05, "snapshots": [0.05]},
+    )
+    try:
+        result = api.run_problem(api.prepare(data))
+    except ResourceError as error:
+        pytest.skip(str(error))
+    assert result.last("mass") == pytest.approx(result.series["mass"][0], rel=1e-12)
+    np.testing.assert_allclose(result.series["covariance"][-1], result.exact["covariance"][-1], atol=2e-3)
+
+
+def test_anharmonic_particles_choose_a_grid():
+    """Two quartic wells with a spring: a box, a rate and a plan without any exact path."""
+    quartic = {"kind": "quartic", "omega": 1.0, "quartic": 0.2}
+    axis = {"cells": 32, "allow_coarse": True}
+    problem = api.prepare(config(potential=quartic, grid={"q": axis, "p": axis}, time={"until": "steady"}))
+    assert problem.plan.decay is not None
+    assert not problem.plan.decay.is_exact
+    for axis, (low, high) in zip(problem.grid.axes, ((-7, 7),) * 2 + ((-25, 25),) * 2, strict=True):
+        assert low < axis.low < -2
+        assert 2 < axis.high < high
+
+
+BAD = {
+    "direct": ({"time": {"method": "direct"}}, ConfigError, "`direct` needs one particle, and there are 2"),
+    "implicit": ({"time": {"stepper": "implicit"}}, ConfigError, "time.stepper: `implicit` needs one particle"),
+    "one axis for two": (
+        {"grid": {"q": [{"cells": 24}], "p": {"cells": 24}}}, ConfigError, "grid.q: must have one entry for each",
+    ),
+    "a ring with a spring": (
+        {"grid": {"q": {"boundary": "periodic", "extent": [0, 1]}}}, ConfigError, "grid.q.boundary: `periodic` holds",
+    ),
+    "chang_cooper": ({"scheme": {"flux": "chang_cooper"}}, GridError, "chang_cooper takes one particle"),
+    "beyond memory": (
+        {"grid": {"q": {"cells": 256}, "p": {"cells": 256}}}, ResourceError, "256 x 256 x 256 x 256 cells .* GiB",
+    ),
+    "a free particle": (
+        {"system": {"particles": [{"mass": 1.0, "potential": {"kind": "polynomial", "coefficients": [0, 0, 1, 1]},
+                                   "bath": {"model": "none"}}] * 2}, "units": {"hbar": 0}},
+        GridError, "needs a confining potential",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_input_is_a_sentence(name):
+    changes, kind, words = BAD[name]
+    with pytest.raises(kind, match=words) as found:
+        api.prepare(config(**changes))
+    assert found.value.exit_status == (3 if kind is ResourceError else 2)
+
+
+def test_axes_may_be_given_for_each_particle():
+    grid = {"q": [{"cells": 16, "allow_coarse": True}, {"cells": 20}], "p": {"cells": 24, "extent": [-9, 9]}}
+    assert api.prepare(config(grid=grid)).grid.shape == (16, 20, 24, 24)
+
+
+@pytest.mark.slow
+def test_two_oscillators_between_baths():
+    """The shipped configuration, from close to the end: second moments to 2e-6, J and Pi to 2e-5."""
+    data = fp.load_config(CONFIGS / "two_oscillators.yaml")
+    system = fp.build_system(data)
+    steady = fp.exact.steady(system)
+    problem = api.prepare(data)
+    W = GaussianState(steady.mean, steady.covariance).values(problem.grid.coordinates)
+    stepped = api.prepare(data.replaced(time={"until": 3.0}, output={"every": 3.0, "snapshots": 1}))
+    assert stepped.grid.shape == problem.grid.shape
+    from fpsolver.simulation import simulate
+
+    trajectory = simulate(problem.generator, W, stepped.plan)
+    last = trajectory.records[-1]
+    np.testing.assert_allclose(last["covariance"], steady.covariance, atol=2e-6)
+    current = 0.156038961039  # J of the Lyapunov covariance, docs/many.md
+    np.testing.assert_allclose(last["heat_current"], [current, -current], atol=2e-5)
+    assert last["entropy_production"] == pytest.approx(steady.Pi, abs=2e-5)
+    assert math.isfinite(float(last["tail_uncertainty"]))
