@@ -190,7 +190,8 @@ def record(system: System, mean: FloatArray, V: FloatArray) -> dict[str, Any]:
 
 def reasons(system: System) -> dict[str, str]:
     """Why members of the series are NaN or infinite, by name."""
-    found = dict.fromkeys((*WITHOUT_GRID, *wehrl.NAMES), NO_GRID)
+    found = dict.fromkeys(WITHOUT_GRID, NO_GRID)
+    found |= dict.fromkeys((*wehrl.NAMES, "relative_entropy_thermal"), "not computed without a grid")
     if system.hbar == 0:
         found["purity"] = "undefined: a classical system has no purity"
     if exact.irreversible_drift_outside_noise(system):

@@ -149,6 +149,7 @@ def _record_of_several(state: State, dWdt: FloatArray) -> tuple[Record, dict[str
         "entropy_flux_cross": float(sums.flux_cross.sum()),
         "entropy_moyal": sums.moyal,
         **dict.fromkeys(wehrl.NAMES, math.nan),
+        "relative_entropy_thermal": entropy.relative_entropy_thermal(state, mean, covariance),
         "purity": sums.purity,
         "negativity": sums.negativity,
         "residual": sums.residual,
