@@ -62,8 +62,10 @@ def chosen(kinds: str, known: Mapping[str, object]) -> list[str]:
 
 def _usual(results: Sequence[Outcome]) -> str:
     """The kind that is drawn when none is named: without a grid, the profile of several particles, or the series."""
-    if all(isinstance(result, Result) for result in results):
+    if all(isinstance(result, Result) and not result.particles for result in results):
         return "overview"
+    if any(isinstance(result, Result) and not result.particles for result in results):
+        return "series"
     return "profile" if all("temperature" in result.series for result in results) else "series"
 
 

@@ -17,11 +17,13 @@ from matplotlib.colors import Colormap, LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from fpsolver import views
 from fpsolver.errors import UsageError
 from fpsolver.physics.potentials import FloatArray
 from fpsolver.result import Outcome, Result
 
 P = ParamSpec("P")
+EACH_PARTICLE = ("wigner", "currents", "marginals")  # kinds that show several particles one by one
 WITHOUT_GRID = ("profile", "series")  # kinds of figures that need no grid
 
 COLUMN = 3.4  # inches, width of a journal column and of one panel
@@ -81,8 +83,9 @@ def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
     @functools.wraps(draw)
     def wrapper(*results: P.args, **options: P.kwargs) -> Figure:
         check_results(results, draw.__name__)
+        shown: Any = [part for result in results for part in _parts(result, draw.__name__)]
         with settings():
-            return draw(*results, **options)
+            return draw(*shown, **options)
 
     return wrapper
 
@@ -102,10 +105,16 @@ def check_results(results: Sequence[Any], kind: str) -> None:
             raise UsageError(
                 f"plot.{kind} needs a grid, and time.method: gaussian has none; draw {' or '.join(WITHOUT_GRID)}"
             )
-        if len(result.grid.axes) != 2:
+        if len(result.grid.axes) != 2 and kind not in EACH_PARTICLE:
             raise UsageError(
                 f"plot.{kind} draws one particle (q, p), but the result has the axes {', '.join(result.grid.names)}"
             )
+
+
+def _parts(result: Any, kind: str) -> Sequence[Any]:
+    """The result, or each of its particles on its own where a figure is about one particle."""
+    several = isinstance(result, Result) and len(result.grid.axes) > 2
+    return views.alone(result) if several and kind in EACH_PARTICLE else [result]
 
 
 def new_figure(width: float, height: float) -> Figure:
