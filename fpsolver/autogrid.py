@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fpsolver.dispersion import AIM, Dispersion
 from fpsolver.errors import GridError
 from fpsolver.grid import Axis, Grid
 from fpsolver.physics import linear, transients
@@ -98,6 +99,11 @@ def steady_path(steady: SteadyState) -> Path:
     return Path(np.array([math.inf]), steady.mean[None], steady.covariance[None])
 
 
+def displacement(path: Path) -> float:
+    """Largest distance of the centre from where it ends, in deviations."""
+    return float((np.abs(path.centres - path.centres[-1]) / path.deviations[-1]).max())
+
+
 def moment(time: float) -> str:
     """When, in words."""
     return f"at time {time:.4g}" if math.isfinite(time) else "in the steady state"
@@ -172,14 +178,24 @@ def _drift_velocity(system: System) -> float:
     return float(particle.potential.tilt / friction) if friction > 0 else 0.0
 
 
-def choose_grid(path: Path, requests: tuple[AxisRequest, ...], *, minimum: FloatArray | None = None) -> Grid:
-    """Grid of the requested axes; ``auto`` cells give the narrowest deviation of the path at least 4 of them."""
+def choose_grid(
+    path: Path,
+    requests: tuple[AxisRequest, ...],
+    *,
+    minimum: FloatArray | None = None,
+    moving: Dispersion | None = None,
+) -> Grid:
+    """Grid of the requested axes; ``auto`` cells give the narrowest deviation of the path at least 4 of them.
+
+    And more where the state crosses so many of them that dispersion would show in Pi (``moving``).
+    """
     if all(request.cells is not None for request in requests):
         return _grid(path, requests, [int(request.cells or 0) for request in requests])
     grid = None
     for cells in CELL_CHOICES.get(len(requests) // 2, (16,)):
         grid = _grid(path, requests, [request.cells or cells for request in requests])
-        if resolution(path, grid, minimum).cells >= CELLS_PER_DEVIATION:
+        is_fine = resolution(path, grid, minimum).cells >= CELLS_PER_DEVIATION
+        if is_fine and (moving is None or moving.error(grid) <= AIM):
             return grid
     assert grid is not None
     return grid

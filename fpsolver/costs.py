@@ -13,7 +13,6 @@ ARRAYS_IN_MEMORY = 40  # of the grid's size, at the peak: stepper 5, thermodynam
 PADDED_OF_SEVERAL, ARRAYS_OF_SEVERAL = 6, 8  # of several particles: state and work arrays; densities and copies
 BYTES_PER_RECORD = 4000
 STEP_SPEED = 4e8  # cell updates a second of one core of 2022, order 8
-STAGES = 4
 FILL = {2: 0.1, 4: 0.3, 6: 0.65, 8: 1.0}  # entries of the factors, relative to order 8
 WRAPPED = 1.6  # fill with the sums that wrap around, relative to that without
 
@@ -27,9 +26,9 @@ def arrays(grid: Grid, snapshots: int) -> float:
     return 8.0 * grid.size * (ARRAYS_IN_MEMORY + snapshots)
 
 
-def stepping_seconds(grid: Grid, steps: float) -> float:
-    """Predicted time of so many steps (measured within a factor of two)."""
-    return STAGES * steps * grid.size / STEP_SPEED
+def stepping_seconds(grid: Grid, stages: float) -> float:
+    """Predicted time of so many stages of explicit steps (measured within a factor of two)."""
+    return stages * grid.size / STEP_SPEED
 
 
 def direct_entries(generator: Generator) -> float:

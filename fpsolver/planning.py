@@ -5,18 +5,21 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
+import numpy as np
+
 from fpsolver import costs
 from fpsolver.config.reader import Config
 from fpsolver.errors import ConfigError, Fault
 from fpsolver.generator import Generator
 from fpsolver.physics.timescales import DecayRate, linear_rates
 from fpsolver.simulation import Plan
-from fpsolver.stepping.explicit import StepSize, choose_step
+from fpsolver.stepping.explicit import ORDERS, TIME_ERROR, StepSize, choose_step
 from fpsolver.stepping.magnus import MagnusStepSize, choose_magnus_step
 from fpsolver.stepping.rational import ImplicitStepSize, implicit_steps
 
 MOST_PARTICLES = 4  # on a grid: 16 cells along eight axes are 34 GB
 RECORDS_OF_SEVERAL = 50  # a record costs as much as about ten steps
+LONG = 60.0  # seconds
 
 
 class Stepping(NamedTuple):
@@ -40,8 +43,13 @@ def refuse_matrices(config: Config, count: int) -> None:
         raise ConfigError(Fault("time.method", text))
 
 
-def make_plan(config: Config, decay: DecayRate | None, until: float, generator: Generator) -> Plan:
-    """Stops and steps of a run; ``auto`` values from the slowest decay rate."""
+def make_plan(
+    config: Config, decay: DecayRate | None, until: float, generator: Generator, displacement: float = 0.0
+) -> Plan:
+    """Stops and steps of a run; ``auto`` values from the slowest decay rate.
+
+    ``displacement`` of the state in deviations: as p goes through 0, Phi has twice as many relative errors of <p^2>.
+    """
     section = config.time
     max_time = math.inf
     if decay is not None:
@@ -56,7 +64,8 @@ def make_plan(config: Config, decay: DecayRate | None, until: float, generator: 
     records = 200 if generator.system.size == 1 else RECORDS_OF_SEVERAL
     every = round_number(expected / records) if config.output.every == "auto" else float(config.output.every)
     kept = snapshot_times(config.output.snapshots, until)
-    stepping = choose_stepper(config, generator, expected, every)
+    error = TIME_ERROR / max(1.0, 1.6 * displacement)
+    stepping = choose_stepper(config, generator, expected, every, error)
     method, why = choose_method(config, generator, stepping.seconds)
     return Plan(
         until,
@@ -71,30 +80,47 @@ def make_plan(config: Config, decay: DecayRate | None, until: float, generator: 
         stepping.name,
         stepping.why,
         stepping.seconds,
+        max(-float(np.trace(generator.system.dissipative_drift)), 0.0),
     )
 
 
-def choose_stepper(config: Config, generator: Generator, expected: float, every: float) -> Stepping:
-    """``rk4`` or ``implicit`` with its steps and predicted cost; ``auto`` takes what is predicted to be faster."""
+def choose_stepper(config: Config, generator: Generator, expected: float, every: float, error: float) -> Stepping:
+    """Stepper with its steps and predicted cost; ``auto`` takes what is predicted to be fastest."""
     section = config.time
-    fastest, slowest = linear_rates(generator.system)
+    rates = linear_rates(generator.system)
     given = None if section.dt == "auto" or section.method == "direct" else float(section.dt)
     if generator.system.is_time_dependent:
-        return _magnus(config, generator, given, expected, fastest, slowest)
+        return _magnus(config, generator, given, expected, *rates)
     if section.stepper == "implicit":
-        return _implicit(generator, given, expected, every, fastest, slowest)
-    step = choose_step(generator, given, fastest, slowest)
-    explicit = Stepping("rk4", step, costs.stepping_seconds(generator.grid, expected / step.limit))
-    if generator.system.size > 1:
-        return explicit
-    is_short = explicit.seconds < costs.factoring_seconds(generator)
-    if section.stepper == "rk4" or given is not None or is_short or not generator.scheme.is_linear:
-        return explicit
-    implicit = _implicit(generator, None, expected, every, fastest, slowest)
-    if costs.factoring_bytes(generator) > costs.available_memory():
-        return explicit
-    best = min((explicit, implicit), key=lambda stepping: stepping.seconds)
-    return best._replace(why=f"auto: about {explicit.seconds:.2g} s by rk4, {implicit.seconds:.2g} s by implicit steps")
+        return _implicit(generator, given, expected, every, *rates)
+    chosen_before = given is not None or not generator.scheme.is_linear or generator.system.size > 1
+    names = [section.stepper] if section.stepper != "auto" else ["rk4"] if chosen_before else list(ORDERS)
+    found = [_explicit(generator, name, given, expected, error, *rates) for name in names]
+    best = min(found, key=lambda stepping: stepping.seconds)
+    if section.stepper != "auto" or chosen_before:
+        return best
+    takes_long = best.seconds >= costs.factoring_seconds(generator)
+    if takes_long and costs.factoring_bytes(generator) <= costs.available_memory():
+        found.append(_implicit(generator, None, expected, every, *rates))
+        best = min(found, key=lambda stepping: stepping.seconds)
+    elif best.name == "rk4":
+        return best
+    return best._replace(why="auto: about " + ", ".join(f"{s.seconds:.2g} s by {s.name} steps" for s in found))
+
+
+def _explicit(
+    generator: Generator,
+    name: str,
+    given: float | None,
+    expected: float,
+    error: float,
+    fastest: float,
+    slowest: float,
+) -> Stepping:
+    """Explicit steps and their predicted cost; errors matter for as long as the run lasts."""
+    order = ORDERS[name]
+    step = choose_step(generator, given, fastest, slowest, order=order, end=expected, error=error)
+    return Stepping(name, step, costs.stepping_seconds(generator.grid, order * step.count(expected)))
 
 
 def _magnus(
@@ -106,7 +132,7 @@ def _magnus(
             text = f"`{value}` needs constant coefficients, and those of this bath change with time; leave it out"
             raise ConfigError(Fault(f"time.{key}", text))
     step = choose_magnus_step(generator, given, fastest, slowest)
-    return Stepping("rk4", step, costs.stepping_seconds(generator.grid, 2 * expected / step.limit))
+    return Stepping("rk4", step, costs.stepping_seconds(generator.grid, 8 * expected / step.limit))
 
 
 def _implicit(
@@ -141,6 +167,25 @@ def choose_method(config: Config, generator: Generator, stepping: float) -> tupl
     method = "direct" if direct < stepping and fits else "stepping"
     reason = f"auto: about {direct:.2g} s directly, {stepping:.2g} s by stepping"
     return method, reason if fits else f"{reason}, but too little memory"
+
+
+def long_warning(config: Config, generator: Generator, plan: Plan) -> str | None:
+    """What to say before a run that will take minutes, with the quick way if there is one."""
+    if plan.method == "direct" or not plan.predicted > LONG:
+        return None
+    cure = "fewer cells, an earlier end, or time.stepper: auto"
+    if config.time.until == "steady" and generator.scheme.is_linear and generator.system.size == 1:
+        cure = f"time.method: direct, which takes about {costs.direct_seconds(generator):.2g} s"
+    steps = f"{plan.stepper} steps"
+    return f"the run is predicted to take about {duration(plan.predicted)} of {steps}; if that is too long, give {cure}"
+
+
+def duration(seconds: float) -> str:
+    """In the unit that suits."""
+    for unit, size in (("days", 86400.0), ("hours", 3600.0), ("minutes", 60.0)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.2g} {unit}"
+    return f"{seconds:.2g} s"
 
 
 def needed_memory(generator: Generator, plan: Plan) -> float:

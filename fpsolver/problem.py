@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
-from fpsolver import autogrid, costs, gaussian
+from fpsolver import autogrid, costs, dispersion, gaussian
 from fpsolver.checks import Checks
 from fpsolver.config import axes, build, initial
 from fpsolver.config.reader import Config
@@ -23,7 +23,7 @@ from fpsolver.physics.potentials import FloatArray
 from fpsolver.physics.states import GaussianState, GaussianSum, LocalState, UniformState
 from fpsolver.physics.system import System
 from fpsolver.physics.timescales import linear_rates, slowest_rate
-from fpsolver.planning import make_plan, needed_memory, refuse_matrices
+from fpsolver.planning import long_warning, make_plan, needed_memory, refuse_matrices
 from fpsolver.simulation import Plan
 
 P = TypeVar("P")
@@ -43,6 +43,7 @@ class Problem:
     generator: Generator
     plan: Plan
     warnings: tuple[str, ...]
+    dispersion: float = 0.0  # predicted error of Pi on the way, relative to max(Pi, abs Phi, damping)
 
     @property
     def on_line(self) -> bool:
@@ -119,13 +120,15 @@ def _prepare(config: Config) -> Problem:
     length = axes.ring_length(config)
     until = build.until_time(config)
     decay = slowest_rate(system, length) if math.isinf(until) else None
-    grid, found = _choose_grid(config, system, state, requests, until, length)
+    grid, found, error, displacement = _choose_grid(config, system, state, requests, until, length)
     generator = Generator(system, grid, build.build_scheme(config))
     _refuse_large(generator, config)
-    plan = make_plan(config, decay, until, generator)
+    plan = make_plan(config, decay, until, generator, displacement)
     _refuse_endless(generator, plan)
     notes = _warnings(config, system, state, found, grid)
-    return Problem(config, system, state, grid, found, generator, plan, notes)
+    more = (dispersion.warning(error, grid), long_warning(config, generator, plan))
+    notes += tuple(note for note in more if note)
+    return Problem(config, system, state, grid, found, generator, plan, notes, error)
 
 
 def _build(config: Config) -> tuple[System, LocalState | UniformState | None]:
@@ -166,6 +169,15 @@ def _require_complete_positivity(config: Config, system: System) -> None:
         )
 
 
+class Choice(NamedTuple):
+    """A grid, its resolution, the error of Pi that dispersion will make, and how far away the state is (deviations)."""
+
+    grid: Grid
+    resolution: autogrid.Resolution
+    dispersion: float = 0.0
+    displacement: float = 0.0
+
+
 def _choose_grid(
     config: Config,
     system: System,
@@ -173,24 +185,29 @@ def _choose_grid(
     requests: tuple[autogrid.AxisRequest, ...],
     until: float,
     length: float | None,
-) -> tuple[Grid, autogrid.Resolution]:
+) -> Choice:
     direct = config.time.method == "direct"
     if state is None and not direct:
         grid = _file_grid(config, requests)
-        return grid, autogrid.Resolution(math.inf, 0.0)
-    minimum = None
+        return Choice(grid, autogrid.Resolution(math.inf, 0.0))
+    minimum, moving = None, None
     if length is None and system.is_quadratic and (direct or not isinstance(state, UniformState)):
         path = _path(system, None if direct else state, until)
+        if not direct and isinstance(state, GaussianState):
+            moving = dispersion.along(system, path.times, path.centres, path.covariances)
     else:
         _refuse_open(system, requests, length)
         path = autogrid.well_path(system, None if direct else state, length)
         minimum = autogrid.well_widths(system)
-    grid = autogrid.choose_grid(path, requests, minimum=minimum)
+    grid = autogrid.choose_grid(path, requests, minimum=minimum, moving=moving)
     found = autogrid.resolution(path, grid, minimum)
     if not axes.allows_coarse(config):
         autogrid.refuse_coarse(found, grid)
     autogrid.refuse_cut(path, grid)
-    return grid, found
+    if moving is None:
+        return Choice(grid, found)
+    has_order_8 = config.scheme.flux == "central" and build.build_scheme(config).order == 8
+    return Choice(grid, found, moving.error(grid) if has_order_8 else 0.0, autogrid.displacement(path))
 
 
 def _refuse_open(system: System, requests: tuple[autogrid.AxisRequest, ...], length: float | None) -> None:

@@ -21,7 +21,7 @@ from fpsolver.physics.potentials import FloatArray
 from fpsolver.physics.timescales import DecayRate
 from fpsolver.recorder import SERIES, Record, make_record, phase_space
 from fpsolver.snapshots import SnapshotKeeper
-from fpsolver.stepping.explicit import RungeKutta, StepSize
+from fpsolver.stepping.explicit import ORDERS, RungeKutta, StepSize
 from fpsolver.stepping.magnus import Magnus, MagnusStepSize
 from fpsolver.stepping.rational import ImplicitStepSize
 from fpsolver.thermo.state import PhaseSpace, State
@@ -65,6 +65,7 @@ class Plan:
     stepper: str = "rk4"
     stepper_why: str = ""
     predicted: float = math.nan  # seconds of stepping
+    damping: float = 0.0  # 1/time, sum of the friction rates: the scale of Pi and Phi where both vanish
 
 
 @dataclass(eq=False)
@@ -168,8 +169,8 @@ def _advance(
 
 def make_stepper(generator: Generator, name: str) -> Stepper:
     """Stepper of that name."""
-    if name == "rk4":
-        return Magnus(generator) if generator.system.is_time_dependent else RungeKutta(generator)
+    if name in ORDERS:
+        return Magnus(generator) if generator.system.is_time_dependent else RungeKutta(generator, ORDERS[name])
     from fpsolver.stepping.implicit import Implicit  # scipy.sparse takes 0.2 s to import
 
     return Implicit(generator)
@@ -263,7 +264,8 @@ def _decide(trajectory: Trajectory, plan: Plan, time: float, *, settled: bool) -
         return
     residual = float(np.asarray(trajectory.records[-1]["residual"]))
     rate = decay_rate(trajectory, plan)
-    if settled and rate is not None and residual <= plan.tolerance * rate:
+    is_near = rate is not None and residual <= plan.tolerance * rate
+    if settled and rate is not None and is_near and has_settled(trajectory, plan, rate):
         _finish(trajectory, "steady", f"at t = {time:.6g}")
     elif time >= plan.max_time:
         target = f"{plan.tolerance * rate:.3g}" if rate is not None else "unknown"
@@ -289,6 +291,22 @@ def decay_rate(trajectory: Trajectory, plan: Plan) -> float | None:
     slope = -float(np.polyfit(np.array(trajectory.times[-10:]), np.log(residuals), 1)[0])
     ceiling = 10 * plan.decay.value if plan.decay is not None else math.inf
     return min(slope, ceiling) if slope > 0 else None
+
+
+def has_settled(trajectory: Trajectory, plan: Plan, rate: float) -> bool:
+    """True if Phi is as near to its end as W: it has not changed by more than the tolerance in a quarter of 1/rate.
+
+    The residual bounds int abs(W - W_S) by the tolerance, but an error delta of <p^2> is an L1 error of delta/2 only.
+    Relative to max(Pi, abs Phi, damping).
+    """
+    now = trajectory.records[-1]
+    k = int(np.searchsorted(trajectory.times, trajectory.times[-1] - 0.25 / rate, side="right")) - 1
+    elapsed = trajectory.times[-1] - trajectory.times[max(k, 0)]
+    values = [float(np.asarray(record["entropy_flux"])) for record in (now, trajectory.records[max(k, 0)])]
+    if not np.isfinite(values).all() or elapsed <= 0:
+        return True
+    scale = max(float(np.asarray(np.nan_to_num(now["entropy_production"]))), abs(values[0]), plan.damping)
+    return abs(values[0] - values[1]) <= plan.tolerance * scale * rate * elapsed
 
 
 def _finish(trajectory: Trajectory, status: str, detail: str) -> None:

@@ -46,7 +46,7 @@ def test_a_thousand_periods():
     )
     result = api.run_problem(api.prepare(config))
     assert result.status == "finished"
-    assert result.warnings == []
+    assert [text[:34] for text in result.warnings] == ["the state crosses so many cells th"]  # 1e-7 in Pi on 80^2
     series, exact = result.series, result.exact
     rate = np.maximum(np.maximum(exact["entropy_production"], np.abs(exact["entropy_flux"])), ETA)
     closure = series["entropy_rate"] - (series["entropy_production"] - series["entropy_flux"])

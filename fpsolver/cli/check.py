@@ -20,7 +20,9 @@ from fpsolver.physics import equilibrium, exact
 from fpsolver.physics.system import System
 from fpsolver.problem import Problem, gaussian_problem, prepare
 from fpsolver.simulation import Plan, make_stepper
-from fpsolver.stepping.explicit import stable_step
+from fpsolver.stepping.explicit import ORDERS, StepSize, stable_step
+from fpsolver.stepping.magnus import MagnusStepSize
+from fpsolver.stepping.rational import ImplicitStepSize
 from fpsolver.thermo.detailed_balance import gaussian_detailed_balance, kms_residual, parity_residual
 
 
@@ -159,13 +161,20 @@ def cost_rows(problem: Problem) -> list[tuple[str, Any]]:
 
 def explicit_rows(problem: Problem, end: float) -> list[tuple[str, Any]]:
     """Stepper, step and run time, which is measured."""
-    plan, limit = problem.plan, stable_step(problem.generator)
-    steps = end / plan.step.limit
+    plan, order = problem.plan, ORDERS[problem.plan.stepper]
+    limit = stable_step(problem.generator, order)
+    steps = plan.step.count(end) if isinstance(plan.step, StepSize) else end / plan.step.limit
     return [
-        ("stepper", f"rk4{f' ({plan.stepper_why})' if plan.stepper_why else ''}"),
-        ("time step", f"{plan.step.limit:.4g} (stability limit {limit:.4g}), about {steps:.0f} steps"),
+        ("stepper", f"{plan.stepper}{f' ({plan.stepper_why})' if plan.stepper_why else ''}"),
+        ("time step", f"{step_words(plan.step)} (stability limit {limit:.4g}), about {steps:.0f} steps"),
         ("run time", f"about {steps * seconds_per_step(problem):.2g} s of stepping (measured on this machine)"),
     ]
+
+
+def step_words(step: StepSize | MagnusStepSize | ImplicitStepSize) -> str:
+    """The largest step, and the first one if it is smaller."""
+    first = step.at(0.0)
+    return f"{step.limit:.4g}" if first == step.limit else f"{first:.4g} at first, {step.limit:.4g} at most"
 
 
 def implicit_rows(plan: Plan) -> list[tuple[str, Any]]:
@@ -191,7 +200,7 @@ def direct_rows(problem: Problem) -> list[tuple[str, Any]]:
 def seconds_per_step(problem: Problem) -> float:
     """Time of one step, measured: a few steps of a zero state."""
     generator = problem.generator
-    stepper, late = make_stepper(generator, "rk4"), generator.system.settled
+    stepper, late = make_stepper(generator, problem.plan.stepper), generator.system.settled
     W = generator.pad(np.zeros(generator.grid.shape), generator.empty_padded())
     stepper.advance(W, late, problem.plan.step.limit, 5)
     best = math.inf

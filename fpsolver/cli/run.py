@@ -59,7 +59,7 @@ def command(
         unfinished.refuse_to_lose(path)
     problem = unfinished.prepare(loaded, found.checkpoint)
     warn(problem.warnings)
-    if problem.plan.stepper == "implicit" and problem.plan.stepper_why and not quiet:
+    if problem.plan.stepper_why and not quiet:
         click.echo(f"time.stepper {problem.plan.stepper_why}", err=True)
     start_up = time.perf_counter() - STARTED
     with locked(path):
@@ -116,7 +116,12 @@ def save(result: Result | GaussianResult, path: Path, *, force: bool) -> None:
         place.unlink(missing_ok=True)
 
 
-STEPS = {"rk4": "steps of", "implicit": "implicit steps of at most", "": "no steps"}
+STEPS = {
+    "rk4": "steps of",
+    "taylor8": "steps of order 8, at most",
+    "implicit": "implicit steps of at most",
+    "": "no steps",
+}
 
 
 def wall_times(result: Result | GaussianResult, writing: float) -> str:

@@ -137,8 +137,9 @@ class Time(Section):
         description="direct: solve for the steady state at once; gaussian: exact moments of a quadratic system, no "
         "grid; auto: stepping or direct, whichever is predicted to be faster",
     )
-    stepper: one_of(("auto", "rk4", "implicit")) = Field(  # type: ignore[valid-type]
-        "auto", description="implicit: sparse factors, for stiff and very long runs; auto: predicted to be faster"
+    stepper: one_of(("auto", "rk4", "taylor8", "implicit")) = Field(  # type: ignore[valid-type]
+        "auto",
+        description="explicit of order 4 or 8, or sparse factors for stiff and very long runs; auto: predicted fastest",
     )
     dt: number_or("auto", above=0) = Field(  # type: ignore[valid-type]
         "auto",
