@@ -188,6 +188,15 @@ def duration(seconds: float) -> str:
     return f"{seconds:.2g} s"
 
 
+def endless(plan: Plan, end: float) -> Fault:
+    """What is wrong with a run that would never end."""
+    steps = f"{end / plan.step.limit:.2g} steps of {plan.step.limit:.3g}"
+    if plan.decay is None:
+        return Fault("time.until", f"would take {steps} ; give an earlier end, or a larger dt")
+    text = f"would take {steps}: the slowest decay rate is {plan.decay.value:.2g} (high barriers are crossed rarely)"
+    return Fault("time.max_time", f"{text}; give max_time, a number for until, stepper: implicit, or method: direct")
+
+
 def needed_memory(generator: Generator, plan: Plan) -> float:
     """Estimated peak memory, bytes."""
     grid = generator.grid

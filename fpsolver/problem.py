@@ -23,7 +23,7 @@ from fpsolver.physics.potentials import FloatArray
 from fpsolver.physics.states import GaussianState, GaussianSum, LocalState, UniformState
 from fpsolver.physics.system import System
 from fpsolver.physics.timescales import linear_rates, slowest_rate
-from fpsolver.planning import long_warning, make_plan, needed_memory, refuse_matrices
+from fpsolver.planning import endless, long_warning, make_plan, needed_memory, refuse_matrices
 from fpsolver.simulation import Plan
 
 P = TypeVar("P")
@@ -193,7 +193,7 @@ def _choose_grid(
     minimum, moving = None, None
     if length is None and system.is_quadratic and (direct or not isinstance(state, UniformState)):
         path = _path(system, None if direct else state, until)
-        if not direct and isinstance(state, GaussianState):
+        if not (direct or system.is_time_dependent) and isinstance(state, GaussianState):
             moving = dispersion.along(system, path.times, path.centres, path.covariances)
     else:
         _refuse_open(system, requests, length)
@@ -261,16 +261,8 @@ def _refuse_endless(generator: Generator, plan: Plan) -> None:
         return
     end = min(plan.until, plan.max_time)
     if end / plan.step.limit > MAXIMUM_STEPS:
-        raise ConfigError(_endless(plan, end))
+        raise ConfigError(endless(plan, end))
     _refuse_memory(needed_memory(generator, plan), generator.grid, f"{end / plan.every:.3g} records")
-
-
-def _endless(plan: Plan, end: float) -> Fault:
-    steps = f"{end / plan.step.limit:.2g} steps of {plan.step.limit:.3g}"
-    if plan.decay is None:
-        return Fault("time.until", f"would take {steps} ; give an earlier end, or a larger dt")
-    text = f"would take {steps}: the slowest decay rate is {plan.decay.value:.2g} (high barriers are crossed rarely)"
-    return Fault("time.max_time", f"{text}; give max_time, a number for until, stepper: implicit, or method: direct")
 
 
 def _refuse_memory(needed: float, grid: Grid, what: str) -> None:
