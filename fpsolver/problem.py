@@ -193,7 +193,8 @@ def _choose_grid(
     minimum, moving = None, None
     if length is None and system.is_quadratic and (direct or not isinstance(state, UniformState)):
         path = _path(system, None if direct else state, until)
-        if not (direct or system.is_time_dependent) and isinstance(state, GaussianState):
+        follows = system.size == 1 and not (direct or system.is_time_dependent)
+        if follows and isinstance(state, GaussianState):
             moving = dispersion.along(system, path.times, path.centres, path.covariances)
     else:
         _refuse_open(system, requests, length)
