@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import fpsolver as fp
+from fpsolver.cli.main import status_of
 from fpsolver.config.reader import load_config
 from fpsolver.errors import FileFormatError, UsageError
 from fpsolver.sweeps.axes import parse_over
@@ -177,3 +178,37 @@ def test_an_integer_of_hundreds_of_digits():
     system = {"mass": 1.0, "potential": {"kind": "free"}, "bath": {"model": "none"}}
     with pytest.raises(fp.errors.ConfigError, match=r"time\.until: must be"):
         fp.Config(system=system, initial={"kind": "thermal", "beta": 1.0, "omega": 1.0}, time={"until": 10**400})
+
+
+@pytest.mark.parametrize("text", ["? [1, {2: 3}]\n: 4", "a: {? {b: c} : d}", "a: &x 1\nb: &x 2"])
+def test_keys_that_are_no_words_and_anchors_given_twice(text, tmp_path):
+    (tmp_path / "odd.yaml").write_text(text)
+    with pytest.raises(fp.errors.ConfigError, match=r"odd\.yaml"):
+        load_config(tmp_path / "odd.yaml")
+
+
+def test_a_system_that_refuses_gets_a_sentence(monkeypatch, capsys, tmp_path):
+    """As when the cache of compiled kernels finds no room."""
+    (tmp_path / "run.yaml").write_text(CONFIG)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(
+        "fpsolver.api.run_problem", lambda *_, **__: (_ for _ in ()).throw(OSError(28, "No space left"))
+    )
+    assert status_of(["run", "run.yaml"]) == 3
+    found = capsys.readouterr().err
+    assert "fpsolver: the system refused: no space left" in found
+    assert "NUMBA_CACHE_DIR" in found
+
+
+def test_kernels_without_a_place_for_their_cache(monkeypatch):
+    """Package and home read-only: Numba finds no locator, and the kernel is compiled all the same."""
+    from numba.core import caching
+
+    from fpsolver.kernels.jit import kernel
+
+    monkeypatch.setattr(caching.FunctionCache._impl_class, "_locator_classes", [])
+
+    def doubled(x):
+        return 2 * x
+
+    assert kernel(doubled)(3.0) == 6.0

@@ -104,3 +104,9 @@ def status_of(arguments: list[str]) -> int:
         # the reader (head, less) has gone: say nothing more, not even at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        if debug:
+            traceback.print_exc()
+        where = f" ({error.filename})" if error.filename else " (set NUMBA_CACHE_DIR if compiled kernels have no room)"
+        click.echo(f"fpsolver: the system refused: {(error.strerror or str(error)).lower()}{where}", err=True)
+        return 3

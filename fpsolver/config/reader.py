@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import io
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -122,10 +123,12 @@ def parse_yaml(text: str, name: str) -> tuple[dict[str, Any], Lines]:
     if max(text.count("["), text.count("{")) > MAXIMUM_NODES // 10:  # the parser needs seconds to find this out
         raise ConfigError(Fault(name, "has thousands of brackets, and a configuration needs a few; it is not read"))
     try:
-        tree = YAML(typ="rt", pure=True).load(text)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # an anchor given twice
+            tree = YAML(typ="rt", pure=True).load(text)
     except YAMLError as error:
         raise ConfigError(Fault(_marked(name, error), _problem(error))) from None
-    except (RecursionError, ValueError) as error:
+    except (RecursionError, ValueError, TypeError) as error:  # TypeError: a list or section as a key
         what = "nested too deeply" if isinstance(error, RecursionError) else str(error)
         raise ConfigError(Fault(name, f"cannot be parsed: {what}")) from None
     lines: Lines = {}

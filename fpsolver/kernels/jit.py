@@ -22,7 +22,18 @@ OPTIONS: dict[str, Any] = {
     # differently from the same one out of the disk cache (it is optimised once more before it is stored)
     "fastmath": {"contract", "nsz", "arcp"},
 }
-kernel: Any = partial(numba.njit, cache=True, **OPTIONS)  # compiling takes seconds, loading about 0.05 s
+
+
+def kernel(function: Callable[..., Any], **options: Any) -> Any:
+    """Compile a kernel when it is first called, with a place on the disk: compiling takes seconds, loading 0.05 s.
+
+    Where neither the package nor the home folder can be written, there is none, and every process compiles anew.
+    """
+    try:
+        return numba.njit(cache=True, **OPTIONS, **options)(function)
+    except RuntimeError:
+        return numba.njit(**OPTIONS, **options)(function)
+
 
 # For helpers called once a row: a call hands over about 60 words, as long as 40 cells of arithmetic.
 inlined: Any = partial(kernel, forceinline=True)
