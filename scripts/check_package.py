@@ -35,7 +35,8 @@ def main() -> None:
         python = environment(folder / "venv", wheel, lowest=lowest)
         try_commands(python, folder)
         if lowest:
-            run(python, "-m", "pip", "install", "-q", "pytest", "hypothesis", "xarray", "h5netcdf", "distributed")
+            tools = ("pytest", "hypothesis", "xarray", "h5netcdf", "distributed")
+            run(python, "-m", "pip", "install", "-q", *tools, *lower_bounds())  # or they would lift the bounds
             tests = [f"tests/{test}.py" for test in TESTS if (ROOT / "tests" / f"{test}.py").exists()]
             run(python, "-m", "pytest", "-q", "-m", "not slow", "-p", "no:cacheprovider", *tests, cwd=ROOT)
     print("the package builds, installs and works")
