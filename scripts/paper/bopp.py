@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 import fpsolver as fp
 from fpsolver.physics import baths, fock, potentials
 from fpsolver.physics.system import Particle, System
-from fpsolver.thermo.differences import spectral_gradient
+from fpsolver.thermo.differences import spectral_derivative
 from paper.claim import Claim, Section
 from paper.models import UNITS, WARM, Array, box, gaussian, oscillator
 
@@ -47,7 +47,7 @@ def anti(a: Operator, b: Operator) -> Operator:
 def derivative(W: Array, grid: fp.Grid, *axes: int) -> Array:
     """Derivatives along the axes, one after the other."""
     for k in axes:
-        W = spectral_gradient(W, grid)[k]
+        W = spectral_derivative(W, grid, k)
     return W
 
 
