@@ -62,6 +62,7 @@ def test_a_number_that_the_grid_misses_fails_the_command(script, capsys):
     assert "derived 2, grid 2.1" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", ["bopp", "tuning"])
 def test_rows_of_the_page_are_what_the_script_gives(script, part):
     """Two of the seven parts, which stand for all kinds of grid values; seven digits, round-off printed as 0."""
