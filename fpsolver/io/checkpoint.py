@@ -21,7 +21,7 @@ import fpsolver
 from fpsolver.config.reader import Config
 from fpsolver.errors import FileFormatError
 from fpsolver.io import hdf5
-from fpsolver.io.container import read_file
+from fpsolver.io.container import read_file, write_image
 from fpsolver.io.paths import replace_file
 from fpsolver.io.provenance import now
 from fpsolver.physics.potentials import FloatArray
@@ -77,19 +77,18 @@ def save(path: Path, config: Config, plan: dict[str, Any], position: Position) -
     state = json.dumps(_state(position, plan))
     text = config.to_yaml()
 
-    def fill(temporary: Path) -> None:
-        with h5py.File(temporary, "w") as file:
-            file.attrs.update({"format": hdf5.FORMAT, "format_version": hdf5.FORMAT_VERSION, "status": "running"})
-            file.attrs.update({"fpsolver_version": fpsolver.__version__, "created": now()})
-            file.attrs["message"] = f"running, at t = {position.time:.6g}"
-            file["config"] = text
-            group = file.create_group("checkpoint")
-            group.attrs.update({"version": VERSION, "digest": _digest(arrays, text, state)})
-            group["state"] = state
-            for name, values in arrays.items():
-                group[name] = values
+    def fill(file: h5py.File) -> None:
+        file.attrs.update({"format": hdf5.FORMAT, "format_version": hdf5.FORMAT_VERSION, "status": "running"})
+        file.attrs.update({"fpsolver_version": fpsolver.__version__, "created": now()})
+        file.attrs["message"] = f"running, at t = {position.time:.6g}"
+        file["config"] = text
+        group = file.create_group("checkpoint")
+        group.attrs.update({"version": VERSION, "digest": _digest(arrays, text, state)})
+        group["state"] = state
+        for name, values in arrays.items():
+            group[name] = values
 
-    replace_file(path, fill)
+    replace_file(path, lambda temporary: write_image(temporary, fill))
 
 
 def _state(position: Position, plan: dict[str, Any]) -> dict[str, Any]:

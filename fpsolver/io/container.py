@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -25,15 +26,22 @@ def write_file(path: Path, fill: Callable[[h5py.File], None], *, force: bool = F
     check_output(path, force=force)
     path = Path(os.path.realpath(path))  # a link keeps pointing to its file
 
-    def write(temporary: Path) -> None:
-        with h5py.File(temporary, "w", track_order=True) as file:
-            fill(file)
-
     try:
-        replace_file(path, write)
+        replace_file(path, lambda temporary: write_image(temporary, fill))
     except OSError as error:
         raise OutputError(f"the output {path} cannot be written: {error.strerror or error}") from None
     return path
+
+
+def write_image(path: Path, fill: Callable[[h5py.File], None]) -> None:
+    """Make an HDF5 file in memory and write it at once; OSError if there is no room.
+
+    HDF5 itself cannot take a full disk: it leaves its objects half closed and ends in a segmentation fault.
+    """
+    image = io.BytesIO()
+    with h5py.File(image, "w", track_order=True) as file:
+        fill(file)
+    path.write_bytes(image.getbuffer())
 
 
 class Writer:
