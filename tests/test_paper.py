@@ -104,6 +104,24 @@ def test_position_friction_breaks_equation_8_as_printed(known):
         assert right.system.is_on_cp_boundary()
 
 
+def test_complete_positivity_lets_no_pure_gaussian_become_purer(known):
+    """d ln Tr rho^2/dt = -Tr A - Tr[V^-1 B]/2 over squeezed states: its maximum is the condition's two sides, at B."""
+    hbar, eta, xi, d_qp = known["hbar"], known["eta"], 0.1, 0.05
+    found, bath = steady(known, xi=xi, d_qp=d_qp, d_qq=0.3)
+    A, B = found.system.drift_matrix, found.system.diffusion_matrix
+    top = eta + xi - 4 / hbar * math.sqrt(bath.d_qq * bath.d_pp - d_qp**2)
+
+    def growth(V):
+        return -np.trace(A) - np.trace(np.linalg.solve(V, B)) / 2
+
+    best = hbar / 2 * B / math.sqrt(np.linalg.det(B))
+    assert growth(best) == pytest.approx(top, abs=1e-12)
+    assert (top <= 0) == found.system.is_completely_positive()
+    rotations = [np.array([[math.cos(t), -math.sin(t)], [math.sin(t), math.cos(t)]]) for t in np.linspace(0, 3, 13)]
+    squeezed = [R @ np.diag([s, 1 / s]) @ R.T * hbar / 2 for R in rotations for s in np.geomspace(0.1, 1, 13)]
+    assert max(map(growth, squeezed)) <= top + 1e-12
+
+
 @pytest.mark.parametrize(("x_b", "possible"), [(0.7, True), (1.999, True), (2.001, False), (5.0, False)])
 def test_tuned_position_friction_is_completely_positive_for_warm_baths_only(x_b, possible):
     """r/(1+r)^2 >= (x_b/4)^2 for the best r = 1 needs x_b <= 2; the smaller root is what `detailed_balance` takes."""
