@@ -317,7 +317,8 @@ def test_systems_it_does_not_fit_are_refused(bath, words):
 
 def test_a_grid_that_overflows_is_refused():
     system = System(
-        (Particle(1.0, potentials.Polynomial((0, 0, 0, 0, 100.0)), baths.caldeira_leggett(mass=1, eta=1, beta=10)),)
+        (Particle(1.0, potentials.Polynomial((0, 0, 0, 0, 100.0)), baths.caldeira_leggett(mass=1, eta=1, beta=10)),),
+        hbar=0.0,
     )
     with pytest.raises(GridError, match="rises by more than 300 temperatures"):
         generator_of(system, box(9.0, 5.0))

@@ -327,7 +327,6 @@ REFUSED = {
     "not positive definite": (["initial.covariance=[[1, 2], [2, 1]]"], 2, ["initial.covariance", "positive definite"]),
     "several faults": (["system.mass=-1", "scheme.order=3"], 2, ["system.mass", "scheme.order"]),
     "bad override": (["system.mass"], 2, ["--set", "key=value"]),
-    "later": (["system.husimi_omega=1"], 2, ["`husimi_omega` is not available in this version"]),
 }  # fmt: skip
 
 
@@ -730,6 +729,6 @@ def test_schema_is_json_that_knows_the_keys_of_this_version_only(cli):
     schema = json.loads(cli("schema").out)
     jsonschema.Draft202012Validator.check_schema(schema)
     keys = set(schema["$defs"]["System"]["properties"])
-    assert keys == {"mass", "potential", "bath", "matrices", "moyal"}
+    assert keys == {"mass", "potential", "bath", "matrices", "moyal", "husimi_omega"}
     described = schema["$defs"]["TranslationCovariantBath"]["properties"]
     assert all("description" in described[key] for key in ("eta", "beta", "temperature", "d_qp", "d_qq"))

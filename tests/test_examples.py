@@ -283,7 +283,7 @@ def test_python_callers_get_sentences():
             generator.apply(W, out=out)
     with pytest.raises(GridError, match=r"Scheme\(order=8\)"):
         fp.Generator(system, grid, {"order": 8})
-    with pytest.raises(GridError, match="named q and p"):
+    with pytest.raises(GridError, match="named q, p"):
         fp.Generator(system, fp.Grid((grid.axes[1], grid.axes[0])))
     for order in (0, 1, 7):
         with pytest.raises(GridError, match="order must be one of"):
