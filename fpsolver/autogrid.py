@@ -22,6 +22,7 @@ from fpsolver.physics.potentials import FloatArray
 from fpsolver.physics.states import GaussianState, LocalState, UniformState
 from fpsolver.physics.system import System
 from fpsolver.physics.timescales import alone, effective_temperature
+from fpsolver.physics.wells import Shape
 
 CELL_CHOICES = {1: range(96, 513, 16), 2: range(32, 65, 16), 3: range(16, 25, 8)}  # by the number of particles
 CELLS_PER_DEVIATION = 4.0
@@ -109,10 +110,16 @@ def moment(time: float) -> str:
     return f"at time {time:.4g}" if math.isfinite(time) else "in the steady state"
 
 
-def well_path(system: System, state: LocalState | UniformState | None, periodic_length: float | None) -> Path:
+def well_path(
+    system: System,
+    state: LocalState | UniformState | None,
+    periodic_length: float | None,
+    shape: Shape | None = None,
+) -> Path:
     """Stand-in for the path where there is no Gaussian one: the initial state, if any, and thermal states of the wells.
 
-    Half-widths are stored as deviations: the region below 36 T_eff is taken as 8.5 deviations wide.
+    Half-widths are stored as deviations: the region below 36 T_eff, and that of the quantum steady state's
+    ``shape``, are taken as 8.5 deviations wide.
     """
     if system.size > 1:
         return _wells_path(system, state)
@@ -131,10 +138,10 @@ def well_path(system: System, state: LocalState | UniformState | None, periodic_
         energy = CONFINING_TEMPERATURES * temperature
         if state is not None and not isinstance(state, UniformState):
             energy += max(_energy_above_minimum(system, packet) for packet in state.packets)
-        low, high = particle.potential.range_below(energy)
-        q_width = (high - low) / (2 * WIDEST_BOX)
-        p_width = math.sqrt(2 * particle.mass * energy) / WIDEST_BOX
-        boxes.append((np.array([(low + high) / 2, 0.0]), np.diag([q_width**2, p_width**2])))
+        fastest = math.sqrt(2 * particle.mass * energy)
+        boxes.append(_box(particle.potential.range_below(energy), (-fastest, fastest)))
+        if shape is not None:
+            boxes.append(_box(shape.q, shape.p))
     elif periodic_length is not None:
         drift = _drift_velocity(system)
         boxes.append((np.array([0.0, drift]), np.diag([periodic_length**2 / 12, p_deviation**2])))
@@ -159,6 +166,12 @@ def _wells_path(system: System, state: LocalState | UniformState | None) -> Path
     boxes = [(packet.mean, packet.covariance) for packet in packets] + [(centre, np.diag(widths**2))]
     centres, covariances = zip(*boxes, strict=True)
     return Path(np.zeros(len(boxes)), np.array(centres), np.array(covariances))
+
+
+def _box(*spans: tuple[float, float]) -> tuple[FloatArray, FloatArray]:
+    """Centre and diagonal covariance of which the spans are 8.5 deviations to both sides."""
+    low, high = np.array(spans).T
+    return (low + high) / 2, np.diag(((high - low) / (2 * WIDEST_BOX)) ** 2)
 
 
 def _energy_above_minimum(system: System, state: GaussianState) -> float:
@@ -248,16 +261,19 @@ def resolution(path: Path, grid: Grid, minimum: FloatArray | None = None) -> Res
     return Resolution(cells, float(path.times[worst]), axes, path.structure)
 
 
-def well_widths(system: System) -> FloatArray | None:
-    """Finest structure (q, p) in anharmonic wells: two thirds of the thermal widths of the stiffest well.
+def well_widths(system: System, shape: Shape | None = None) -> FloatArray | None:
+    """Finest structure (q, p) in anharmonic wells, made smaller so that 4 cells for it are enough.
 
-    Two thirds, because W is no Gaussian there: a quartic double well leaves 6e-6 in the first line of detailed
-    balance at 4 cells for each thermal width, and 3e-7 at 6; the verdict needs 1e-6.
+    Quantum: four fifths of that of the steady state's ``shape``; quartic wells have Phi to 6e-9 at 5 cells for it and
+    to 2e-8 at 4.5. Classical: two thirds of the thermal widths of the stiffest well; a quartic double well leaves 6e-6
+    in the first line of detailed balance at 4 cells for each of them, and 3e-7 at 6; the verdict needs 1e-6.
     """
     if system.size > 1:
         widths = [well_widths(alone(system, k)) for k in range(system.size)]
         known = [np.full(2, np.inf) if width is None else width for width in widths]
         return np.array([width[0] for width in known] + [width[1] for width in known])
+    if shape is not None:
+        return 0.8 * shape.finest
     particle = system.particles[0]
     temperature = effective_temperature(system)
     if temperature <= 0:

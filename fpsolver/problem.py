@@ -18,6 +18,7 @@ from fpsolver.gaussian import GaussianProblem
 from fpsolver.generator import Generator
 from fpsolver.grid import Grid
 from fpsolver.io import arrays, hdf5
+from fpsolver.physics import wells
 from fpsolver.physics.exact import Gaussian, steady
 from fpsolver.physics.potentials import FloatArray
 from fpsolver.physics.states import GaussianState, GaussianSum, LocalState, UniformState
@@ -198,8 +199,9 @@ def _choose_grid(
             moving = dispersion.along(system, path.times, path.centres, path.covariances)
     else:
         _refuse_open(system, requests, length)
-        path = autogrid.well_path(system, None if direct else state, length)
-        minimum = autogrid.well_widths(system)
+        shape = wells.weakly_damped(system) if length is None and system.moyal else None
+        path = autogrid.well_path(system, None if direct else state, length, shape)
+        minimum = autogrid.well_widths(system, shape)
     grid = autogrid.choose_grid(path, requests, minimum=minimum, moving=moving)
     found = autogrid.resolution(path, grid, minimum)
     if not axes.allows_coarse(config):
