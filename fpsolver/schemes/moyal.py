@@ -139,11 +139,19 @@ def _shift_weights(shift: float, axis: Axis, order: int) -> dict[int, float]:
 
 
 def _sine_weights(term: Convolution, q_axis: Axis, p_axis: Axis) -> dict[int, FloatArray]:
-    """w_m(q) with 2 sum_m w_m sin(m y h) = g(q, y) at every wave number y of the axis."""
+    """w_m(q) with 2 sum_m w_m sin(m y h) = g(q, y) at every wave number y of the axis, but for the highest ones.
+
+    These are damped, exp(-36 (y/y_max)^16): with a jump of g at y_max the weights would fall off like 1/m only, and
+    the sums that wrap around the axis would be no small part of the generator.
+    """
     n = p_axis.cells
     modes = np.arange(1, (n + 1) // 2)
     g = term.multiplier(q_axis.centres[:, None], 2 * np.pi * modes / p_axis.length)
-    return {int(m): 2 / n * g @ np.sin(2 * np.pi * m * modes / n) for m in modes}
+    g = g * np.exp(-36 * (2 * modes / n) ** 16)
+    weights = {int(m): 2 / n * g @ np.sin(2 * np.pi * m * modes / n) for m in modes}
+    least = 1e-16 * max(float(np.abs(w).max()) for w in weights.values())
+    last = max(m for m, w in weights.items() if np.abs(w).max() > least)
+    return {m: w for m, w in weights.items() if m <= last}
 
 
 def _minus_integral(rate: FloatArray, axis: Axis, k: int) -> FloatArray:
