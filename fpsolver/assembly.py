@@ -43,7 +43,7 @@ def assemble(generator: Generator, *, wrapped: bool = True) -> sparse.csr_array:
         for b in np.nonzero(B[a, a + 1 :])[0] + a + 1:
             matrix = matrix + B[a, b] * (D[a] @ D[b])
     for i in range(system.size):
-        matrix = matrix + _quantum_matrix(moyal, i, wrapped=wrapped)
+        matrix = matrix + _quantum_matrix(moyal, i, wrapped=wrapped or moyal.is_long)
     result = sparse.csr_array(matrix)
     result.eliminate_zeros()
     return result

@@ -43,6 +43,11 @@ class MoyalTerms:
         """True if the classical force is exact for every particle."""
         return all(term is None for term in self._terms)
 
+    @property
+    def is_long(self) -> bool:
+        """True if pairs reach so far that the sums around the axis are part of the dynamics."""
+        return any(isinstance(term, Convolution) for term in self._terms)
+
     def refuse_long_kicks(self) -> None:
         """GridError for kicks that would reach around the box."""
         for term, axis in zip(self._terms, self.grid.axes[self.system.size :], strict=True):
