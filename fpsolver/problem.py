@@ -9,7 +9,7 @@ from typing import NamedTuple, TypeVar
 
 import numpy as np
 
-from fpsolver import autogrid, costs, dispersion, gaussian
+from fpsolver import autogrid, costs, dispersion, gaussian, wellgrid
 from fpsolver.checks import Checks
 from fpsolver.config import axes, build, initial
 from fpsolver.config.reader import Config
@@ -18,7 +18,6 @@ from fpsolver.gaussian import GaussianProblem
 from fpsolver.generator import Generator
 from fpsolver.grid import Grid
 from fpsolver.io import arrays, hdf5
-from fpsolver.physics import wells
 from fpsolver.physics.exact import Gaussian, steady
 from fpsolver.physics.potentials import FloatArray
 from fpsolver.physics.states import GaussianState, GaussianSum, LocalState, UniformState
@@ -199,9 +198,7 @@ def _choose_grid(
             moving = dispersion.along(system, path.times, path.centres, path.covariances)
     else:
         _refuse_open(system, requests, length)
-        shape = wells.weakly_damped(system) if length is None and system.moyal else None
-        path = autogrid.well_path(system, None if direct else state, length, shape)
-        minimum = autogrid.well_widths(system, shape)
+        path, minimum = wellgrid.layout(system, None if direct else state, length)
     grid = autogrid.choose_grid(path, requests, minimum=minimum, moving=moving)
     found = autogrid.resolution(path, grid, minimum)
     if not axes.allows_coarse(config):

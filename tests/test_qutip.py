@@ -147,7 +147,7 @@ def drawn():
         extra = {"translation_covariant": ("d_qp", 0.1), "symmetry_broken": ("alpha", -0.15)}
         extra |= {"position_friction": ("xi", 0.08), "quantum_optical": ("omega", 1.4)}
         if model in extra:
-            bath[extra[model][0]] = extra[model][1] * rng.uniform(0.6, 1.4)
+            bath[extra[model][0]] = extra[model][1] * rng.uniform(0.85, 1.2)
         if model == "lindblad":
             u, v = rng.uniform(0.4, 0.7, 2)
             bath = {"model": model, "operators": [(u + 0.1j, -0.1 + v * 1j), (0.3, 0.1j)]}
@@ -166,7 +166,7 @@ def steady_run(section, bath, mass, hbar, **more):
 @pytest.mark.parametrize(("name", "bath", "mass", "hbar"), drawn())
 def test_steady_states(name, bath, mass, hbar):
     section, U = POTENTIALS[name]
-    rho, levels = steady_state(U, bath, Oscillator(mass, hbar, 1.9, 44))
+    rho, levels = steady_state(U, bath, Oscillator(mass, hbar, 1.9, 60 if "optical" in bath["model"] else 44))  # hot
     result = steady_run(section, bath, mass, hbar)
     assert result.last("edge_mass") < 1e-11  # the automatic box holds all of it
     compare(result.final.W, result.grid, rho, levels, 3e-8, 1e-6)  # measured: 1e-8 and 4e-7
@@ -228,7 +228,7 @@ def test_states_that_start_negative(case):
     """Fock and cat states in anharmonic wells, on automatic grids."""
     name, bath, kind = MOVING[case]
     section, U = POTENTIALS[name]
-    few, many, times = Oscillator(1.1, 0.9, 1.5, 52), Oscillator(1.1, 0.9, 1.5, 58), (0.4, 1.2)
+    few, many, times = Oscillator(1.1, 0.9, 1.5, 52), Oscillator(1.1, 0.9, 1.5, 58), (0.3, 0.8)
     coarse, fine = (evolved(U, bath, STATES[kind], levels, times) for levels in (few, many))
     result = transient_run(section, bath, STATES[kind], many, times)
     for k, W in enumerate(result.snapshots.W):

@@ -38,7 +38,14 @@ def weakly_damped(system: System) -> Shape | None:
     """Shape of the steady state of one particle in an anharmonic well; None if it is classical, or has none."""
     potential = system.particles[0].potential
     damping = -float(np.trace(system.dissipative_drift))
-    if system.size > 1 or system.hbar == 0 or damping <= 0 or potential.is_quadratic or not potential.is_confining:
+    if (
+        system.size > 1
+        or system.hbar == 0
+        or not system.moyal
+        or damping <= 0
+        or potential.is_quadratic
+        or not potential.is_confining
+    ):
         return None
     temperature, excess = _heat(system, damping)
     found = _spanned(system, temperature) if temperature > 0 else None
