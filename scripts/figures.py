@@ -35,6 +35,10 @@ CAPTIONS = {
     "free_ring": "Uniform and Maxwellian; J^R runs to the right above p = 0 and to the left below. J^I = 0.",
     "free_ring_cross_diffusion": "J^R is stronger by 1 + β d_qp = 1.14; J^I = 0, and detailed balance is violated.",
     "driven_ring": "The force carries the particle to the right (J^R), friction takes energy out (J^I): Π = 0.25823.",
+    "cat": "A cat state at the end of the run: decoherence has taken its fringes, and W is positive.",
+    "fock": "A Fock state at the end of the run: a hole at the origin is all that is left of its negative centre.",
+    "quantum_quartic": "A quartic quantum well: J^R contains the Moyal current, and S_Moyal joins the balance.",
+    "quantum_double_well": "A cold quantum double well: W is negative where the wells interfere, and stays so.",
     "double_well": "Classical Gibbs state of two wells: J^I = 0; J^R circulates around each well and around both.",
 }
 # name, kind, configurations, caption
@@ -47,6 +51,8 @@ GROUPS = (
      "Π, Φ and dS/dt along the run with their exact values, and how well dS/dt = Π − Φ closes."),
     ("marginals", "marginals", ("double_well", "translation_covariant"),
      "Marginals, linear and logarithmic; dashes: exact Gaussian where there is one."),
+    ("chain", "profile", ("chain",),
+     "A chain between a hot and a cold bath: temperatures along it, and the heat that flows through."),
     ("wigner", "wigner", ("minimally_invasive", "cold", "free_ring"),
      "Final W with common colours and contours."),
 )  # fmt: skip
@@ -98,8 +104,8 @@ def current(config: Path, path: Path) -> Result:
 def draw(results: dict[str, Result]) -> None:
     """All pictures of the page, and that of the README."""
     plot.save(plot.overview(results["minimally_invasive"]), DOCS / "overview.png", dpi=DPI)
-    for name, result in results.items():
-        plot.save(plot.currents(result), DOCS / "images" / f"{name}.png", dpi=DPI)
+    for name in CAPTIONS:
+        plot.save(plot.currents(results[name]), DOCS / "images" / f"{name}.png", dpi=DPI)
     for name, kind, members, _ in GROUPS:
         figure = plot.KINDS[kind](*(results[member] for member in members))
         plot.save(figure, DOCS / "images" / f"{name}.png", dpi=DPI)

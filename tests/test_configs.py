@@ -31,6 +31,7 @@ BALANCED = {
 NEGATIVE = ("cat", "fock")
 MANY = ("chain", "two_oscillators")  # in test_many.py
 WITH_MEMORY = ("hu_paz_zhang",)
+QUANTUM_WELLS = {"quantum_quartic": (1.0, 0.7), "quantum_double_well": (-1.0, 2.0)}  # stiffness at 0, beta
 # what the header of the file promises; each also follows from an oracle below
 PROMISED = {
     "cold": 2.0,
@@ -218,6 +219,29 @@ def test_double_well(outcome):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("name", QUANTUM_WELLS)
+def test_quantum_wells(name, outcome):
+    """Exact moment identities of the steady state, of which <H> knows nothing quantum; the numbers of the header."""
+    result, text = outcome(name), " ".join((FOLDER / f"{name}.yaml").read_text().split())
+    stiffness, beta = QUANTUM_WELLS[name]
+    (q2, qp), (_, p2) = result.series["covariance"][-1]
+    d_qq, d_pp, curvature = beta * 0.5 / 16, 0.5 / beta, stiffness + 1.2 * q2
+    assert qp == pytest.approx(-d_qq, abs=1e-9)  # d<q^2>/dt = 0
+    assert 0.5 * p2 == pytest.approx(d_pp + d_qq * curvature, rel=1e-7)  # d<H>/dt = 0
+    Pi, Phi, moyal = (result.last(f"entropy_{x}") for x in ("production", "flux", "moyal"))
+    assert Phi == pytest.approx(0.5 * d_qq * curvature / d_pp, rel=1e-7)
+    assert f"<q^2> = {q2:.6f}, <p^2> = {p2:.6f}" in text
+    assert f"Phi = {Phi:.7f}" in text
+    if name == "quantum_double_well":
+        assert math.isnan(Pi)
+        assert f"negativity {result.last('negativity'):.1e}".replace("e-0", "e-") in text
+        assert f"purity {result.last('purity'):.6f}" in text
+    else:
+        assert abs(Pi - Phi + moyal) <= 1e-7 * Phi
+        assert f"Pi = {Pi:.7f}, Phi = {Phi:.7f}, S_Moyal = {moyal:.7f}" in text
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NEGATIVE)
 def test_negative_states(name, outcome):
     """The promised purities, from overlaps of characteristic functions in closed form, and the exact W."""
@@ -251,7 +275,7 @@ def test_headers_promise_what_the_oracles_give(path):
 def test_every_case_is_covered():
     rings_and_wells = {"double_well", "driven_ring", "free_ring", "free_ring_cross_diffusion"}
     assert {path.stem for path in CONFIGS} == {
-        *OSCILLATORS, *WITH_MEMORY, *rings_and_wells, *NEGATIVE, *MANY
+        *OSCILLATORS, *WITH_MEMORY, *rings_and_wells, *NEGATIVE, *MANY, *QUANTUM_WELLS
     }  # fmt: skip
 
 
