@@ -36,9 +36,9 @@ CAPTIONS = {
     "free_ring_cross_diffusion": "J^R is stronger by 1 + β d_qp = 1.14; J^I = 0, and detailed balance is violated.",
     "driven_ring": "The force carries the particle to the right (J^R), friction takes energy out (J^I): Π = 0.25823.",
     "cat": "A cat state at the end of the run: decoherence has taken its fringes, and W is positive.",
-    "fock": "A Fock state at the end of the run: a hole at the origin is all that is left of its negative centre.",
+    "fock": "A Fock state at the end of the run: a dent at the origin is all that is left of its negative centre.",
     "quantum_quartic": "A quartic quantum well: J^R contains the Moyal current, and S_Moyal joins the balance.",
-    "quantum_double_well": "A cold quantum double well: W is negative where the wells interfere, and stays so.",
+    "quantum_double_well": "Cold quantum double well: W < 0 above and below the barrier, too little for the colours.",
     "double_well": "Classical Gibbs state of two wells: J^I = 0; J^R circulates around each well and around both.",
 }
 # name, kind, configurations, caption
