@@ -53,6 +53,8 @@ GROUPS = (
      "Marginals, linear and logarithmic; dashes: exact Gaussian where there is one."),
     ("chain", "profile", ("chain",),
      "A chain between a hot and a cold bath: temperatures along it, and the heat that flows through."),
+    ("two_oscillators", "profile", ("two_oscillators",),
+     "Two oscillators between two baths: temperatures, the heat that flows, Pi of each."),
     ("wigner", "wigner", ("minimally_invasive", "cold", "free_ring"),
      "Final W with common colours and contours."),
 )  # fmt: skip
