@@ -9,11 +9,12 @@ are measured rules (docs/conventions.md): order 8 gives Pi to 1e-9 at 4 cells fo
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from fpsolver.dispersion import AIM, Dispersion
+from fpsolver import dispersion
 from fpsolver.errors import GridError
 from fpsolver.grid import Axis, Grid
 from fpsolver.physics import linear, transients
@@ -112,11 +113,11 @@ def choose_grid(
     requests: tuple[AxisRequest, ...],
     *,
     minimum: FloatArray | None = None,
-    moving: Dispersion | None = None,
+    rules: Sequence[dispersion.GridRule] = (),
 ) -> Grid:
     """Grid of the requested axes; ``auto`` cells give the narrowest deviation of the path at least 4 of them.
 
-    And more where the state crosses so many of them that dispersion would show in Pi (``moving``).
+    And more where the errors of Pi that ``rules`` predict would show.
     """
     if all(request.cells is not None for request in requests):
         return _grid(path, requests, [int(request.cells or 0) for request in requests])
@@ -124,7 +125,7 @@ def choose_grid(
     for cells in CELL_CHOICES.get(len(requests) // 2, (16,)):
         grid = _grid(path, requests, [request.cells or cells for request in requests])
         is_fine = resolution(path, grid, minimum).cells >= CELLS_PER_DEVIATION
-        if is_fine and (moving is None or moving.error(grid) <= AIM):
+        if is_fine and dispersion.suffices(rules, grid):
             return grid
     assert grid is not None
     return grid

@@ -14,20 +14,32 @@ does around its centre only a change of shape counts: a round one that turns in 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar, Protocol
 
 import numpy as np
 
+from fpsolver import truncation
 from fpsolver.grid import Grid
-from fpsolver.physics import linear
-from fpsolver.physics.exact import gaussian_rates
+from fpsolver.physics import exact, linear
 from fpsolver.physics.potentials import FloatArray
 from fpsolver.physics.system import System
 
 DEGREE = 9
 COEFFICIENT = math.sqrt(math.factorial(DEGREE)) / 630
 TURNING = 0.49
-AIM, WARN_ABOVE = 1e-10, 4e-10  # of max(Pi, abs Phi, damping); the rule is good to a factor of three
+
+
+class GridRule(Protocol):
+    """An error of Pi, relative to max(Pi, abs Phi, damping), that falls with the 16th power of the cells."""
+
+    aim: ClassVar[float]  # what automatic cells are chosen for
+    warn_above: ClassVar[float]
+    words: ClassVar[str]
+
+    def error(self, grid: Grid) -> float:
+        """On this grid."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,6 +50,13 @@ class Dispersion:
     strengths: FloatArray
     weights: FloatArray
     decay: float
+
+    aim: ClassVar[float] = 1e-10  # the rule is good to a factor of three
+    warn_above: ClassVar[float] = 4e-10
+    words: ClassVar[str] = (
+        "the state crosses so many cells that their dispersion makes an error of about {error:.1g} max(Pi, |Phi|, "
+        "damping) in Pi on the way (none in Phi and in moments); give {cells}, or a start nearer to the steady state"
+    )
 
     def error(self, grid: Grid) -> float:
         """Largest error of Pi on the way, relative to max(Pi, abs Phi, damping)."""
@@ -58,7 +77,7 @@ def along(system: System, times: FloatArray, means: FloatArray, covariances: Flo
     diagonal = np.diagonal(P, axis1=1, axis2=2)
     spread = np.sqrt(np.diagonal(A @ covariances @ A.T, axis1=1, axis2=2)) * _change_of_shape(system, covariances)
     speed = np.hypot(means @ A.T + system.force, spread)
-    rates = gaussian_rates(system, means, covariances)
+    rates = exact.gaussian_rates(system, means, covariances)
     scale = np.maximum(rates.entropy_production, np.abs(rates.entropy_flux)).clip(min=-np.trace(A))
     noise = np.einsum("ij,tij->t", D * np.eye(2), P)
     weights = np.divide(10 * noise, scale, out=np.zeros_like(noise), where=scale > 0)
@@ -79,18 +98,33 @@ def _change_of_shape(system: System, covariances: FloatArray) -> FloatArray:
     return np.asarray((size / (2 * fastest)).clip(max=1.0)[:, None])
 
 
-def warning(error: float, grid: Grid) -> str | None:
-    """What to say of a predicted error of Pi."""
-    if error <= WARN_ABOVE:
-        return None
-    return (
-        f"the state crosses so many cells that their dispersion makes an error of about {error:.1g} max(Pi, |Phi|, "
-        f"damping) in Pi on the way (none in Phi and in moments); give {more_cells(error, grid)}, or a start nearer "
-        "to the steady state"
-    )
+def rules(
+    system: System, times: FloatArray, means: FloatArray, covariances: FloatArray, *, is_moving: bool
+) -> tuple[GridRule, ...]:
+    """What predicts errors of Pi: of a Gaussian on its way, and of the steady state if the path comes near it."""
+    found: list[GridRule] = [along(system, times, means, covariances)] if is_moving else []
+    A = system.drift_matrix
+    if linear.is_stable(A) and times[-1] * linear.rates(A)[0] >= 1:
+        found.append(truncation.standing(system, exact.steady(system).covariance))
+    return tuple(found)
 
 
-def more_cells(error: float, grid: Grid) -> str:
-    """Cells for an error of Pi of AIM; it falls with the 16th power of the cells."""
-    factor = (error / AIM) ** (1 / 16)
+def suffices(parts: Sequence[GridRule], grid: Grid) -> bool:
+    """True if every error is as small as automatic cells should make it."""
+    return all(part.error(grid) <= part.aim for part in parts)
+
+
+def warnings(parts: Sequence[GridRule], grid: Grid) -> list[str]:
+    """What to say of predicted errors of Pi."""
+    found = [(part, part.error(grid)) for part in parts]
+    return [
+        part.words.format(error=error, cells=more_cells(error, grid, part.aim))
+        for part, error in found
+        if error > part.warn_above
+    ]
+
+
+def more_cells(error: float, grid: Grid, aim: float = Dispersion.aim) -> str:
+    """Cells for an error of Pi of ``aim``."""
+    factor = (error / aim) ** (1 / 16)
     return " and ".join(f"grid.{axis.name}.cells: {16 * math.ceil(axis.cells * factor / 16)}" for axis in grid.axes)

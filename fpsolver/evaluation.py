@@ -86,7 +86,7 @@ def _missed(problem: Problem, series: dict[str, FloatArray], exact: dict[str, Fl
     if problem.system.size > 1 or axes.allows_coarse(problem.config):
         return []
     expected = scheme.flux == "central" and scheme.order == 8
-    known = problem.resolution.cells < autogrid.WARN_BELOW or problem.dispersion > dispersion.WARN_ABOVE
+    known = problem.resolution.cells < autogrid.WARN_BELOW or problem.has_known_error
     if exact is None or known or not expected or not np.isfinite(exact["entropy_production"]).all():
         return []
     names = ("entropy_production", "entropy_flux")

@@ -43,7 +43,7 @@ class Problem:
     generator: Generator
     plan: Plan
     warnings: tuple[str, ...]
-    dispersion: float = 0.0  # predicted error of Pi on the way, relative to max(Pi, abs Phi, damping)
+    has_known_error: bool = False  # Pi will be off, and a warning says so
 
     @property
     def on_line(self) -> bool:
@@ -120,15 +120,15 @@ def _prepare(config: Config) -> Problem:
     length = axes.ring_length(config)
     until = build.until_time(config)
     decay = slowest_rate(system, length) if math.isinf(until) else None
-    grid, found, error, displacement = _choose_grid(config, system, state, requests, until, length)
+    grid, found, rules, displacement = _choose_grid(config, system, state, requests, until, length)
     generator = Generator(system, grid, build.build_scheme(config))
     _refuse_large(generator, config)
     plan = make_plan(config, decay, until, generator, displacement)
     _refuse_endless(generator, plan)
     notes = _warnings(config, system, state, found, grid)
-    more = (dispersion.warning(error, grid), long_warning(config, generator, plan))
-    notes += tuple(note for note in more if note)
-    return Problem(config, system, state, grid, found, generator, plan, notes, error)
+    doubts, slow = dispersion.warnings(rules, grid), long_warning(config, generator, plan)
+    notes += (*doubts, slow) if slow else tuple(doubts)
+    return Problem(config, system, state, grid, found, generator, plan, notes, bool(doubts))
 
 
 def _build(config: Config) -> tuple[System, LocalState | UniformState | None]:
@@ -170,11 +170,11 @@ def _require_complete_positivity(config: Config, system: System) -> None:
 
 
 class Choice(NamedTuple):
-    """A grid, its resolution, the error of Pi that dispersion will make, and how far away the state is (deviations)."""
+    """A grid, its resolution, what predicts errors of Pi on it, and how far away the state is (deviations)."""
 
     grid: Grid
     resolution: autogrid.Resolution
-    dispersion: float = 0.0
+    rules: tuple[dispersion.GridRule, ...] = ()
     displacement: float = 0.0
 
 
@@ -190,24 +190,25 @@ def _choose_grid(
     if state is None and not direct:
         grid = _file_grid(config, requests)
         return Choice(grid, autogrid.Resolution(math.inf, 0.0))
-    minimum, moving = None, None
+    rules: tuple[dispersion.GridRule, ...] = ()
+    minimum, distance = None, 0.0
     if length is None and system.is_quadratic and (direct or not isinstance(state, UniformState)):
         path = _path(system, None if direct else state, until)
-        follows = system.size == 1 and not (direct or system.is_time_dependent)
-        if follows and isinstance(state, GaussianState):
-            moving = dispersion.along(system, path.times, path.centres, path.covariances)
+        if system.size == 1 and not system.is_time_dependent:
+            is_moving = isinstance(state, GaussianState) and not direct
+            rules = dispersion.rules(system, path.times, path.centres, path.covariances, is_moving=is_moving)
+            distance = autogrid.displacement(path) if is_moving else 0.0
     else:
         _refuse_open(system, requests, length)
         path, minimum = wellgrid.layout(system, None if direct else state, length)
-    grid = autogrid.choose_grid(path, requests, minimum=minimum, moving=moving)
+    grid = autogrid.choose_grid(path, requests, minimum=minimum, rules=rules)
     found = autogrid.resolution(path, grid, minimum)
+    is_coarse = found.cells < autogrid.WARN_BELOW or axes.allows_coarse(config)  # which is said, or known
     if not axes.allows_coarse(config):
         autogrid.refuse_coarse(found, grid)
     autogrid.refuse_cut(path, grid)
-    if moving is None:
-        return Choice(grid, found)
     has_order_8 = config.scheme.flux == "central" and build.build_scheme(config).order == 8
-    return Choice(grid, found, moving.error(grid) if has_order_8 else 0.0, autogrid.displacement(path))
+    return Choice(grid, found, rules if has_order_8 and not is_coarse else (), distance)
 
 
 def _refuse_open(system: System, requests: tuple[autogrid.AxisRequest, ...], length: float | None) -> None:
