@@ -116,7 +116,7 @@ class System:
         """Signs of x under time reversal: +1 for q, -1 for p."""
         return np.concatenate([np.ones(self.size), -np.ones(self.size)])
 
-    @property
+    @cached_property
     def is_quadratic(self) -> bool:
         """True if all forces are linear, so that Gaussian states stay Gaussian."""
         return all(particle.potential.is_quadratic for particle in self.particles)

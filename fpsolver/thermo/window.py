@@ -112,7 +112,9 @@ class Window:
         return self._back(spectrum), np.stack([self._back(1j * k * spectrum) for k in self.wave_numbers])
 
     def _spectrum(self, values: FloatArray) -> np.ndarray:
-        return np.fft.rfftn(np.pad(values, [(n, n) for n in self.margins])) * self.damping
+        wide = np.zeros(self.wide.shape)
+        wide[tuple(slice(n, n + size) for n, size in zip(self.margins, values.shape, strict=True))] = values
+        return np.asarray(np.fft.rfftn(wide) * self.damping)
 
     def _back(self, spectrum: np.ndarray) -> FloatArray:
         shape, fine = self.wide.shape, self.grid.shape
