@@ -268,7 +268,7 @@ def test_exact_marginal_is_close_to_the_computed_one(result):
 
 def test_settled_runs_are_cut(result):
     t = np.linspace(0, 100, 401)
-    decaying = {name: np.exp(-t) for name in lines.RATES} | {"time": t}
+    decaying = {name: np.exp(-t) for name in (*lines.RATES, "entropy_moyal")} | {"time": t}
     long = dataclasses.replace(result, series=result.series | decaying, exact=None)
     ax = plot.series(long).axes[3]
     assert ax.get_xlim()[1] == pytest.approx(1.5 * 6.25, abs=0.5)  # exp(-6.2) = 2e-3

@@ -33,7 +33,8 @@ def run(system, state, *, until=math.inf, order=8, cells=None, every=0.5, tolera
     decay = slowest_rate(system, None)
     fastest = float(np.abs(np.linalg.eigvals(system.drift_matrix)).max())
     step = choose_step(generator, dt, fastest, decay.value)
-    plan = Plan(until, 40 / decay.value, tolerance, decay, every, 1, step)
+    damping = -float(np.trace(system.drift_matrix))
+    plan = Plan(until, 40 / decay.value, tolerance, decay, every, 1, step, damping=damping)
     trajectory = simulate(generator, state.values(grid.coordinates), plan)
     return trajectory, grid, autogrid.resolution(path, grid)
 
