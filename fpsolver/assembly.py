@@ -27,23 +27,51 @@ if TYPE_CHECKING:
     from fpsolver.generator import Generator
 
 
-def assemble(generator: Generator, *, wrapped: bool = True) -> sparse.csr_array:
-    """Sparse matrix of the generator on W.ravel(); ``wrapped=False`` leaves out what wraps around closed axes."""
+def assemble(generator: Generator) -> sparse.csr_array:
+    """Sparse matrix of the generator on W.ravel()."""
+    return assemble_both(generator)[0]
+
+
+def assemble_both(generator: Generator) -> tuple[sparse.csr_array, sparse.csr_array]:
+    """The whole matrix, and that without what wraps around closed axes."""
     fluxes = generator.fluxes
     if isinstance(fluxes, ChangCooperFluxes):
-        return _assemble_faces(fluxes)
-    moyal = fluxes.moyal
+        faces = _assemble_faces(fluxes)
+        return faces, faces
+    moyal, size = fluxes.moyal, generator.system.size
+    irreversible = _irreversible_matrix(generator)
+    whole, inner = (irreversible + _reversible_matrix(generator, moyal, wrapped=wrapped) for wrapped in (True, False))
+    for i in range(size):
+        quantum = _quantum_matrix(moyal, i, wrapped=True)
+        whole = whole + quantum
+        inner = inner + (quantum if moyal.is_long else _quantum_matrix(moyal, i, wrapped=False))
+    return _without_zeros(whole), _without_zeros(inner)
+
+
+def _irreversible_matrix(generator: Generator) -> sparse.csr_array:
+    """Friction and diffusion of each axis."""
     system, grid, order = generator.system, generator.grid, generator.scheme.order
     A, B = system.dissipative_drift, system.diffusion_matrix
-    D = [_along(grid, a, first_matrix(axis, order, wrap=wrapped or axis.periodic)) for a, axis in enumerate(grid.axes)]
     matrix = sparse.csr_array((grid.size, grid.size))
     for a, axis in enumerate(grid.axes):
+        if A[a, a] != 0 or B[a, a] != 0:
+            matrix = matrix + _along(grid, a, friction_matrix(axis, order, A[a, a], B[a, a] / 2))
+    return sparse.csr_array(matrix)
+
+
+def _reversible_matrix(generator: Generator, moyal: MoyalTerms, *, wrapped: bool) -> sparse.csr_array:
+    """Drift along axes on which it does not depend, and cross-diffusion."""
+    grid, order, B = generator.grid, generator.scheme.order, generator.system.diffusion_matrix
+    D = [_along(grid, a, first_matrix(axis, order, wrap=wrapped or axis.periodic)) for a, axis in enumerate(grid.axes)]
+    matrix = sparse.csr_array((grid.size, grid.size))
+    for a in range(len(D)):
         matrix = matrix - D[a] @ sparse.diags_array(_reversible_velocity(moyal, a).ravel())
-        matrix = matrix + _along(grid, a, friction_matrix(axis, order, A[a, a], B[a, a] / 2))
         for b in np.nonzero(B[a, a + 1 :])[0] + a + 1:
             matrix = matrix + B[a, b] * (D[a] @ D[b])
-    for i in range(system.size):
-        matrix = matrix + _quantum_matrix(moyal, i, wrapped=wrapped or moyal.is_long)
+    return sparse.csr_array(matrix)
+
+
+def _without_zeros(matrix: sparse.csr_array) -> sparse.csr_array:
     result = sparse.csr_array(matrix)
     result.eliminate_zeros()
     return result
@@ -82,6 +110,8 @@ def _quantum_matrix(moyal: MoyalTerms, i: int, *, wrapped: bool) -> sparse.csr_a
 
 def scaled(matrix: sparse.csr_array, scale: FloatArray) -> sparse.csr_array:
     """S^-1 L S: as accurate in the far tails of W as in its middle, where S is the root of a reference state."""
+    if (scale == 1).all():
+        return matrix
     return sparse.csr_array(sparse.diags_array(1 / scale) @ matrix @ sparse.diags_array(scale))
 
 
@@ -113,9 +143,7 @@ def _assemble_faces(fluxes: ChangCooperFluxes) -> sparse.csr_array:
         + sparse.kron(T_q, sparse.eye_array(fluxes.p.axis.cells))
         + sparse.kron(sparse.eye_array(fluxes.q.axis.cells), T_p)
     )
-    result = sparse.csr_array(matrix)
-    result.eliminate_zeros()
-    return result
+    return _without_zeros(matrix)
 
 
 def _face_matrices(axis: FaceAxis) -> tuple[sparse.csr_array, sparse.csr_array]:

@@ -91,7 +91,7 @@ def _matrix(generator: Generator, strength: float) -> csr_array:
     """L without wraps, filtered along axes without diffusion, in the variable that suits linear algebra."""
     q_axis, p_axis = generator.grid.axes
     scale = generator.fluxes.symmetriser().ravel()
-    matrix = assembly.scaled(assembly.assemble(generator, wrapped=False), scale)
+    matrix = assembly.scaled(assembly.assemble_both(generator)[1], scale)
     diffusion = np.diag(generator.system.diffusion_matrix)
     if diffusion[0] == 0:
         matrix = matrix - strength * kron(assembly.checkerboard_filter(q_axis, FILTER_ORDER), eye_array(p_axis.cells))

@@ -30,6 +30,7 @@ FILTER = 4e-3  # of the slowest rate: damps what alternates from cell to cell, a
 RETRY = 1e-10  # distance beyond which slower factors are tried
 CORRECTIONS = 4
 LARGEST_CORRECTION = 0.1  # of the mass
+GAP_CHANGE = 0.05  # from one iteration to the next, at which the modulus is known well enough
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +50,9 @@ def null_vector(generator: Generator) -> NullVector:
     """The steady state of mass one; ConvergenceError if several states are stationary, or none is found."""
     rate, slowest = linear_rates(generator.system)
     scale = generator.fluxes.symmetriser().ravel()
-    L = assembly.scaled(generator.to_sparse(), scale)
-    M = _preconditioner(generator, scale, SHIFT * rate, FILTER * (slowest or rate))
+    whole, inner = assembly.assemble_both(generator)
+    L = assembly.scaled(whole, scale)
+    M = _preconditioner(generator, assembly.scaled(inner, scale), SHIFT * rate, FILTER * (slowest or rate))
     weight = scale * generator.grid.volume
     factors = assembly.factorised(M)
     x, distance = _solved(L, factors, weight)
@@ -110,26 +112,27 @@ def _corrected(x: FloatArray, L: csr_array, factors: SuperLU, weight: FloatArray
     return x
 
 
-def _preconditioner(generator: Generator, scale: FloatArray, shift: float, strength: float) -> csc_array:
-    """The matrix M; ``strength`` of the filter and ``shift``, 1/time."""
+def _preconditioner(generator: Generator, inner: csr_array, shift: float, strength: float) -> csc_array:
+    """The matrix M from that without wraps; ``strength`` of the filter and ``shift``, 1/time."""
     order, axes = generator.scheme.order, generator.grid.axes
     filter_q, filter_p = (assembly.checkerboard_filter(axis, order) for axis in axes)
     one_q, one_p = (eye_array(axis.cells) for axis in axes)
     filters = kron(filter_q, one_p) + kron(one_q, filter_p)
-    M = assembly.scaled(assembly.assemble(generator, wrapped=False), scale) - strength * filters
-    return csc_array(M - shift * eye_array(M.shape[0]))
+    return csc_array(inner - strength * filters - shift * eye_array(inner.shape[0]))
 
 
 def _gap(factors: SuperLU, x: FloatArray, weight: FloatArray, rate: float) -> float:
-    """Smallest modulus of an eigenvalue whose mode carries no mass, by inverse iteration from a fixed start."""
+    """Smallest modulus of an eigenvalue whose mode carries no mass, by at most six inverse iterations."""
     y: FloatArray = np.random.default_rng(0).standard_normal(x.shape) * np.abs(x)
-    growth = 1 / rate
+    growth, before = 1 / rate, 0.0
     for _ in range(6):
         y = smooth(y)
         y -= x * ((y * weight).sum() / (x * weight).sum())
         y /= (np.abs(y) * weight).sum()
         y = factors.solve(y.ravel()).reshape(x.shape)
-        growth = max(float((np.abs(y) * weight).sum()), 1e-300)
+        before, growth = growth, max(float((np.abs(y) * weight).sum()), 1e-300)
+        if abs(growth - before) < GAP_CHANGE * growth:
+            break
     return 1 / growth
 
 

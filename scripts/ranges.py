@@ -1,6 +1,6 @@
 """Where the default settings hold their accuracy: steady states and transients over wide ranges of parameters.
 
-    python scripts/ranges.py [--quick] [--json FILE] [--page FILE] [--budget SECONDS]
+    python scripts/ranges.py [--quick] [--only WORD] [--json FILE] [--page FILE] [--rows FILE ..] [--budget SECONDS]
 
 Every case is a harmonic oscillator with default grid, scheme and time settings, against the exact Gaussian. Errors of
 Pi and Phi are divided by max(Pi, |Phi|, eta), along the whole run; a run passes with both below 1e-9 and, where
@@ -40,7 +40,7 @@ PASS, SLOW, REFUSED, WARNED, STUCK, SILENT, CRASHED = OUTCOMES = (
     "crashed",
 )
 ABOUT_THE_MODEL = ("the model is not completely positive", "the initial covariance violates")  # not about numbers
-BUDGET = 6.0
+BUDGET = 10.0
 RECORDS = 40
 BEGIN, END = "<!-- begin ranges -->", "<!-- end ranges -->"
 STEPPING, DIRECT, AUTO = ({"method": name} for name in ("stepping", "direct", "auto"))
@@ -100,7 +100,7 @@ def steady_and_moving(case: Case, ways: tuple[str, ...] = ("direct", "moving")) 
 
 def bath_family(quick: bool) -> Iterator[Case]:
     """Damping x temperature x frequency."""
-    etas, betas = ((0.1, 10.0), (0.02, 8.0)) if quick else ((0.001, 0.01, 0.1, 1.0, 10.0), (0.02, 0.7, 8.0))
+    etas, betas = ((0.1, 10.0), (0.02, 8.0)) if quick else ((0.001, 0.1, 10.0), (0.02, 0.7, 8.0))
     for eta, beta, omega in itertools.product(etas, betas, (0.05,) if quick else (0.05, 1.0, 20.0)):
         system = oscillator("minimally_invasive", eta, beta, omega)
         case = Case("damping, temperature, frequency", f"η = {eta:g}", f"ω = {omega:g}", system)
@@ -110,7 +110,7 @@ def bath_family(quick: bool) -> Iterator[Case]:
 
 def unit_family(quick: bool) -> Iterator[Case]:
     """Mass x frequency over four decades each, with damping in proportion to the frequency, and fixed."""
-    decades = (0.01, 100.0) if quick else (0.01, 0.1, 1.0, 10.0, 100.0)
+    decades = (0.01, 100.0) if quick else (0.01, 1.0, 100.0)
     for mass, omega, scaled in itertools.product(decades, decades, (True, False)):
         eta = omega if scaled else 0.1
         case = Case(
@@ -125,7 +125,7 @@ def unit_family(quick: bool) -> Iterator[Case]:
 
 def cross_family(quick: bool) -> Iterator[Case]:
     """Cross-diffusion up to d_pp, of either sign."""
-    etas, betas = ((0.5,), (0.7,)) if quick else ((0.01, 0.5, 2.0, 10.0), (0.05, 8.0))
+    etas, betas = ((0.5,), (0.7,)) if quick else ((0.01, 2.0, 10.0), (0.05, 8.0))
     for eta, beta, part in itertools.product(etas, betas, (-1, 1) if quick else (-1, -0.5, 0.5, 1)):
         system = oscillator("translation_covariant", eta, beta, 1.0, d_qp=part * eta / beta)
         case = Case("cross-diffusion", f"η = {eta:g}, β = {beta:g}", f"d_qp = {part:g} d_pp", system)
@@ -289,28 +289,40 @@ def grouped(rows: list[Row]) -> dict[str, list[Row]]:
     return {table: [r for r in rows if r.case.table == table] for table in dict.fromkeys(r.case.table for r in rows)}
 
 
-def measure(*, quick: bool, budget: float = BUDGET) -> list[Row]:
-    """Examine all cases, and print a line for each table as soon as it is complete."""
+def measure(*, quick: bool, budget: float = BUDGET, only: str = "") -> list[Row]:
+    """Examine the cases of the tables with ``only`` in their name; print a line for each table when it is complete."""
     rows: list[Row] = []
+    chosen = [case for case in cases(quick=quick) if only in case.table]
     print(
         f"{'errors relative to max(Pi, |Phi|, eta)':<58}{'n':>4}{'worst':>10}{'closure':>10}{'seconds':>8}   outcomes"
     )
-    for table, members in itertools.groupby(cases(quick=quick), key=lambda case: case.table):
+    for table, members in itertools.groupby(chosen, key=lambda case: case.table):
         done = [examine(case, budget) for case in members]
         print(line(table, done), flush=True)
         rows += done
     return rows
 
 
+def read(path: Path) -> list[Row]:
+    """Rows that an earlier run wrote as JSON."""
+    found = json.loads(path.read_text(encoding="utf-8"))
+    return [Row(**{**fields, "case": Case(**fields["case"]), "cells": tuple(fields["cells"])}) for fields in found]
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Print the table and what did not pass; write JSON and Markdown."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="a small fixed sample")
+    parser.add_argument("--only", default="", help="a part of the names of the tables to measure")
     parser.add_argument("--json", type=Path, help="file for all rows")
+    parser.add_argument("--rows", type=Path, nargs="+", help="measure nothing: take the rows of these JSON files")
     parser.add_argument("--page", type=Path, help="page whose part between the markers the tables replace")
     parser.add_argument("--budget", type=float, default=BUDGET, help="seconds above which a case is too slow")
     chosen = parser.parse_args(arguments)
-    rows = measure(quick=chosen.quick, budget=chosen.budget)
+    if chosen.rows:
+        rows = [known for path in chosen.rows for known in read(path)]
+    else:
+        rows = measure(quick=chosen.quick, budget=chosen.budget, only=chosen.only)
     for row in rows:
         if row.outcome in (SILENT, CRASHED, STUCK):
             print(
