@@ -139,11 +139,19 @@ def _grid(path: Path, requests: tuple[AxisRequest, ...], cells: list[int]) -> Gr
     return Grid(tuple(axes))
 
 
+def reach(cells: int) -> float:
+    """Half-width of an automatic box of so many cells, in deviations: balances the cut tail against the resolution.
+
+    Two coupled oscillators on 32^4 cells: covariances to 2e-5, 1e-6, 1e-7 and Pi to 4e-5, 3e-6, 1e-6 with 5.1, 5.7 and
+    6.2 deviations.
+    """
+    return min(WIDEST_BOX, 1.1 * math.sqrt(cells))
+
+
 def _extent(path: Path, k: int, cells: int) -> tuple[float, float]:
     """Box of one coordinate around the whole path; few cells get a smaller box."""
-    scale = 1.1 if path.centres.shape[1] == 2 else 1.0  # of several particles, correlations make the state narrower
-    reach = min(WIDEST_BOX, scale * math.sqrt(cells)) * path.deviations[:, k]
-    low, high = float((path.centres[:, k] - reach).min()), float((path.centres[:, k] + reach).max())
+    width = reach(cells) * path.deviations[:, k]
+    low, high = float((path.centres[:, k] - width).min()), float((path.centres[:, k] + width).max())
     return _rounded(low, down=True), _rounded(high, down=False)
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 import os
 
+import numba
+
 from fpsolver.generator import Generator
 from fpsolver.grid import Grid
 from fpsolver.kernels.axes import PAD
@@ -13,7 +15,10 @@ ARRAYS_IN_MEMORY = 40  # of the grid's size, at the peak: stepper 5, thermodynam
 PADDED_OF_SEVERAL, ARRAYS_OF_SEVERAL = 6, 8  # of several particles: state and work arrays; densities and copies
 BYTES_PER_RECORD = 4000
 LIBRARIES = 2e8  # bytes of Python with NumPy, Numba and SciPy
-STEP_SPEED = 4e8  # cell updates a second of one core of 2022, order 8
+STEP_SPEED = 5e8  # cell updates a second on two axes, order 8, one core of 2022 or two of them
+# The same of four axes for each thread, orders 6 and 8, 24^4 to 32^4 (0.2 and 0.4e9 measured on one and two threads);
+# more axes cost in proportion, and beyond four threads nothing was measured.
+STEP_SPEED_OF_SEVERAL, MOST_THREADS = 2e8, 4
 FILL = {2: 0.1, 4: 0.3, 6: 0.65, 8: 1.0}  # entries of the factors, relative to order 8
 WRAPPED = 1.6  # fill with the sums that wrap around, relative to that without
 
@@ -29,7 +34,10 @@ def arrays(grid: Grid, snapshots: int) -> float:
 
 def stepping_seconds(grid: Grid, stages: float) -> float:
     """Predicted time of so many stages of explicit steps (measured within a factor of two)."""
-    return stages * grid.size / STEP_SPEED
+    axes, speed = len(grid.axes), STEP_SPEED
+    if axes > 2:
+        speed = STEP_SPEED_OF_SEVERAL * min(numba.get_num_threads(), MOST_THREADS) * 4 / axes
+    return stages * grid.size / speed
 
 
 def direct_entries(generator: Generator) -> float:

@@ -176,6 +176,9 @@ def long_warning(config: Config, generator: Generator, plan: Plan) -> str | None
     cure = "fewer cells, an earlier end, or time.stepper: auto"
     if config.time.until == "steady" and generator.scheme.is_linear and generator.system.size == 1:
         cure = f"time.method: direct, which takes about {costs.direct_seconds(generator):.2g} s"
+    if generator.system.size > 1:
+        linear = generator.system.is_quadratic
+        cure = "time.method: gaussian, which is exact for linear forces" if linear else "fewer cells, or an earlier end"
     steps = f"{plan.stepper} steps"
     return f"the run is predicted to take about {duration(plan.predicted)} of {steps}; if that is too long, give {cure}"
 

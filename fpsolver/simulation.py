@@ -24,8 +24,9 @@ from fpsolver.snapshots import SnapshotKeeper
 from fpsolver.stepping.explicit import ORDERS, RungeKutta, StepSize
 from fpsolver.stepping.magnus import Magnus, MagnusStepSize
 from fpsolver.stepping.rational import ImplicitStepSize
+from fpsolver.thermo.entropy import negative
 from fpsolver.thermo.state import PhaseSpace, State
-from fpsolver.watch import NEGATIVITY_WARNING, watch
+from fpsolver.watch import is_coarse, watch
 
 STATUS_WORDS = {
     "steady": "reached the steady state",
@@ -187,7 +188,7 @@ def solve(generator: Generator, plan: Plan, checks: Checks | None = None) -> Tra
     trajectory.records.append(record)
     checks = checks or Checks(generator)
     known = watch(generator, found.W, record, edges, math.inf)
-    warnings = checks.look(found.W, record, edges, math.inf, is_coarse="resolution" in known) | known
+    warnings = checks.look(found.W, record, edges, math.inf, is_coarse=is_coarse(generator, record)) | known
     _warn(trajectory, warnings, checks)
     if trajectory.message:
         return trajectory
@@ -236,9 +237,9 @@ def _visit(
     trajectory.times.append(time)
     trajectory.records.append(record)
     trajectory.W, trajectory.dWdt = W, dWdt
-    started_positive = float(np.asarray(trajectory.records[0]["negativity"])) <= NEGATIVITY_WARNING
+    started_positive = float(np.asarray(trajectory.records[0]["negativity"])) <= negative(generator.system.size)
     known = watch(generator, W, record, edges, time, started_positive=started_positive)
-    found = checks.look(W, record, edges, time, is_coarse="resolution" in known) | known
+    found = checks.look(W, record, edges, time, is_coarse=is_coarse(generator, record)) | known
     _warn(trajectory, found, checks)
     if not trajectory.message:
         _decide(trajectory, plan, time, settled=time >= generator.system.settled)

@@ -1,17 +1,23 @@
-"""What a run warns about at every record: mass at the edge, resolution, negativity that only a grid can make."""
+"""What a run warns about at every record: mass at the edge, resolution, negativity that only a grid can make.
+
+Several particles have few cells along each axis, so the bounds are wider there: what an automatic box leaves outside
+is no news. Their resolution is announced once, before the run.
+"""
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
-from fpsolver.autogrid import cells_for, moment
+from fpsolver.autogrid import REFUSE_BELOW, cells_for, moment, reach
 from fpsolver.generator import Generator
 from fpsolver.physics.potentials import FloatArray
 from fpsolver.recorder import Record
+from fpsolver.thermo.entropy import negative
 
 EDGE_WARNING = 1e-9  # outer layers; Pi is then off by up to ten times that, relative to its scale
 RESOLUTION_WARNING = 3.0  # cells for the narrowest standard deviation
-NEGATIVITY_WARNING = 1e-8
 
 
 def watch(
@@ -24,15 +30,30 @@ def watch(
     started_positive: bool = True,
 ) -> dict[str, str]:
     """Warnings of one record, by kind; a W that starts negative may stay so for a while."""
-    found = {f"edge {name}": _edge(name, mass, time) for name, mass in edges.items() if mass > EDGE_WARNING}
+    full = {name for name, mass in edges.items() if mass > edge_bound(generator, name)}
+    found = {f"edge {name}": _edge(name, edges[name], time) for name in edges if name in full}
     cells = generator.grid.cells_per_deviation(np.asarray(record["covariance"]))
-    if cells < RESOLUTION_WARNING:
+    if cells < (RESOLUTION_WARNING if generator.system.size == 1 else REFUSE_BELOW):
         found["resolution"] = _resolution(generator, record, cells, time)
     negativity = float(np.asarray(record["negativity"]))
     stays_positive = started_positive and (generator.system.is_quadratic or generator.system.hbar == 0)
-    if stays_positive and negativity > NEGATIVITY_WARNING:
+    if stays_positive and negativity > negative(generator.system.size):
         found["negativity"] = _negative(generator, W, negativity, time)
     return found
+
+
+def is_coarse(generator: Generator, record: Record) -> bool:
+    """True if the narrowest deviation of the state has fewer than three cells."""
+    return generator.grid.cells_per_deviation(np.asarray(record["covariance"])) < RESOLUTION_WARNING
+
+
+def edge_bound(generator: Generator, name: str) -> float:
+    """Mass in the outer layers of an axis that is too much: for several particles, twice that of an automatic box."""
+    if generator.system.size == 1:
+        return EDGE_WARNING
+    cells, layers = generator.grid.shape[generator.grid.names.index(name)], generator.scheme.order // 2
+    nearest = reach(cells) * max(1 - 2 * layers / cells, 0.0)  # deviations from the centre to these layers
+    return max(EDGE_WARNING, 2 * math.erfc(nearest / math.sqrt(2)))
 
 
 def _negative(generator: Generator, W: FloatArray, negativity: float, time: float) -> str:
