@@ -1,5 +1,6 @@
 """Several particles on grids: records against exact Gaussians, slabs against the whole, files, figures, bad input."""
 
+import math
 from pathlib import Path
 
 import h5py
@@ -233,3 +234,54 @@ def test_two_oscillators_between_baths(model):
     clausius = -float(np.sum(wanted["heat_current"] / [2.0, 0.5]))
     assert abs(last["entropy_production"] - clausius) < 2e-5 or model == "minimally_invasive"
     assert clausius == pytest.approx(steady.Pi if model == "caldeira_leggett" else 0.234058442, abs=1e-9)
+
+
+def stepped(config):
+    return api.run_problem(api.prepare(config))
+
+
+def coupled_in_fock_space(levels, quartic, stiffness, eta, beta, until):
+    """Second moments of two quartic oscillators with quantum-optical baths, by QuTiP with so many levels each."""
+    import qutip
+
+    ladder = np.diag(np.sqrt(np.arange(1, levels + 8)), 1)  # powers of q right up to the cut-off
+    position, one = (ladder + ladder.T) / math.sqrt(2), qutip.qeye(levels)
+    cut = [qutip.Qobj(np.linalg.matrix_power(position, k)[:levels, :levels]) for k in (1, 2, 4)]
+    (q1, s1, f1), (q2, s2, f2) = ([qutip.tensor(M, one) for M in cut], [qutip.tensor(one, M) for M in cut])
+    a1, a2 = qutip.tensor(qutip.destroy(levels), one), qutip.tensor(one, qutip.destroy(levels))
+    p1, p2 = (1j * (a.dag() - a) / math.sqrt(2) for a in (a1, a2))
+    H = a1.dag() * a1 + a2.dag() * a2 + quartic / 4 * (f1 + f2) + stiffness / 2 * (s1 + s2 - 2 * q1 * q2)
+    n = 1 / math.expm1(beta)
+    jumps = [math.sqrt(eta * rate) * M for a in (a1, a2) for rate, M in ((n + 1, a), (n, a.dag()))]
+    start = qutip.tensor(qutip.coherent(levels, 0.7 / math.sqrt(2), method="analytic"), qutip.basis(levels, 0)).unit()
+    rho = qutip.mesolve(H, start, [0, until], jumps, options={"atol": 1e-11, "rtol": 1e-9}).states[-1]
+    mean = np.array([qutip.expect(M, rho) for M in (q1, q2, p1, p2)])
+    second = np.array([qutip.expect(M, rho) for M in (s1, s2, q1 * q2, p1 * p2, q1 * p2)])
+    return np.concatenate([mean, second])
+
+
+@pytest.mark.slow
+@pytest.mark.qutip
+def test_coupled_anharmonic_oscillators_against_qutip():
+    """Means and second moments of two quantum quartic oscillators: to the error QuTiP has at twelve levels each."""
+    eta, beta, quartic, stiffness, until = 0.4, 2.0, 0.05, 0.4, 1.0
+    coarse, fine = (coupled_in_fock_space(n, quartic, stiffness, eta, beta, until) for n in (12, 14))
+    error = np.abs(fine - coarse).max()  # of twelve levels; that of fourteen is a sixth of it
+    bath = {"model": "quantum_optical", "eta": eta, "beta": beta, "omega": 1.0}
+    well = {"kind": "quartic", "omega": 1.0, "quartic": quartic}
+    axis = {"cells": 32, "extent": [-5.2, 5.2], "allow_coarse": True}
+    starts = [{"kind": "coherent", "q": q, "p": 0.0, "omega": 1.0} for q in (0.7, 0.0)]
+    sections = {"initial": starts, "grid": {"q": axis, "p": axis}, "time": {"until": until}}
+    system = {
+        "particles": [{"mass": 1.0, "potential": well, "bath": bath}] * 2,
+        "couplings": [{"between": [0, 1], "stiffness": stiffness}],
+    }
+    result = stepped(fp.Config(system=system, output={"every": until, "snapshots": 1}, **sections))
+    mean = result.series["mean"][-1]
+    second = result.series["covariance"][-1] + np.outer(mean, mean)
+    found = np.concatenate([mean, second[[0, 1, 0, 2, 0], [0, 1, 1, 3, 3]]])
+    np.testing.assert_allclose(found, fine, atol=error)
+    without = stepped(fp.Config(system={**system, "moyal": False}, output={"every": until, "snapshots": 1}, **sections))
+    assert (
+        np.abs(without.series["covariance"][-1] - result.series["covariance"][-1]).max() > 10 * error
+    )  # 14: quantum terms are seen
