@@ -262,7 +262,7 @@ def markdown(rows: list[Row]) -> str:
     parts = []
     for table, members in grouped(rows).items():
         columns = list(dict.fromkeys(row.case.column for row in members))
-        lines = [f"### {table}", "", "| | " + " | ".join(columns) + " |", "| --- " * (len(columns) + 1) + "|"]
+        lines = [f"## {table}", "", "| | " + " | ".join(columns) + " |", "| --- " * (len(columns) + 1) + "|"]
         for name in dict.fromkeys(row.case.row for row in members):
             inside = [[r for r in members if (r.case.row, r.case.column) == (name, column)] for column in columns]
             lines.append(f"| {name} | " + " | ".join(cell(group) for group in inside) + " |")

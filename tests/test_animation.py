@@ -25,7 +25,7 @@ def result():
             "bath": {"model": "minimally_invasive", "eta": 0.5, "beta": 0.7},
         },
         initial={"kind": "gaussian", "mean": [2.0, 0.0], "covariance": [[0.8, 0.0], [0.0, 0.8]]},
-        grid={"q": {"cells": 80}, "p": {"cells": 80}},
+        grid={"q": {"cells": 96}, "p": {"cells": 96}},
         time={"until": 2.0},
         output={"snapshots": 4},
     )

@@ -108,7 +108,8 @@ def test_rows_are_single_runs(here):
     found = fp.sweep(small(), {ETA: [0.3, 0.6], BETA: [0.5, 1.0, 2.0]})
     assert found.shape == (2, 3)
     assert found.is_good.all()
-    alone = fp.run(small().replaced(system={"bath": {"model": "minimally_invasive", "eta": 0.6, "beta": 1.0}}))
+    with pytest.warns(fp.FpsolverWarning, match="the cells leave an error"):  # 48 of them are few
+        alone = fp.run(small().replaced(system={"bath": {"model": "minimally_invasive", "eta": 0.6, "beta": 1.0}}))
     assert found["entropy_production"][1, 1] == alone.last("entropy_production")
     np.testing.assert_array_equal(found["covariance"][1, 1], alone.series["covariance"][-1])
     assert found["W_l1_error"][1, 1] == alone.exact_error
