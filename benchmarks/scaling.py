@@ -19,7 +19,6 @@ import numpy as np
 from machine import describe
 from roofs import bandwidth, median_seconds
 
-from fpsolver.costs import STAGES
 from fpsolver.generator import Generator, Scheme
 from fpsolver.grid import Axis, Grid
 from fpsolver.kernels.axes import PAD
@@ -31,6 +30,7 @@ GRIDS = ((96, 2), (256, 2), (1024, 2), (2048, 2), (16, 4), (24, 4), (32, 4), (48
 FITTED = ((96, 2), (256, 2), (24, 4), (32, 4))  # the model sees these; the others check it
 PREDICTED = ((64, 4), (80, 4), (96, 4), (24, 6))
 LARGEST = 20_000_000
+STAGES = 4  # evaluations of dW/dt in a Runge-Kutta step
 ARRAYS = 3  # state and two work arrays
 MOVED = 24  # bytes of memory traffic for a stored cell: read W, write dW/dt, and the line fetched before it is written
 TRIAD = 2828  # squared: numbers in each array of the triad, far beyond the caches
