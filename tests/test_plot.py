@@ -17,9 +17,9 @@ from matplotlib.quiver import Quiver
 from matplotlib.text import Text
 
 import fpsolver as fp
-from fpsolver import plot
+from fpsolver import api, plot
 from fpsolver.errors import OutputError, UsageError
-from fpsolver.plot import lines, phase_space, portraits, style
+from fpsolver.plot import lines, phase_space, portraits, quantum, style
 
 pytestmark = pytest.mark.slow  # constrained layout takes seconds for each figure
 
@@ -393,3 +393,24 @@ def test_signed_w_beside_its_husimi_function(result, ring):
     text = words(figure)
     assert f"{fock.last('entropy_wehrl'):.4g}" in text
     assert "classical system (hbar = 0) has no Husimi function" in text
+
+
+def test_current_of_the_quantum_terms():
+    """(hbar^2 U3/24) d_p^2 W, U3 the third derivative, in a quartic well; nothing, with words, in a harmonic one."""
+    wells = {
+        "quartic": {"kind": "quartic", "omega": 1.0, "quartic": 0.4},
+        "harmonic": {"kind": "harmonic", "omega": 1.0},
+    }
+    start = {"kind": "gaussian", "mean": [0.3, 0.0], "covariance": [[0.8, 0.0], [0.0, 1.2]]}
+    found = {}
+    for name, well in wells.items():
+        system = {"mass": 1.0, "potential": well, "bath": {"model": "none"}}
+        axes = {"q": {"cells": 96, "extent": [-6, 6]}, "p": {"cells": 96, "extent": [-10, 10]}}
+        config = fp.Config(system=system, initial=start, grid=axes, time={"until": 1e-3})
+        found[name] = api.run_problem(api.prepare(config))
+    assert quantum.current(found["harmonic"]) is None
+    assert quantum.NO_TERMS.split(":")[0] in " ".join(words(draw(plot.moyal(found["harmonic"]))).split())
+    J, (q, p) = quantum.current(found["quartic"]), found["quartic"].grid.coordinates
+    W = found["quartic"].final.W
+    expected = 2.4 * q / 24 * (p**2 / 1.2**2 - 1 / 1.2) * W  # at time 0; W has moved by 1e-3 since
+    np.testing.assert_allclose(J, expected, atol=5e-3 * np.abs(expected).max())

@@ -13,6 +13,7 @@ from fpsolver.plot.lines import marginals, series
 from fpsolver.plot.panels import currents, production, wigner
 from fpsolver.plot.portraits import portrait
 from fpsolver.plot.profiles import profile
+from fpsolver.plot.quantum import moyal
 from fpsolver.plot.refinement import convergence
 from fpsolver.plot.summary import overview
 from fpsolver.plot.sweeps import sweep_lines, sweep_map, sweep_phases
@@ -26,6 +27,7 @@ KINDS: dict[str, Callable[..., Figure]] = {
     "marginals": marginals,
     "production": production,
     "husimi": husimi,
+    "moyal": moyal,
     "profile": profile,
 }
 
@@ -36,6 +38,7 @@ __all__ = [
     "currents",
     "husimi",
     "marginals",
+    "moyal",
     "overview",
     "portrait",
     "production",
