@@ -28,23 +28,11 @@ def husimi(*results: Result) -> Figure:
 
     All W share one scale of colours (two-sided if one is negative), all Q another.
     """
-    figure = style.new_figure(2 * style.COLUMN + 1.2, 2.9 * len(results))
-    axes = figure.subplots(len(results), 2, squeeze=False, sharex=True, sharey=True)
     functions = [function(result) for result in results]
     box = phase_space.view(results, [r.final.W if Q is None else Q for r, Q in zip(results, functions, strict=True)])
-    mapping = phase_space.colours(results)
     top = max((float(Q.max()) for Q in functions if Q is not None), default=1.0)
-    q_mapping = ScalarMappable(Normalize(0, top), style.SEQUENTIAL)
-    for row, result, name, Q in zip(axes, results, style.names(results), functions, strict=True):
-        phase_space.draw_density(row[0], result, mapping, box)
-        style.tag(row[0], "$W$")
-        _draw_husimi(row[1], result, Q, q_mapping, box)
-        style.heading(row[0], f"{name}, {panels.moment(result)}", width=90)
-        for ax in row:
-            ax.label_outer()
-    figure.colorbar(mapping, ax=list(axes[:, 0]), label=style.W_LABEL, aspect=25 * len(results), pad=0.02)
-    figure.colorbar(q_mapping, ax=list(axes[:, 1]), label=Q_FUNCTION_LABEL, aspect=25 * len(results), pad=0.02)
-    return figure
+    mapping = ScalarMappable(Normalize(0, top), style.SEQUENTIAL)
+    return panels.beside_density(results, functions, box, mapping, Q_FUNCTION_LABEL, _draw_husimi)
 
 
 def function(result: Result) -> FloatArray | None:

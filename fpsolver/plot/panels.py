@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -134,3 +135,27 @@ def _draw_production(
         return
     value = f"{_symbol(part)} = {result.last(f'entropy_production{part}'):.4g} /time"
     style.tag(ax, value if times == 1 else f"{value}\ncolours $\\times${times:,}")
+
+
+def beside_density(
+    results: Sequence[Result],
+    fields: Sequence[FloatArray | None],
+    box: FloatArray,
+    mapping: ScalarMappable,
+    label: str,
+    draw: Callable[[Axes, Result, FloatArray | None, ScalarMappable, FloatArray], None],
+) -> Figure:
+    """W, and beside it what ``draw`` makes of a field: one row for each result, a scale of colours for each column."""
+    figure = style.new_figure(2 * style.COLUMN + 1.2, 2.9 * len(results))
+    axes = figure.subplots(len(results), 2, squeeze=False, sharex=True, sharey=True)
+    densities = phase_space.colours(results)
+    for row, result, name, field in zip(axes, results, style.names(results), fields, strict=True):
+        phase_space.draw_density(row[0], result, densities, box)
+        style.tag(row[0], "$W$")
+        draw(row[1], result, field, mapping, box)
+        style.heading(row[0], f"{name}, {moment(result)}", width=90)
+        for ax in row:
+            ax.label_outer()
+    for k, (colours, words) in enumerate(((densities, style.W_LABEL), (mapping, label))):
+        figure.colorbar(colours, ax=list(axes[:, k]), label=words, aspect=25 * len(results), pad=0.02)
+    return figure

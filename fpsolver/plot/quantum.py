@@ -25,22 +25,10 @@ def moyal(*results: Result) -> Figure:
 
     The current is part of J^R; for U''' alone it is (hbar^2/24) U''' d_p^2 W. Contours are those of W.
     """
-    figure = style.new_figure(2 * style.COLUMN + 1.2, 2.9 * len(results))
-    axes = figure.subplots(len(results), 2, squeeze=False, sharex=True, sharey=True)
     fields = [current(result) for result in results]
-    box, mapping = phase_space.view(results), phase_space.colours(results)
     reach = max((float(np.abs(J).max()) for J in fields if J is not None), default=0.0) or 1.0
-    two_sided = ScalarMappable(Normalize(-reach, reach), style.DIVERGING)
-    for row, result, name, J in zip(axes, results, style.names(results), fields, strict=True):
-        phase_space.draw_density(row[0], result, mapping, box)
-        style.tag(row[0], "$W$")
-        _draw_quantum(row[1], result, J, two_sided, box)
-        style.heading(row[0], f"{name}, {panels.moment(result)}", width=90)
-        for ax in row:
-            ax.label_outer()
-    figure.colorbar(mapping, ax=list(axes[:, 0]), label=style.W_LABEL, aspect=25 * len(results), pad=0.02)
-    figure.colorbar(two_sided, ax=list(axes[:, 1]), label=CURRENT_LABEL, aspect=25 * len(results), pad=0.02)
-    return figure
+    mapping = ScalarMappable(Normalize(-reach, reach), style.DIVERGING)
+    return panels.beside_density(results, fields, phase_space.view(results), mapping, CURRENT_LABEL, _draw_quantum)
 
 
 def current(result: Result) -> FloatArray | None:
