@@ -15,6 +15,7 @@ from fpsolver.evaluation import evaluate, evaluate_moments
 from fpsolver.gaussian import GaussianProblem
 from fpsolver.generator import Generator
 from fpsolver.grid import Grid
+from fpsolver.kernels.starting import spare_scipy
 from fpsolver.physics.system import System
 from fpsolver.problem import Problem, gaussian_problem, initial_values, prepare
 from fpsolver.progress import Bar
@@ -88,6 +89,7 @@ def run_problem(
     """Run a prepared problem; ``guard`` keeps checkpoints, from one of which ``start`` goes on."""
     clock = time.perf_counter
     started = clock()
+    spare_scipy()
     problem.generator.apply(np.zeros(problem.grid.shape))  # compiles the kernels, or loads them from the disk cache
     if problem.plan.method == "direct":
         from fpsolver import steady  # noqa: F401  # loads scipy.sparse, which no solver should be charged for

@@ -43,6 +43,21 @@ def test_importing_the_package_is_light():
     assert run(sys.executable, "-c", code).stdout.strip() == "[]"
 
 
+@pytest.mark.slow
+def test_a_run_loads_no_part_of_scipy_that_it_does_not_use():
+    """Numba imports scipy.linalg to see that it is there: 0.1 s of every run. Products still compile afterwards."""
+    heavy = ("scipy.linalg", "scipy.sparse", "scipy.special", "matplotlib", "loky", "pandas")
+    code = f"""
+import sys, fpsolver as fp, numpy as np, numba
+config = fp.load_config("configs/minimally_invasive.yaml")
+fp.run(config.replaced(time={{"until": 0.1}}, grid={{"q": {{"cells": 32}}, "p": {{"cells": 32}}}}))
+print([name for name in {heavy} if name in sys.modules])
+print(numba.njit(lambda a: a @ a)(np.full((2, 2), 2.0)).sum())
+"""
+    done = run(sys.executable, "-W", "ignore", "-c", code)
+    assert done.stdout.split("\n")[:2] == ["[]", "32.0"], done.stdout + done.stderr
+
+
 def test_public_names_resolve():
     import fpsolver
 

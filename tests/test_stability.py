@@ -10,7 +10,7 @@ from fpsolver.errors import StabilityError
 from fpsolver.generator import Generator, Scheme
 from fpsolver.kernels.axes import PAD
 from fpsolver.physics import baths, states
-from fpsolver.stepping.explicit import RungeKutta, choose_step, stable_step
+from fpsolver.stepping.explicit import ORDERS, RungeKutta, _stability_radius, choose_step, stable_step
 from tests import systems
 
 CASES = [
@@ -118,3 +118,14 @@ def test_steps_are_small_while_the_transient_lasts():
     assert sizes == sorted(sizes)
     assert sizes[0] < sizes[-1] == step.limit
     assert 2**5 * sizes[0] ** 4 / (math.factorial(5) * 0.25) == pytest.approx(2e-9)
+
+
+@pytest.mark.parametrize("order", ORDERS.values())
+def test_every_step_up_to_the_stability_radius_damps(order):
+    rays, radius = _stability_radius(order)
+    inside = np.exp(1j * rays)[:, None] * np.arange(0.002, 5.0, 0.002)
+    growth = np.abs(sum(inside**k / math.factorial(k) for k in range(order + 1)))
+    ends = np.round(radius / 0.002).astype(int)
+    for row, end in zip(growth, ends, strict=True):
+        assert row[:end].max() <= 1 + 2e-12  # the definition allows 1e-12 for round-off; two ways to sum
+        assert row[end] > 1

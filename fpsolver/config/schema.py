@@ -84,11 +84,11 @@ class Grid(Section):
     q: Annotated[
         Annotated[AxisQ, Tag("<one>")] | Annotated[list[AxisQ], Field(min_length=1), Tag("<list>")],
         Discriminator(list_or_one),
-    ] = AxisQ()
+    ] = AxisQ.model_construct()
     p: Annotated[
         Annotated[AxisP, Tag("<one>")] | Annotated[list[AxisP], Field(min_length=1), Tag("<list>")],
         Discriminator(list_or_one),
-    ] = AxisP()
+    ] = AxisP.model_construct()
 
 
 def _order(value: Any) -> Any:
@@ -197,16 +197,16 @@ class ConfigData(Section):
     """A whole configuration."""
 
     title: Text = Field("", description="free text")
-    units: Units = Units()
+    units: Units = Units.model_construct()
     system: AnySystem
     initial: States | None = Field(
         None, description="state at time 0, or a list with one for each particle; not needed for a steady state at once"
     )
-    grid: Grid = Grid()
-    scheme: Scheme = Scheme()
-    time: Time = Time()
-    output: Output = Output()
-    checks: Checks = Checks()
+    grid: Grid = Grid.model_construct()
+    scheme: Scheme = Scheme.model_construct()
+    time: Time = Time.model_construct()
+    output: Output = Output.model_construct()
+    checks: Checks = Checks.model_construct()
 
     @model_validator(mode="after")
     def _direct_is_linear(self) -> ConfigData:

@@ -63,14 +63,25 @@ class RungeKutta:
 
 @lru_cache
 def _stability_radius(order: int) -> tuple[FloatArray, FloatArray]:
-    """Distance from 0 to the edge of the stability region along rays at angles pi/2..pi."""
+    """Distance from 0 to the edge of the stability region along rays at angles pi/2..pi, in steps of 0.002.
+
+    Looked for in steps of 0.05 first, which takes a twentieth of the time of the small ones all the way.
+    """
     rays = np.linspace(np.pi / 2, np.pi, 181)
     radii = np.arange(0.002, 5.0, 0.002)
+    first = np.arange(24, len(radii), 25)  # 0.05, 0.1, ..
+    edge = first[_leaves(rays, radii[first][None], order)]
+    near = edge[:, None] + np.arange(-24, 1)
+    return rays, radii[edge - 25 + _leaves(rays, radii[near], order)]
+
+
+def _leaves(rays: FloatArray, radii: FloatArray, order: int) -> np.ndarray:
+    """Index of the first of these radii (1 or rays, n) at which each ray is outside the stability region."""
     z = np.exp(1j * rays)[:, None] * radii
     growth = np.ones_like(z)
     for k in range(order, 0, -1):
         growth = 1 + z / k * growth
-    return rays, radii[np.argmax(np.abs(growth) > 1 + 1e-12, axis=1) - 1]
+    return np.asarray(np.argmax(np.abs(growth) > 1 + 1e-12, axis=1))
 
 
 def stable_step(generator: Generator, order: int = 4) -> float:
