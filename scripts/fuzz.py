@@ -10,7 +10,9 @@ writing. Each case has a seed of its own, so that a failure can be repeated alon
 from __future__ import annotations
 
 import argparse
+import copy
 import os
+import re
 import resource
 import signal
 import sys
@@ -26,8 +28,12 @@ import h5py
 import numpy as np
 
 import fpsolver as fp
+from fpsolver.cli import unfinished
 from fpsolver.config.reader import load_config
 from fpsolver.errors import FpsolverError
+from fpsolver.io import checkpoint, seal
+from fpsolver.io.container import file_format
+from fpsolver.io.hdf5 import read_state
 from fpsolver.sweeps.axes import parse_over
 from fpsolver.sweeps.table import load_sweep
 
@@ -45,10 +51,12 @@ time: {until: 0.2}
 output: {path: out.h5, every: 0.1, snapshots: [0.0, 0.2]}
 checks: {strict: false}
 """
+LOOP: dict[str, Any] = {}
+LOOP["potential"] = LOOP
 ODD = [
     None, True, False, 0, -1, 1, 2**63, 10**400, 1e308, 1e-320, float("inf"), float("nan"), "", "auto", "1e-3", "a\0b",
     "ünïcödé", "x" * 5000, [], [[]], {}, {"kind": "free"}, [1, "2", None], {"": {}}, [[1.0, 0.0], [0.0]], "/etc/passwd",
-    "../../x.h5", "!!python/object/apply:os.system [true]", "__import__('os').system('true')", "linspace(0,1,3)",
+    "../../x.h5", "!!python/object/apply:os.system [true]", "__import__('os').system('true')", "linspace(0,1,3)", LOOP,
 ]  # fmt: skip
 SNIPPETS = [
     "&a [*a, *a]", "*a", "!!python/object/apply:os.system ['touch pwned']", "!include /etc/passwd", "{" * 50, "[" * 50,
@@ -71,8 +79,11 @@ KEYS = [
 VALUES = [
     "1", "auto", "[1,2", "{a: 1}", "!!python/name:os.system", "&a [*a]", "linspace(0,1,3)", "logspace(1,0,3)", "()",
     "linspace(0,1,1000000000)", "1,2,,3", "linspace(", "nan,inf", "1e400", "\0", "x" * 3000, "[" * 300,
+    "[" * 5000, "- " * 5000, "{a: " * 900,
 ]  # fmt: skip
+KEPT = ["good.yaml", "good.h5", "moments.h5", "sweep.h5", "checkpoint.h5", "pipe"]
 Read = Callable[[], object]
+Reader = Callable[[Path], object]
 Case = Callable[[np.random.Generator, Path], Read]  # prepares a case; what it returns is watched
 
 
@@ -115,11 +126,11 @@ def values(rng: np.random.Generator, folder: Path) -> Read:
             node = data
             key = pick(rng, list(data)) if data else "system"
         if action < 0.7:
-            node[key] = pick(rng, ODD)
+            node[key] = copy.deepcopy(pick(rng, ODD))
         elif action < 0.85:
             node.pop(key, None)
         else:
-            node[pick(rng, [*WORDS, 3, None])] = pick(rng, ODD)
+            node[pick(rng, [*WORDS, 3, None])] = copy.deepcopy(pick(rng, ODD))
     return lambda: fp.Config(**{str(key): value for key, value in data.items()})
 
 
@@ -145,15 +156,19 @@ def over(rng: np.random.Generator, folder: Path) -> Read:
     return lambda: parse_over(made)
 
 
-def opened(path: Path, rng: np.random.Generator) -> Read:
-    """Read a file as a user would: a result or a table, and what it prints."""
-    reader = fp.load_result if rng.random() < 0.9 else load_sweep
-    return lambda: str(reader(path))
+def sample(rng: np.random.Generator, folder: Path) -> tuple[Path, bytes, Reader]:
+    """Where a case goes, a good file, and its reader: a result, one without a grid, a table, a checkpoint."""
+    name = pick(rng, ["good.h5", "good.h5", "moments.h5", "sweep.h5", "checkpoint.h5"])
+    reader: Reader = {"sweep.h5": load_sweep, "checkpoint.h5": checkpoint.load}.get(name, fp.load_result)
+    if rng.random() < 0.1:
+        reader = pick(rng, [fp.load_result, load_sweep, checkpoint.load, file_format, read_state])
+    return folder / "case.h5", (folder / name).read_bytes(), reader
 
 
 def flipped(rng: np.random.Generator, folder: Path) -> Read:
-    """A result with bits flipped, bytes overwritten, or its end cut off."""
-    data = bytearray((folder / "good.h5").read_bytes())
+    """A file with bits flipped or its end cut off; two of three without their seal, which would tell at once."""
+    path, content, reader = sample(rng, folder)
+    data = bytearray(content if rng.random() < 1 / 3 else content[: -seal.LENGTH])
     kind = rng.random()
     if kind < 0.15:
         data = data[: int(rng.integers(0, len(data)))]
@@ -162,22 +177,21 @@ def flipped(rng: np.random.Generator, folder: Path) -> Read:
     for _ in range(int(rng.geometric(0.4))):
         if most:
             data[int(rng.integers(most))] ^= 1 << int(rng.integers(8))
-    path = folder / "case.h5"
     path.write_bytes(bytes(data))
-    return opened(path, rng)
+    return lambda: str(reader(path))
 
 
 def structure(rng: np.random.Generator, folder: Path) -> Read:
     """A valid HDF5 file that is a result no more: members removed, of another type or shape, links, bombs."""
-    path = folder / "case.h5"
-    path.write_bytes((folder / "good.h5").read_bytes())
+    path, content, reader = sample(rng, folder)
+    path.write_bytes(content)
     with h5py.File(path, "r+") as file:
         names: list[str] = []
         file.visit(names.append)
         for _ in range(int(rng.integers(1, 4))):
             if _change(file, pick(rng, names), rng, folder):
                 break  # a link leads elsewhere: nothing after it would be in this file
-    return opened(path, rng)
+    return lambda: str(reader(path))
 
 
 def _change(file: h5py.File, name: str, rng: np.random.Generator, folder: Path) -> bool:
@@ -284,6 +298,17 @@ def too_long(*_: object) -> None:
     raise Forbidden(f"took over {SECONDS} seconds")
 
 
+def write_samples(folder: Path) -> None:
+    """A file of each kind."""
+    config = fp.load_config(folder / "good.yaml")
+    fp.run(config).save(folder / "good.h5")
+    fp.run(config.replaced(time={"method": "gaussian"})).save(folder / "moments.h5")
+    fp.sweep(config, {"system.bath.eta": [0.4, 0.5]}, path=folder / "sweep.h5", workers=1)
+    problem = fp.api.prepare(config)
+    kept = [checkpoint.Guard(folder / "checkpoint.h5", problem.config, unfinished.plan_of(problem), print, stop=True)]
+    fp.api.run_problem(problem, guard=kept[0])
+
+
 def prepared(folder: Path) -> Path:
     """What the cases start from, and everything lazy imported and compiled."""
     signal.signal(signal.SIGALRM, too_long)
@@ -293,7 +318,7 @@ def prepared(folder: Path) -> Path:
     if not (folder / "good.h5").exists():
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the grid is coarse, to be small
-            fp.run(fp.load_config(folder / "good.yaml")).save(folder / "good.h5")
+            write_samples(folder)
     for kind in KINDS:
         for seed in range(10**9, 10**9 + 30):
             run_case(kind, seed, folder)
@@ -358,6 +383,15 @@ def fuzz(cases: int, seed: int, only: str | None, folder: Path) -> tuple[dict[st
     return counts, failures
 
 
+def grouped(failures: list[str]) -> dict[str, list[str]]:
+    """How to repeat the failures, by what happened, without its numbers."""
+    found: dict[str, list[str]] = {}
+    for failure in failures:
+        how, what = failure.split(": ", 1)
+        found.setdefault(re.sub(r"[-\d.]+", "N", what), []).append(f"{how}: {what}")
+    return found
+
+
 def main() -> int:
     """Run the cases and print the counts; status 1 if any failed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -373,8 +407,9 @@ def main() -> int:
         print(f"{kind:<10} {sum(found.values()):>7} cases: {dict(found)}")
     total, seconds = sum(found.total() for found in counts.values()), time.perf_counter() - begun
     print(f"{total} cases in {seconds:.0f} s, {len(failures)} failed")
-    print("\n".join(failures[:50]))
-    strange = set(left) - {"good.yaml", "good.h5", "pipe", "case.yaml", "case.h5"}
+    for what, group in grouped(failures).items():
+        print(f"{len(group)} times {what}\n" + "\n".join(f"    {one}" for one in group[:3]))
+    strange = set(left) - {*KEPT, "case.yaml", "case.h5"}
     print(f"files that nobody asked for: {sorted(strange)}" if strange else "no file was touched")
     return 1 if failures or strange else 0
 

@@ -1,6 +1,7 @@
 """Interrupted runs: the same bits after --resume, nothing lost, nothing mixed up, every refusal a sentence."""
 
 import json
+import math
 import os
 import re
 import signal
@@ -42,6 +43,14 @@ RING = {
     "grid": {"q": {"cells": 32, "extent": [0.0, 2 * np.pi], "boundary": "periodic"}, "p": {"cells": 32}},
     "time": {"tolerance": 1e-3, "max_time": 30.0},
 }
+TWO = {
+    "system": {
+        "particles": [OSCILLATOR["system"], {**OSCILLATOR["system"], "mass": 1.5}],
+        "couplings": [{"between": [0, 1], "stiffness": 0.4}],
+    },
+    "initial": [OSCILLATOR["initial"], {"kind": "thermal", "beta": 1.0, "omega": 1.0}],
+    "grid": {"q": {"cells": 16, "allow_coarse": True}, "p": {"cells": 16}},
+}
 RUNS = {
     "steady, doubling snapshots": OSCILLATOR | {"time": {"tolerance": 1e-3}, "output": {"every": 0.1, "snapshots": 3}},
     "given times": OSCILLATOR | {"time": {"until": 2.0}, "output": {"every": 0.3, "snapshots": [0.0, 0.4, 1.7]}},
@@ -50,9 +59,12 @@ RUNS = {
     "memory": OSCILLATOR
     | {
         "system": OSCILLATOR["system"] | {"bath": {"model": "hu_paz_zhang", "gamma": 0.1, "cutoff": 20.0, "beta": 0.7}},
-        "time": {"until": 2.0},
+        "time": {"until": 0.7},
         "output": {"every": 0.3},
     },
+    "rk4": OSCILLATOR | {"time": {"until": 2.0, "stepper": "rk4"}, "output": {"every": 0.3}},
+    "taylor8": OSCILLATOR | {"time": {"until": 2.0, "stepper": "taylor8"}, "output": {"every": 0.3}},
+    "four axes": TWO | {"time": {"until": 0.5}, "output": {"every": 0.2, "snapshots": [0.1]}},
     "limited fluxes": OSCILLATOR
     | {"time": {"until": 1.0}, "scheme": {"flux": "chang_cooper", "reversible": "limited"}, "output": {"every": 0.3}},
 }
@@ -91,6 +103,10 @@ def test_the_same_bits_after_any_number_of_interruptions(name, tmp_path, monkeyp
     monkeypatch.setattr(Magnus, "cells_at_once", 3 * 32 * 32)
     monkeypatch.setattr(Implicit, "cells_at_once", 32 * 32)
     problem = api.prepare(fp.Config(**RUNS[name]))
+    if len(problem.grid.axes) > 2:
+        monkeypatch.setattr(RungeKutta, "cells_at_once", 3 * math.prod(problem.grid.shape))
+    if name in ("rk4", "taylor8", "implicit"):
+        assert problem.plan.stepper == name
     whole = api.run_problem(problem)
     place, position, stops = tmp_path / "out.h5.checkpoint", None, 0
     while True:
@@ -242,11 +258,17 @@ def test_a_damaged_checkpoint_is_refused(name, interrupted):
 
 
 @pytest.mark.parametrize(
-    ("where", "name", "word"), [("/", "format_version", "update fpsolver"), ("checkpoint", "version", "go on with")]
+    ("where", "name", "version", "word"),
+    [
+        ("/", "format_version", 99, "update fpsolver"),
+        ("/", "format_version", 0, "which no fpsolver wrote"),
+        ("checkpoint", "version", 99, "go on with"),
+        ("checkpoint", "version", 0, "this fpsolver continues version 1 only; go on with fpsolver 0.1.0"),
+    ],
 )
-def test_other_versions_are_refused_with_words(where, name, word, interrupted):
+def test_other_versions_are_refused_with_words(where, name, version, word, interrupted):
     with h5py.File("out.h5.checkpoint", "r+") as file:
-        file[where].attrs[name] = 99
+        file[where].attrs[name] = version
     found = interrupted("run", "run.yaml", "--resume")
     assert found.status == 2
     assert word in found.err
@@ -311,6 +333,31 @@ def test_contents_reach_the_disk_before_the_name_and_the_name_before_the_end(tmp
     paths.replace_file(tmp_path / "x", lambda temporary: temporary.write_text("new") and None)
     assert calls == [("sync", False), ("rename", False), ("sync", True)]
     assert in_folder(tmp_path) == ["x"]
+
+
+def test_what_killed_writers_left_is_removed(tmp_path):
+    """By the next that writes there; what another process writes just now is locked, and other names are no business."""
+    (tmp_path / ".x.abandon0.part").write_text("half")
+    others = [".x.y.abandon0.part", ".x.part", ".x.long-ago.part", ".y.abandon0.part"]
+    for name in others:
+        (tmp_path / name).write_text("not ours")
+
+    def fill(temporary):
+        assert not (tmp_path / ".x.abandon0.part").exists()
+        paths.replace_file(tmp_path / "x", lambda inner: inner.write_text("of another, which is quicker"))
+        assert temporary.exists()
+        temporary.write_text("new")
+
+    paths.replace_file(tmp_path / "x", fill)
+    assert (tmp_path / "x").read_text() == "new"
+    assert in_folder(tmp_path) == sorted([*others, "x"])
+
+
+def test_a_run_removes_what_a_killed_one_left(cli):  # noqa: F811
+    for name in (".out.h5.abandon0.part", ".out.h5.checkpoint.abandon0.part"):
+        Path(name).write_text("half")
+    assert cli("run", "run.yaml").status == 0
+    assert in_folder() == ["out.h5", "run.yaml"]
 
 
 def test_two_runs_on_one_output(cli):  # noqa: F811

@@ -14,7 +14,7 @@ import fpsolver as fp
 from fpsolver import api
 from fpsolver.config.reader import Config, load_config
 from fpsolver.errors import FileFormatError, OutputError
-from fpsolver.io import hdf5
+from fpsolver.io import hdf5, seal
 from fpsolver.simulation import Trajectory
 from fpsolver.snapshots import SnapshotKeeper
 
@@ -463,25 +463,67 @@ def test_files_that_are_no_results(kind, reader, path, tmp_path):
         with h5py.File(bad, "w") as file:
             file["W"] = np.zeros(3)
     text = sentence(bad, reader)
-    expected = {"missing": "does not exist", "directory": "is a directory", "other": "no fpsolver result"}
+    expected = {
+        "missing": "does not exist",
+        "directory": "is a directory",
+        "other": "no fpsolver result",
+        "short": "is damaged",
+    }
     assert expected.get(kind, "not a readable fpsolver result") in text
 
 
-def test_flipped_bits_never_give_another_error(path, tmp_path):
-    """A damaged file is refused with a sentence, or was damaged where nothing reads."""
+POSITIONS = [*np.random.default_rng(7).integers(0, 100_000, 60).tolist(), *range(0, 96, 8)]
+
+
+def damaged(whole, position):
+    """Eight bytes inverted."""
+    piece = bytes(byte ^ 0xFF for byte in whole[position : position + 8])
+    return whole[:position] + piece + whole[position + 8 :]
+
+
+def test_a_seal_shows_every_flipped_bit(path, tmp_path):
+    """Also those of numbers, which nothing else would show."""
     whole = path.read_bytes()
     bad = tmp_path / "bad.h5"
+    for position in [*(position % len(whole) for position in POSITIONS), *range(len(whole) - 32, len(whole), 8)]:
+        bad.write_bytes(damaged(whole, position))
+        assert "is damaged: its contents are not what was written" in sentence(bad)
+
+
+def test_flipped_bits_never_give_another_error(path, tmp_path):
+    """Without a seal a damaged file is refused with a sentence, or was damaged where nothing looks."""
+    whole = path.read_bytes()[: -seal.LENGTH]
+    bad = tmp_path / "bad.h5"
     refused = 0
-    for position in np.random.default_rng(7).integers(0, len(whole), 60).tolist() + list(range(0, 96, 8)):
-        damaged = bytearray(whole)
-        for k in range(position, min(position + 8, len(whole))):
-            damaged[k] ^= 0xFF
-        bad.write_bytes(damaged)
+    for position in POSITIONS:
+        bad.write_bytes(damaged(whole, position % len(whole)))
         with contextlib.suppress(FileFormatError, fp.ConfigError):
             fp.load_result(bad)
             continue
         refused += 1
     assert refused > 10
+
+
+def test_an_edited_file_is_read_without_a_seal(copied):
+    """HDF5 cuts off what follows its own end."""
+    with h5py.File(copied, "r+") as file:
+        file["series/mass"][0] = 0.5
+        file.attrs["note"] = "edited"
+    assert fp.load_result(copied).series["mass"][0] == 0.5
+
+
+def test_an_attribute_that_is_neither_number_nor_text(copied):
+    """A flipped bit can make one of a text, and reading that ended HDF5 2.0 in a segmentation fault."""
+    with h5py.File(copied, "r+") as file:
+        file["diagnostics"].attrs["odd"] = np.zeros(2, [("a", "f8")])
+    assert "the attribute odd of /diagnostics is no number or text" in sentence(copied)
+
+
+def test_one_particle_without_a_grid(tmp_path):
+    config = configured(time={"method": "gaussian", "until": 1.0})
+    found = fp.load_result(fp.run(config).save(tmp_path / "moments.h5"))
+    assert found.series["mean"].shape[1:] == (2,)
+    assert "profile" not in h5py.File(tmp_path / "moments.h5")
 
 
 def test_newer_format_is_refused(copied):

@@ -14,7 +14,7 @@ from fpsolver.cli.main import STARTED
 from fpsolver.cli.options import config_argument, force_option, same_command_with_force, set_option, table, warn
 from fpsolver.config.reader import Config, load_config
 from fpsolver.errors import OutputError, OutputExistsError, UsageError
-from fpsolver.io.checkpoint import Checkpoint, beside
+from fpsolver.io.checkpoint import Checkpoint, beside, discard
 from fpsolver.io.lock import locked
 from fpsolver.io.paths import check_output
 from fpsolver.problem import Problem, gaussian_problem
@@ -113,7 +113,7 @@ def save(result: Result | GaussianResult, path: Path, *, force: bool) -> None:
         kept = f"; {place} is kept: --resume goes on from there" if place.exists() else ""
         raise OutputError(f"{error}{kept}") from None
     if result.status != "interrupted":
-        place.unlink(missing_ok=True)
+        discard(path)
 
 
 STEPS = {

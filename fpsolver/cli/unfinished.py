@@ -40,7 +40,7 @@ def find(path: Path, config: Config) -> Found:
             text = f"{path} is there already, and its run has ended: {result.message}"
             click.echo(text if result.is_complete else f"fpsolver: {text}", err=not result.is_complete)
             if result.is_complete:
-                place.unlink(missing_ok=True)  # the run was killed after it wrote the result
+                checkpoint.discard(path)  # the run was killed after it wrote the result
             return Found(status=0 if result.is_complete else 3)
     if not place.exists():
         return Found()

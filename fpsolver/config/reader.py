@@ -120,23 +120,28 @@ def read_text(path: Path) -> str:
 
 def parse_yaml(text: str, name: str) -> tuple[dict[str, Any], Lines]:
     """Plain data and the place of every key; ConfigError with line and column if it cannot be parsed."""
-    if max(text.count("["), text.count("{")) > MAXIMUM_NODES // 10:  # the parser needs seconds to find this out
-        raise ConfigError(Fault(name, "has thousands of brackets, and a configuration needs a few; it is not read"))
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # an anchor given twice
-            tree = YAML(typ="rt", pure=True).load(text)
-    except YAMLError as error:
-        raise ConfigError(Fault(_marked(name, error), _problem(error))) from None
-    except (RecursionError, ValueError, TypeError) as error:  # TypeError: a list or section as a key
-        what = "nested too deeply" if isinstance(error, RecursionError) else str(error)
-        raise ConfigError(Fault(name, f"cannot be parsed: {what}")) from None
+    tree = _tree(text, name)
     lines: Lines = {}
     budget = [MAXIMUM_NODES]
     data = _plain(tree, (), lines, budget, name)
     if not isinstance(data, dict):
         raise ConfigError(Fault(name, f"must hold sections such as `system:` and `initial:`, but holds {shown(data)}"))
     return data, lines
+
+
+def _tree(text: str, name: str) -> Any:
+    """What the round-trip parser makes of a text."""
+    if max(text.count("["), text.count("{")) > MAXIMUM_NODES // 10:  # the parser needs seconds to find this out
+        raise ConfigError(Fault(name, "has thousands of brackets, and a configuration needs a few; it is not read"))
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # an anchor given twice
+            return YAML(typ="rt", pure=True).load(text)
+    except YAMLError as error:
+        raise ConfigError(Fault(_marked(name, error), _problem(error))) from None
+    except (RecursionError, ValueError, TypeError) as error:  # TypeError: a list or section as a key
+        what = "nested too deeply" if isinstance(error, RecursionError) else str(error)
+        raise ConfigError(Fault(name, f"cannot be parsed: {what}")) from None
 
 
 def _plain(node: Any, place: tuple[str | int, ...], lines: Lines, budget: list[int], name: str) -> Any:
@@ -207,9 +212,10 @@ def apply_override(data: dict[str, Any], override: str) -> None:
 def yaml_value(text: str, name: str) -> Any:
     """A value written as YAML; UsageError with ``name`` if it is none."""
     try:
-        return _plain(YAML(typ="rt", pure=True).load(text), (), {}, [MAXIMUM_NODES], name)
-    except YAMLError:
-        raise UsageError(f"{name}: {text!r} is not a YAML value") from None
+        tree = _tree(text, name)
+    except ConfigError:
+        raise UsageError(f"{name}: {shown(text)} is not a YAML value") from None
+    return _plain(tree, (), {}, [MAXIMUM_NODES], name)
 
 
 def set_key(data: dict[str, Any], key: str, value: Any) -> None:
@@ -244,12 +250,14 @@ def _index(target: list[Any], step: str, key: str) -> int:
     return int(step)
 
 
-def _from_python(value: Any) -> Any:
+def _from_python(value: Any, depth: int = 0) -> Any:
     """Tuples, arrays and NumPy scalars as lists and numbers, so that Python callers may use them."""
+    if depth > MAXIMUM_DEPTH:
+        raise ConfigError(Fault("", f"the configuration has more than {MAXIMUM_DEPTH} levels, or holds itself"))
     if isinstance(value, dict):
-        return {key: _from_python(item) for key, item in value.items()}
+        return {key: _from_python(item, depth + 1) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_from_python(item) for item in value]
+        return [_from_python(item, depth + 1) for item in value]
     if isinstance(value, np.ndarray | np.generic):
         return value.tolist()
     if isinstance(value, Path):

@@ -22,7 +22,7 @@ from fpsolver.config.reader import Config
 from fpsolver.errors import FileFormatError
 from fpsolver.io import hdf5
 from fpsolver.io.container import read_file, write_image
-from fpsolver.io.paths import replace_file
+from fpsolver.io.paths import remove_abandoned, replace_file
 from fpsolver.io.provenance import now
 from fpsolver.physics.potentials import FloatArray
 from fpsolver.simulation import Position, Trajectory
@@ -35,6 +35,12 @@ FREE = ("output.path", "output.checkpoint_every")  # keys that do not change the
 def beside(path: Path) -> Path:
     """Checkpoint of an output."""
     return path.with_name(f"{path.name}.checkpoint")
+
+
+def discard(path: Path) -> None:
+    """Remove the checkpoint of an output, and what killed processes left of others."""
+    beside(path).unlink(missing_ok=True)
+    remove_abandoned(beside(path))
 
 
 @dataclass(eq=False)

@@ -15,6 +15,7 @@ from fpsolver.errors import ConfigError, FileFormatError, FpsolverError, OutputE
 from fpsolver.grid import Grid
 from fpsolver.io.inspection import refuse_foreign
 from fpsolver.io.paths import check_output, replace_file
+from fpsolver.io.seal import is_broken, seal_of
 from fpsolver.physics.potentials import FloatArray
 
 UNITS = {"q": "length", "p": "momentum", "time": "time"}
@@ -41,7 +42,9 @@ def write_image(path: Path, fill: Callable[[h5py.File], None]) -> None:
     image = io.BytesIO()
     with h5py.File(image, "w", track_order=True) as file:
         fill(file)
-    path.write_bytes(image.getbuffer())
+    with path.open("wb") as target:
+        target.write(image.getbuffer())
+        target.write(seal_of(image.getbuffer()))
 
 
 class Writer:
@@ -102,6 +105,8 @@ def read_file(path: str | Path, kind: str, version: int, reader: Callable[[h5py.
     try:
         if not path.is_file():
             raise FileFormatError(f"{path} is a directory" if path.is_dir() else f"{path} does not exist")
+        if is_broken(path):
+            raise FileFormatError(f"{path} is damaged: its contents are not what was written")
         with h5py.File(path, "r") as file:
             _check_format(path, file, kind, version)
             refuse_foreign(file)
@@ -122,6 +127,8 @@ def file_format(path: Path) -> str:
     if not path.is_file():  # a pipe would be waited for
         return ""
     try:
+        if is_broken(path):
+            return ""
         with h5py.File(path, "r") as file:
             return str(file.attrs.get("format", ""))
     except DAMAGE:

@@ -74,7 +74,8 @@ def write_moments(result: GaussianResult, path: Path, *, force: bool = False) ->
         _write_series(file.create_group("series"), result)
         file["exact"] = file["series"]
         file["series"].attrs["W_l1_error"] = result.exact_error
-        _write_profile(file.create_group("profile"), result)
+        if "spring_current" in result.series:  # of several particles
+            _write_profile(file.create_group("profile"), result)
 
     return write_file(path, fill, force=force)
 

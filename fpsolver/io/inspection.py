@@ -19,8 +19,13 @@ GZIP_RATIO = 1100  # deflate cannot do better than 1032
 SMALL = 2**20  # bytes that are read whatever was written
 
 
+PLAIN = {h5py.h5t.INTEGER, h5py.h5t.FLOAT, h5py.h5t.STRING, h5py.h5t.ENUM}
+OF_SCALES = {b"DIMENSION_LIST", b"REFERENCE_LIST"}  # references between axes and arrays, which are not read
+
+
 def refuse_foreign(file: h5py.File) -> None:
     """ValueError for a file that no fpsolver wrote and that would be dangerous to read."""
+    _check_attributes("/", file)
     total = 0
     for name, dataset in _datasets(file, "", 0, [MOST_OBJECTS]):
         total += _checked_size(name, dataset)
@@ -40,12 +45,21 @@ def _datasets(group: h5py.Group, place: str, level: int, budget: list[int]) -> I
         if not isinstance(group.get(name, getlink=True), h5py.HardLink):
             raise ValueError(f"{path} is a link to another place")
         item = group[name]
+        _check_attributes(path, item)
         if isinstance(item, h5py.Group):
             yield from _datasets(item, path, level + 1, budget)
         elif isinstance(item, h5py.Dataset):
             yield path, item
         else:
             raise ValueError(f"{path} is neither an array nor a group")
+
+
+def _check_attributes(name: str, item: h5py.Group | h5py.Dataset) -> None:
+    """HDF5 may end in a segmentation fault where a damaged attribute has become a list of lists."""
+    for k in range(h5py.h5a.get_num_attrs(item.id)):
+        attribute = h5py.h5a.open(item.id, index=k)
+        if attribute.name not in OF_SCALES and attribute.get_type().get_class() not in PLAIN:
+            raise ValueError(f"the attribute {attribute.name.decode(errors='replace')} of {name} is no number or text")
 
 
 def _checked_size(name: str, dataset: h5py.Dataset) -> int:

@@ -15,6 +15,17 @@ if sys.platform != "win32":  # Windows has no flock, and no lock then
     import fcntl
 
 
+def is_held(handle: int) -> bool:
+    """Take the lock of an open file, or tell that another process has it; false where there are no locks."""
+    if sys.platform == "win32":
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    return False
+
+
 @contextlib.contextmanager
 def locked(path: Path) -> Iterator[None]:
     """Hold the lock of an output; OutputError if another run holds it."""
@@ -37,7 +48,7 @@ def _acquire(name: Path, path: Path) -> int:
             handle = os.open(name, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                if _is_named(handle, name):
+                if is_named(handle, name):
                     os.ftruncate(handle, 0)
                     os.write(handle, f"process {os.getpid()} on {platform.node()}".encode())
                     return handle
@@ -54,7 +65,8 @@ def _acquire(name: Path, path: Path) -> int:
         raise OutputError(f"the output {path} cannot be written: {reason} (locking {name.name})") from None
 
 
-def _is_named(handle: int, name: Path) -> bool:
+def is_named(handle: int, name: Path) -> bool:
+    """True if an open file still has that name."""
     try:
         return os.path.samestat(os.fstat(handle), name.stat())
     except FileNotFoundError:

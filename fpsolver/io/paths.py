@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
+import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from fpsolver.errors import OutputError, OutputExistsError
+from fpsolver.io.lock import is_held, is_named
+
+PART = ".part"
 
 
 def check_output(path: Path, *, force: bool) -> None:
@@ -38,35 +43,68 @@ def _check_output(path: Path, *, force: bool) -> None:
 def write_text(path: Path, text: str, *, force: bool) -> None:
     """Write a text file complete or not at all; missing folders are made, an existing file needs ``force``."""
     check_output(path, force=force)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(path)
+        replace_file(path, lambda temporary: _fill_text(temporary, text))
     except OSError as error:
         raise OutputError(f"the output {path} cannot be written: {(error.strerror or str(error)).lower()}") from None
-    finally:
-        partial.unlink(missing_ok=True)
 
 
-def replace_file(path: Path, fill: Callable[[Path], None]) -> None:
+def _fill_text(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8")
+
+
+def replace_file(path: Path, fill: Callable[[Path], object]) -> None:
     """Give ``path`` the contents that ``fill`` writes: beside it first, then onto the disk, then by renaming.
 
     Whoever looks, also after a power failure, finds the old contents or the new ones. OSError if that fails.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
-    os.close(handle)
-    temporary = Path(name)
-    try:
+    remove_abandoned(path)
+    with _beside(path) as temporary:
         fill(temporary)
         temporary.chmod(0o666 & ~_umask())
         _sync(temporary)
         temporary.replace(path)
         with contextlib.suppress(OSError):  # not every file system can
             _sync(path.parent)  # the name itself
+
+
+@contextlib.contextmanager
+def _beside(path: Path) -> Iterator[Path]:
+    """An empty file in the same folder, locked as long as this process lives, removed unless it was renamed."""
+    while True:
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=PART, dir=path.parent)
+        with contextlib.suppress(OSError):  # a file system without locks: then nobody removes it either
+            is_held(handle)
+        if is_named(handle, Path(name)):  # or it was taken for an abandoned one before it was locked
+            break
+        os.close(handle)
+    try:
+        yield Path(name)
     finally:
-        temporary.unlink(missing_ok=True)
+        Path(name).unlink(missing_ok=True)
+        os.close(handle)
+
+
+def remove_abandoned(path: Path) -> None:
+    """Remove what processes that were killed while they wrote ``path`` left beside it: no lock is on it any more."""
+    pattern = re.compile(rf"\.{re.escape(path.name)}\.[a-z0-9_]{{8}}\{PART}")
+    if sys.platform == "win32":  # no locks: nobody can tell
+        return
+    with contextlib.suppress(OSError):
+        for entry in os.scandir(path.parent):
+            if pattern.fullmatch(entry.name):
+                _remove_if_abandoned(Path(entry.path))
+
+
+def _remove_if_abandoned(temporary: Path) -> None:
+    with contextlib.suppress(OSError):
+        handle = os.open(temporary, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK)
+        try:
+            if not is_held(handle):
+                temporary.unlink()
+        finally:
+            os.close(handle)
 
 
 def _umask() -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -20,6 +19,7 @@ from PIL import Image
 
 from fpsolver.errors import OutputError, UsageError
 from fpsolver.frames import frames
+from fpsolver.io.paths import replace_file
 from fpsolver.plot import lines, phase_space, style
 from fpsolver.plot.phase_space import IRREVERSIBLE, REVERSIBLE
 from fpsolver.result import Outcome, Result
@@ -41,16 +41,12 @@ def animate(result: Outcome, path: str | Path, *, fps: float | None = None) -> P
     assert isinstance(result, Result)
     path = Path(path)
     suffix, pace = _check_suffix(path), _pace(result, fps)
-    partial = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix.lower()}")
+    write = _write_gif if suffix == ".gif" else _write_mp4
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         with style.settings(), mpl.rc_context({"axes.formatter.use_mathtext": False, "figure.dpi": DPI}):
-            (_write_gif if suffix == ".gif" else _write_mp4)(_pictures(result), partial, pace)
-        partial.replace(path)
+            replace_file(path, lambda temporary: write(_pictures(result), temporary, pace))
     except OSError as error:
         raise OutputError(f"the film {str(path)!r} cannot be written: {error.strerror or error}") from error
-    finally:
-        partial.unlink(missing_ok=True)
     return path
 
 

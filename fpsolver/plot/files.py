@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from matplotlib.figure import Figure
 
 from fpsolver.errors import OutputError, UsageError
+from fpsolver.io.paths import replace_file
 from fpsolver.plot import style
 
 SUFFIXES = (".png", ".pdf", ".svg")
@@ -25,14 +25,9 @@ def save(figure: Figure, path: str | Path, *, dpi: int = style.DPI) -> Path:
             f"the suffix of a figure must be one of {', '.join(SUFFIXES)}, but {str(path)!r} has {suffix or 'none'!r}; "
             f"name it {path.with_suffix('.png').name!r}"
         )
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         with style.settings():
-            figure.savefig(partial, format=suffix[1:], dpi=dpi)
-        partial.replace(path)
+            replace_file(path, lambda temporary: figure.savefig(temporary, format=suffix[1:], dpi=dpi))
     except OSError as error:
         raise OutputError(f"the figure {str(path)!r} cannot be written: {error.strerror or error}") from error
-    finally:
-        partial.unlink(missing_ok=True)
     return path
