@@ -336,7 +336,7 @@ def test_contents_reach_the_disk_before_the_name_and_the_name_before_the_end(tmp
 
 
 def test_what_killed_writers_left_is_removed(tmp_path):
-    """By the next that writes there; what another process writes just now is locked, and other names are no business."""
+    """By the next that writes there; what another process writes just now is locked, and other names stay."""
     (tmp_path / ".x.abandon0.part").write_text("half")
     others = [".x.y.abandon0.part", ".x.part", ".x.long-ago.part", ".y.abandon0.part"]
     for name in others:
