@@ -8,6 +8,9 @@ where W is at round-off. So the matrix without them is factored, and preconditio
 The filter acts on modes that alternate from cell to cell. Central differences do not move these, so that without
 diffusion along an axis the alternating sum of W along it is conserved, too: L has a second null vector, of which the
 filter keeps the factors free. Smooth modes do not feel it.
+
+Where L is its own mirror image, so is the steady state, and half of the cells suffice (:mod:`fpsolver.parity`); odd
+modes are then asked only how slowly they decay.
 """
 
 from __future__ import annotations
@@ -21,6 +24,7 @@ from scipy.sparse.linalg import LinearOperator, SuperLU, gmres
 from fpsolver import assembly
 from fpsolver.errors import ConvergenceError
 from fpsolver.generator import Generator
+from fpsolver.parity import Fold, is_even
 from fpsolver.physics.potentials import FloatArray
 from fpsolver.physics.timescales import linear_rates
 
@@ -46,46 +50,89 @@ class NullVector:
     distance: float
 
 
+@dataclass(frozen=True, slots=True)
+class Factored:
+    """L x = 0 on the functions of one parity (or on all), with factors of M."""
+
+    L: csr_array
+    factors: SuperLU
+    weight: FloatArray
+    fold: Fold
+
+
+@dataclass(frozen=True, slots=True)
+class Equation:
+    """L x = 0, the matrix M before it is factored, and the weights of cells in integrals."""
+
+    L: csr_array
+    M: csr_array
+    weight: FloatArray
+
+    def factored(self, sign: int, *, pivoted: bool = False) -> Factored:
+        """On functions of parity ``sign``; 0 is all of them."""
+        fold = Fold(len(self.weight), sign)
+        factors = assembly.factorised(csc_array(fold.matrix(self.M)), pivoted=pivoted)
+        return Factored(fold.matrix(self.L), factors, fold.weight(self.weight), fold)
+
+    def is_even(self) -> bool:
+        """True if the steady state is its own mirror image."""
+        return is_even(self.L)
+
+    def holds(self, x: FloatArray, residual: float) -> bool:
+        """True if L x is as small on all cells as it was where it was solved for."""
+        return float(np.abs(self.L @ x) @ self.weight) <= 2 * residual + 4 * round_off(self.L)
+
+
 def null_vector(generator: Generator) -> NullVector:
     """The steady state of mass one; ConvergenceError if several states are stationary, or none is found."""
     rate, slowest = linear_rates(generator.system)
     scale = generator.fluxes.symmetriser().ravel()
     whole, inner = assembly.assemble_both(generator)
-    L = assembly.scaled(whole, scale)
     M = _preconditioner(generator, assembly.scaled(inner, scale), SHIFT * rate, FILTER * (slowest or rate))
-    weight = scale * generator.grid.volume
-    factors = assembly.factorised(M)
-    x, distance = _solved(L, factors, weight)
-    if not distance <= RETRY:
-        factors = assembly.factorised(M, pivoted=True)
-        x, distance = _solved(L, factors, weight)
+    equation = Equation(assembly.scaled(whole, scale), M, scale * generator.grid.volume)
+    part, x, distance = _solved(equation)
     if not np.isfinite(x).all():
         raise ConvergenceError("no steady state was found: the matrix of the generator could not be factored")
     shape = generator.grid.shape
-    gap = _gap(factors, x.reshape(shape), weight.reshape(shape), rate)
+    gap = _gap(part, x, shape, rate)
+    if part.fold.sign:
+        gap = min(gap, _odd_gap(generator, equation, x, rate))
     if gap < SINGULAR * rate:
         raise ConvergenceError(
             f"several states are stationary: besides the one found, another decays at the rate {gap:.2g} only (rates "
             f"of the system are near {rate:.2g}); which one a run reaches depends on where it starts, so use "
             "time.method: stepping with an initial state, or a lower barrier"
         )
-    return NullVector((x * scale).reshape(shape), gap, distance)
+    return NullVector((part.fold.unfold(x) * scale).reshape(shape), gap, distance)
 
 
-def _solved(L: csr_array, factors: SuperLU, weight: FloatArray) -> tuple[FloatArray, float]:
-    """Null vector of mass one, and its distance to the exact one."""
-    x: FloatArray = np.ones(L.shape[0])
+def _solved(equation: Equation) -> tuple[Factored, FloatArray, float]:
+    """Null vector of mass one and its distance to the exact one: on half of the cells where all agree with it."""
+    for sign in (1, 0) if equation.is_even() else (0,):
+        part = equation.factored(sign)
+        x, distance = _iterated(part)
+        if not distance <= RETRY:
+            part = equation.factored(sign, pivoted=True)
+            x, distance = _iterated(part)
+        if sign == 0 or equation.holds(part.fold.unfold(x), float(np.abs(part.L @ x) @ part.weight)):
+            break
+    return part, x, distance
+
+
+def _iterated(part: Factored) -> tuple[FloatArray, float]:
+    """Null vector of mass one, and L1 norm of M^-1 L x without its part along x (round-off of the mass over shift)."""
+    x: FloatArray = np.ones(len(part.weight))
     for _ in range(3):
-        x = factors.solve(x)
-        x /= x @ weight
-    x = _corrected(x, L, factors, weight)
-    return x, _distance(x, L, factors, weight)
+        x = part.factors.solve(x)
+        x /= x @ part.weight
+    x = _corrected(x, part.L, part.factors, part.weight)
+    change = part.factors.solve(part.L @ x)
+    return x, float(np.abs(change - x * (change @ part.weight)) @ part.weight)
 
 
-def _distance(x: FloatArray, L: csr_array, factors: SuperLU, weight: FloatArray) -> float:
-    """L1 norm of M^-1 L x without its part along x, which is the round-off of the mass times 1/shift."""
-    change = factors.solve(L @ x)
-    return float(np.abs(change - x * (change @ weight)) @ weight)
+def round_off(L: csr_array) -> float:
+    """What rounding makes of L x = 0, for x of mass one."""
+    return float(np.finfo(float).eps) * float(abs(L).sum(axis=1).max())
 
 
 def _corrected(x: FloatArray, L: csr_array, factors: SuperLU, weight: FloatArray) -> FloatArray:
@@ -95,11 +142,11 @@ def _corrected(x: FloatArray, L: csr_array, factors: SuperLU, weight: FloatArray
     where the wraps count.
     """
     operator = LinearOperator(L.shape, matvec=lambda z: L @ factors.solve(z))
-    round_off = np.finfo(float).eps * float(abs(L).sum(axis=1).max())
+    smallest = round_off(L)
     residual = L @ x
     for _ in range(CORRECTIONS):
         size = np.abs(residual) @ weight
-        if not size > round_off:
+        if not size > smallest:
             break
         change = factors.solve(gmres(operator, residual, rtol=1e-4, restart=15, maxiter=2)[0])
         better = x - change
@@ -112,28 +159,41 @@ def _corrected(x: FloatArray, L: csr_array, factors: SuperLU, weight: FloatArray
     return x
 
 
-def _preconditioner(generator: Generator, inner: csr_array, shift: float, strength: float) -> csc_array:
+def _preconditioner(generator: Generator, inner: csr_array, shift: float, strength: float) -> csr_array:
     """The matrix M from that without wraps; ``strength`` of the filter and ``shift``, 1/time."""
     order, axes = generator.scheme.order, generator.grid.axes
     filter_q, filter_p = (assembly.checkerboard_filter(axis, order) for axis in axes)
     one_q, one_p = (eye_array(axis.cells) for axis in axes)
     filters = kron(filter_q, one_p) + kron(one_q, filter_p)
-    return csc_array(inner - strength * filters - shift * eye_array(inner.shape[0]))
+    return csr_array(inner - strength * filters - shift * eye_array(inner.shape[0]))
 
 
-def _gap(factors: SuperLU, x: FloatArray, weight: FloatArray, rate: float) -> float:
-    """Smallest modulus of an eigenvalue whose mode carries no mass, by at most six inverse iterations."""
-    y: FloatArray = np.random.default_rng(0).standard_normal(x.shape) * np.abs(x)
+def _gap(part: Factored, x: FloatArray, shape: tuple[int, ...], rate: float) -> float:
+    """Smallest modulus of an eigenvalue whose mode carries no mass, by at most six inverse iterations.
+
+    ``x``: the steady state, on the cells of this part.
+    """
+    weight = part.weight
+    y = part.fold.fold(np.random.default_rng(0).standard_normal(part.fold.size)) * np.abs(x)
     growth, before = 1 / rate, 0.0
     for _ in range(6):
-        y = smooth(y)
-        y -= x * ((y * weight).sum() / (x * weight).sum())
-        y /= (np.abs(y) * weight).sum()
-        y = factors.solve(y.ravel()).reshape(x.shape)
-        before, growth = growth, max(float((np.abs(y) * weight).sum()), 1e-300)
+        y = part.fold.fold(smooth(part.fold.unfold(y).reshape(shape)).ravel())
+        if part.fold.sign >= 0:  # an odd mode has no mass
+            y -= x * (y @ weight)
+        y /= np.abs(y) @ weight
+        y = part.factors.solve(y)
+        before, growth = growth, max(float(np.abs(y) @ weight), 1e-300)
         if abs(growth - before) < GAP_CHANGE * growth:
             break
     return 1 / growth
+
+
+def _odd_gap(generator: Generator, equation: Equation, x: FloatArray, rate: float) -> float:
+    """The same of odd modes: the slowest of a quadratic system on the line moves the mean; wells level out by one."""
+    if generator.system.is_quadratic and not generator.grid.axes[0].periodic:
+        return float(np.abs(np.linalg.eigvals(generator.system.drift_matrix)).min())
+    part = equation.factored(-1)
+    return _gap(part, x[: part.fold.kept], generator.grid.shape, rate)
 
 
 def smooth(y: FloatArray) -> FloatArray:
