@@ -8,6 +8,7 @@ The map is Pi = eta (beta hbar omega / 4)^2 of minimally invasive oscillators. A
 from __future__ import annotations
 
 import argparse
+import time
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from machine import describe
 import fpsolver as fp
 from fpsolver import plot
 from fpsolver.plot.sweeps import sweep_map
+from fpsolver.sweeps.worker import run_point
 
 CONFIG = Path(__file__).parents[1] / "configs" / "minimally_invasive.yaml"
 ETA, BETA = "system.bath.eta", "system.bath.beta"
@@ -33,11 +35,25 @@ def error(found: fp.Sweep) -> float:
 
 
 def pace(cells: int, limit: float) -> None:
-    """Runs per second once the workers have started: their number over the mean time of a run."""
+    """Runs per second once the workers have started: their number over the mean time of a run.
+
+    The time of a processor tells what that would be if nothing else ran on the machine.
+    """
     found = fp.sweep(config(cells), {ETA: np.linspace(0.2, 1, 8), BETA: np.linspace(0.2, 2, 4)})
     workers = found.provenance["workers"]
     rate = workers / found["wall_time"].ravel()[workers:].mean()  # the first of each worker loads the kernels
-    print(f"{cells:>4}^2  {rate:>6.1f} runs/s on {workers} workers (bar {limit:g}), Pi to {error(found):.1e}")
+    print(f"{cells:>4}^2  {rate:>6.1f} runs/s on {workers} workers (bar {limit:g}), Pi to {error(found):.1e}; ", end="")
+    print(f"{1e3 * processor_time(cells):.0f} ms of processor time for a run")
+
+
+def processor_time(cells: int) -> float:
+    """Median of five runs in this process, after one that loads the kernels; set OMP_NUM_THREADS=1."""
+    seconds = []
+    for eta in (0.2, 0.3, 0.5, 0.7, 0.9, 1.0):
+        begun = time.process_time()
+        run_point(config(cells), {ETA: eta, BETA: 0.7})
+        seconds.append(time.process_time() - begun)
+    return float(np.median(seconds[1:]))
 
 
 def memory() -> None:

@@ -6,6 +6,7 @@ import math
 import os
 
 import numba
+import numpy as np
 
 from fpsolver.generator import Generator
 from fpsolver.grid import Grid
@@ -20,6 +21,7 @@ STEP_SPEED = 5e8  # cell updates a second on two axes, order 8, one core of 2022
 # more axes cost in proportion, and beyond four threads nothing was measured.
 STEP_SPEED_OF_SEVERAL, MOST_THREADS = 2e8, 4
 FILL = {2: 0.1, 4: 0.3, 6: 0.65, 8: 1.0}  # entries of the factors, relative to order 8
+HALF = 0.43  # fill of the matrix folded onto half of the cells, relative to the whole one
 WRAPPED = 1.6  # fill with the sums that wrap around, relative to that without
 
 
@@ -47,18 +49,36 @@ def direct_entries(generator: Generator) -> float:
     return cells * per_cell * (1.2 if generator.system.reversible_diffusion.any() else 1.0)
 
 
+def is_even(generator: Generator) -> bool:
+    """True if half of the cells will do (:mod:`fpsolver.parity`), as far as potential and boxes tell."""
+    potential, q = generator.system.particles[0].potential, generator.grid.axes[0].centres
+    force = potential.derivative(q)
+    is_odd = np.abs(force + force[::-1]).max() <= 1e-12 * np.abs(force).max()
+    return bool(is_odd and all(abs(axis.low + axis.high) <= 1e-12 * axis.length for axis in generator.grid.axes))
+
+
+def direct_factors(generator: Generator) -> tuple[int, float]:
+    """Factorisations of a direct solve, all kept at once, and predicted entries of each."""
+    entries = direct_entries(generator)
+    if not is_even(generator):
+        return 1, entries
+    has_known_rates = generator.system.is_quadratic and not generator.grid.axes[0].periodic
+    return 1 if has_known_rates else 2, HALF * entries
+
+
 def direct_bytes(generator: Generator) -> float:
     """Peak memory of a direct solve: that of the libraries, and 15 bytes for each predicted entry of the factors.
 
-    Measured from 96^2 to 256^2: 4 % below to 23 % above the peak of the process (0.84 GB at 256^2, order 8).
+    Measured from 96^2 to 256^2: 4 % below to 23 % above the peak of the process (0.5 to 0.9 GB at 256^2, order 8).
     """
-    return LIBRARIES + 15 * direct_entries(generator)
+    count, entries = direct_factors(generator)
+    return LIBRARIES + 15 * count * entries
 
 
 def direct_seconds(generator: Generator) -> float:
     """Predicted time of a direct solve, with importing SciPy (measured within 40 % from 48^2 to 256^2)."""
-    entries = direct_entries(generator)
-    return 0.15 + 6e-8 * entries * (1 + entries / 4e7)
+    count, entries = direct_factors(generator)
+    return 0.15 + 6e-8 * count * entries * (1 + entries / 4e7)
 
 
 def available_memory() -> int:
