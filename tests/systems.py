@@ -65,13 +65,14 @@ def gaussian_path(system, mean, covariance, time):
 
 def gaussian_rates(system, mean, covariance):
     """Pi, Phi, dS/dt by Gauss-Hermite quadrature of J^I D^-1 J^I / W over the Gaussian (pseudo-inverse)."""
-    nodes, weights = np.polynomial.hermite_e.hermegauss(6)
+    size = len(mean)
+    nodes, weights = np.polynomial.hermite_e.hermegauss(6 if size == 2 else 3)  # exact for quadratics
     weights = weights / np.sqrt(2 * np.pi)
-    z = np.stack(np.meshgrid(nodes, nodes, indexing="ij")).reshape(2, -1)
-    w = np.outer(weights, weights).ravel()
+    z = np.stack(np.meshgrid(*[nodes] * size, indexing="ij")).reshape(size, -1)
+    w = np.prod(np.stack(np.meshgrid(*[weights] * size, indexing="ij")).reshape(size, -1), axis=0)
     x = mean[:, None] + np.linalg.cholesky(covariance) @ z
     slope = -np.linalg.solve(covariance, x - mean[:, None])  # grad ln W
-    E = np.diag([1.0, -1.0])
+    E = np.diag([1.0] * (size // 2) + [-1.0] * (size // 2))
     A, D = system.drift_matrix, system.diffusion_matrix / 2
     A_even, D_even = (A + E @ A @ E) / 2, (D + E @ D @ E) / 2
     D_odd = D - D_even
