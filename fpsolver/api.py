@@ -15,12 +15,13 @@ from fpsolver.evaluation import evaluate, evaluate_moments
 from fpsolver.gaussian import GaussianProblem
 from fpsolver.generator import Generator
 from fpsolver.grid import Grid
-from fpsolver.kernels.starting import spare_scipy
+from fpsolver.kernels.starting import keep_freed_memory, spare_scipy
 from fpsolver.physics.system import System
 from fpsolver.problem import Problem, gaussian_problem, initial_values, prepare
 from fpsolver.progress import Bar
 from fpsolver.result import GaussianResult, Result
 from fpsolver.simulation import Guard, Observer, Position, Progress, show, simulate, solve
+from fpsolver.thermo.medium import compile_sums
 
 __all__ = ["build_generator", "build_system", "prepare", "run", "run_problem"]
 
@@ -90,7 +91,9 @@ def run_problem(
     clock = time.perf_counter
     started = clock()
     spare_scipy()
+    keep_freed_memory()
     problem.generator.apply(np.zeros(problem.grid.shape))  # compiles the kernels, or loads them from the disk cache
+    compile_sums()
     if problem.plan.method == "direct":
         from fpsolver import steady  # noqa: F401  # loads scipy.sparse, which no solver should be charged for
     compiled = clock()

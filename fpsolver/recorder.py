@@ -12,7 +12,7 @@ from fpsolver.physics import energies
 from fpsolver.physics.potentials import FloatArray
 from fpsolver.physics.system import System
 from fpsolver.schemes.chang_cooper import ChangCooperFluxes
-from fpsolver.thermo import entropy, observables, several, wehrl
+from fpsolver.thermo import entropy, integrals, observables, several, wehrl
 from fpsolver.thermo.state import PhaseSpace, State
 
 Record = dict[str, float | FloatArray]
@@ -93,69 +93,50 @@ def phase_space(generator: Generator, time: float = math.inf, known: PhaseSpace 
 
 def make_record(state: State, dWdt: FloatArray) -> tuple[Record, dict[str, float]]:
     """All quantities that every run of its kind has, and the edge mass of each closed axis."""
-    if state.system.size > 1:
-        return _record_of_several(state, dWdt)
-    grid = state.grid
+    system, n = state.system, state.system.size
     mean, covariance = observables.moments(state)
-    production_q, production_p = entropy.production_parts(state)
-    flux_drift, flux_cross = entropy.flux_parts(state)
-    edges = grid.edge_mass(state.W, state.space.order // 2)
+    sums = integrals.integrate(state, dWdt, mean, covariance)
+    edges = state.grid.edge_mass(state.W, state.space.order // 2)
+    flux = sums.flux_drift + sums.flux_cross
     record: Record = {
-        "mass": grid.integrate(state.W),
+        "mass": state.grid.integrate(state.W),
         "mean": mean,
         "covariance": covariance,
-        "energy": observables.energy(state),
-        "entropy_wigner": entropy.wigner_entropy(state),
-        "entropy_rate": entropy.entropy_rate(state, dWdt),
-        "entropy_production": production_q + production_p,
-        "entropy_production_q": production_q,
-        "entropy_production_p": production_p,
-        "entropy_flux": flux_drift + flux_cross,
-        "entropy_flux_drift": flux_drift,
-        "entropy_flux_cross": flux_cross,
-        "entropy_moyal": entropy.moyal_rate(state),
-        "purity": observables.purity(state),
-        "negativity": state.negativity,
-        "residual": grid.integrate(np.abs(dWdt)),
-        "edge_mass": sum(edges.values()),
-        "heat_current": observables.heat_current(state),
-        "tail_uncertainty": entropy.tail_uncertainty(state, mean, covariance),
-        **wehrl.members(state, dWdt),
-        "relative_entropy_thermal": entropy.relative_entropy_thermal(state, mean, covariance),
-    }
-    return record, edges
-
-
-def _record_of_several(state: State, dWdt: FloatArray) -> tuple[Record, dict[str, float]]:
-    """The same for several particles, slab by slab."""
-    grid, system, n = state.grid, state.system, state.system.size
-    mean, covariance = observables.moments(state)
-    sums = several.integrate(state, dWdt, mean, covariance)
-    edges = grid.edge_mass(state.W, state.space.order // 2)
-    parts = several.particle_energies(state, mean, covariance)
-    production, flux = sums.production, sums.flux_drift + sums.flux_cross
-    record: Record = {
-        "mass": grid.integrate(state.W),
-        "mean": mean,
-        "covariance": covariance,
-        "energy": float(parts.sum()),
+        "energy": math.nan,
         "entropy_wigner": sums.entropy,
         "entropy_rate": sums.entropy_rate,
-        "entropy_production": float(production.sum()),
-        "entropy_production_q": float(production[:n].sum()),
-        "entropy_production_p": float(production[n:].sum()),
+        "entropy_production": float(sums.production.sum()),
+        "entropy_production_q": float(sums.production[:n].sum()),
+        "entropy_production_p": float(sums.production[n:].sum()),
         "entropy_flux": float(flux.sum()),
         "entropy_flux_drift": float(sums.flux_drift.sum()),
         "entropy_flux_cross": float(sums.flux_cross.sum()),
         "entropy_moyal": sums.moyal,
-        **dict.fromkeys(wehrl.NAMES, math.nan),
-        "relative_entropy_thermal": entropy.relative_entropy_thermal(state, mean, covariance),
-        "purity": sums.purity,
+        "purity": (2 * math.pi * system.hbar) ** n * sums.square if system.hbar > 0 else math.nan,
         "negativity": sums.negativity,
         "residual": sums.residual,
         "edge_mass": sum(edges.values()),
         "heat_current": observables.heat_current(state),
         "tail_uncertainty": sums.tail,
+        "relative_entropy_thermal": entropy.relative_entropy_thermal(state, mean, covariance, sums.entropy),
+    }
+    extra = _of_one(state, dWdt) if n == 1 else _of_several(state, record, sums)
+    return record | extra, edges
+
+
+def _of_one(state: State, dWdt: FloatArray) -> Record:
+    return {"energy": observables.energy(state), **wehrl.members(state, dWdt)}
+
+
+def _of_several(state: State, record: Record, sums: integrals.Integrals) -> Record:
+    """What a run of several particles has besides, and its energy with the springs."""
+    system, n = state.system, state.system.size
+    mean, covariance = np.asarray(record["mean"]), np.asarray(record["covariance"])
+    parts = several.particle_energies(state, mean, covariance)
+    production, flux = sums.production, sums.flux_drift + sums.flux_cross
+    return {
+        "energy": float(parts.sum()),
+        **dict.fromkeys(wehrl.NAMES, math.nan),
         "energy_particle": parts,
         "temperature": energies.temperatures(system, covariance),
         "entropy_production_particle": production[:n] + production[n:],
@@ -163,7 +144,6 @@ def _record_of_several(state: State, dWdt: FloatArray) -> tuple[Record, dict[str
         "mutual_information": several.mutual_information(state, sums.entropy),
         "spring_current": energies.spring_currents(system, mean, covariance),
     }
-    return record, edges
 
 
 def past_reasons(series: dict[str, FloatArray]) -> dict[str, str]:

@@ -8,7 +8,7 @@ import pytest
 
 from fpsolver.generator import Generator, Scheme
 from fpsolver.grid import Axis, Grid
-from fpsolver.kernels import axes, phase_space, stencils
+from fpsolver.kernels import axes, phase_space, records, stencils
 from fpsolver.kernels.threads import Team
 from fpsolver.physics import baths, potentials
 from fpsolver.physics.system import Particle, System
@@ -143,3 +143,29 @@ def test_threads_are_left_alone_where_they_wait_for_another_process():
         team.run(1, work)
     assert used == [most, 1, 1, 1, 1, 1]
     assert numba.get_num_threads() == most
+
+
+@pytest.mark.parametrize(("d", "cells"), [(2, 1000), (4, 300), (2, 128), (2, 5)])
+def test_sums_of_a_record_are_those_of_the_formulas(d, cells):
+    draw = np.random.default_rng(d * cells).standard_normal
+    W, rate = draw(cells), draw(cells)
+    log_W, lowest = np.log(np.abs(W)), 0.1
+    gradient, position, drift = draw((3, d, cells))
+    D, cross, precision = draw((3, d, d))
+    inverse = np.where(np.eye(d, k=1), 0.0, draw((d, d)))  # a kernel that skips zeros has one to skip
+    centre, above = draw(d), lowest < W
+    quotient = np.where(above, 1 / W, 0.0)
+    J = drift * W - D @ gradient
+    size = np.abs(drift) + D @ np.abs(precision @ (position - centre[:, None]))
+    single = [
+        W * log_W, rate * log_W, W**2, np.minimum(W, 0), np.abs(rate),
+        ((np.abs(inverse) @ size) * size).sum(axis=0) * np.where(above, 0, np.abs(W)),
+    ]  # fmt: skip
+    channels = (J * (inverse @ J) * quotient, (inverse @ drift) * J, -gradient * (cross @ gradient) * quotient)
+    flat = (W, rate, log_W, gradient, position, drift, D, inverse, cross, lowest, centre)
+    found = records.sums(*flat, precision)
+    expected = np.concatenate([np.sum(single, axis=1), *(np.sum(part, axis=1) for part in channels)])
+    size_of_terms = 100 * max(cells, 1) ** 0.5
+    np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-14 * size_of_terms)  # order of the sums
+    without = records.sums(*flat, np.zeros((0, 0)))
+    np.testing.assert_array_equal(without, np.where(np.arange(len(found)) == 5, 0.0, found))

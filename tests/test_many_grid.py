@@ -18,7 +18,7 @@ from fpsolver.physics.states import GaussianState
 from fpsolver.recorder import make_record, phase_space
 from fpsolver.simulation import simulate
 from fpsolver.stepping.explicit import RungeKutta
-from fpsolver.thermo import observables, several, slabs
+from fpsolver.thermo import integrals, observables, slabs
 from fpsolver.thermo.state import State
 
 WELL = {"kind": "harmonic", "omega": 1.0}
@@ -72,12 +72,12 @@ def test_a_record_is_that_of_the_exact_gaussian(problem, state):
 
 def test_slabs_are_parts_of_the_whole(state, monkeypatch):
     """Thin slabs with halos and one slab: the same gradient to the bit, the same integrals to the order of sums."""
-    whole = several.integrate(state, state.W, *observables.moments(state))
+    whole = integrals.integrate(state, state.W, *observables.moments(state))
     monkeypatch.setattr(slabs, "SLAB_CELLS", 3 * state.grid.size // 24)
     for rows, part in slabs.slabs(state):
         np.testing.assert_array_equal(part.W, state.W[rows])
         np.testing.assert_allclose(part.gradient, state.gradient[:, rows], rtol=1e-9, atol=1e-15)  # faces' round-off
-    thin = several.integrate(state, state.W, *observables.moments(state))
+    thin = integrals.integrate(state, state.W, *observables.moments(state))
     np.testing.assert_allclose(thin.production, whole.production, rtol=1e-11)
     np.testing.assert_allclose(thin.entropy, whole.entropy, rtol=1e-13)
 

@@ -8,7 +8,7 @@ import pytest
 import fpsolver as fp
 from fpsolver.physics import baths, exact, potentials, states
 from fpsolver.physics.system import Particle, System
-from fpsolver.thermo import detailed_balance, entropy, observables
+from fpsolver.thermo import detailed_balance, entropy, integrals, observables
 from fpsolver.thermo.state import PhaseSpace, State
 from tests import systems
 
@@ -41,6 +41,24 @@ def test_rates_of_a_gaussian(name, units):
     mean, covariance = observables.moments(state)
     np.testing.assert_allclose(mean, MEAN, atol=1e-12)
     np.testing.assert_allclose(covariance, V, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", ["custom", "translation_covariant", "caldeira_leggett"])
+def test_integrals_of_a_record_are_those_of_the_densities(name):
+    state = sampled(systems.model(name), MEAN, V, cells=75)
+    found = integrals.integrate(state, -0.3 * state.W, *observables.moments(state))
+    drift, cross = entropy.flux_parts(state)
+    for value, expected in (
+        (found.production, [state.grid.integrate(part) for part in entropy.production_channels(state)]),
+        (found.flux_drift.sum(), drift),
+        (found.flux_cross.sum(), cross),
+        (found.entropy, entropy.wigner_entropy(state)),
+        (found.entropy_rate, -0.3 * found.entropy),
+        (found.square, state.grid.integrate(state.W**2)),
+        (found.residual, 0.3),
+        (found.negativity, 0.0),
+    ):
+        np.testing.assert_allclose(value, expected, rtol=1e-12, atol=1e-14)  # another order of the same sums
 
 
 def test_parts_add_up_and_currents_split():
@@ -166,7 +184,7 @@ def test_tail_uncertainty_bounds_what_the_floor_leaves_out():
     mean, covariance = observables.moments(state)
     with_floor = sum(entropy.production_parts(state))
     exact_value = float(exact.gaussian_rates(state.system, np.zeros(2), 1.4 * np.eye(2)).entropy_production)
-    bound = entropy.tail_uncertainty(state, mean, covariance)
+    bound = integrals.integrate(state, state.W, mean, covariance).tail
     assert 0 < bound < 1e-9
     assert abs(with_floor - exact_value) <= bound + 1e-10
 

@@ -10,19 +10,22 @@ def central(W, stride, weights, periodic, out):
     """Difference along an axis whose neighbours are ``stride`` apart in each row of W; zero beyond a closed end.
 
     out[a, x] = sum_m weights[m] (W[a, x + (m+1) stride] - W[a, x - (m+1) stride]). Every axis of a C-ordered array
-    has this form, with the axes before it as rows: the inner loops are contiguous for all of them.
+    has this form, with the axes before it as rows: the inner loops are contiguous for all of them. They run over
+    slices from 0: an index that might be negative costs a branch, and with it five times the time.
     """
     n = W.shape[1]
     for a in range(W.shape[0]):
-        for x in range(n):
-            out[a, x] = 0.0
+        row, found = W[a], out[a]
+        found[:] = 0.0
         for m in range(weights.shape[0]):
-            shift = (m + 1) * stride
+            shift, weight = (m + 1) * stride, weights[m]
+            ahead, first, last = row[shift:], found[: n - shift], found[shift:]
             for x in range(n - shift):
-                out[a, x] += weights[m] * W[a, x + shift]
+                first[x] += weight * ahead[x]
             for x in range(n - shift):
-                out[a, x + shift] -= weights[m] * W[a, x]
+                last[x] -= weight * row[x]
             if periodic:
+                behind, end = row[n - shift :], found[n - shift :]
                 for x in range(shift):
-                    out[a, n - shift + x] += weights[m] * W[a, x]
-                    out[a, x] -= weights[m] * W[a, n - shift + x]
+                    end[x] += weight * row[x]
+                    found[x] -= weight * behind[x]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import sys
 
+import numpy as np
+
 
 def spare_scipy() -> None:
     """Load Numba's array functions without scipy.linalg, which takes as long to import as all the rest of them.
@@ -23,6 +25,16 @@ def spare_scipy() -> None:
             import numba.np.arraymath  # noqa: F401
         finally:
             linalg.ensure_blas = check
+
+
+def keep_freed_memory() -> None:
+    """Let the C library keep what is freed for what is allocated next, up to 64 MB.
+
+    glibc gives blocks above 128 KiB, an array of 128^2 numbers, back to the system at once and gets them again page by
+    page: twice the time for a record of a 96^2 grid. It stops doing so below the size of the largest block that was
+    ever freed (mallopt, M_MMAP_THRESHOLD); the one here is never touched. Other C libraries do not mind.
+    """
+    np.empty(4_000_000)
 
 
 def _nothing() -> None:

@@ -48,7 +48,10 @@ def production_channels(state: State) -> FloatArray:
     if state.space.fluxes is not None:
         return faces.production_channels(state.W, state.space.fluxes)
     current = state.irreversible_current
-    return current * apply_matrix(state.space.inverse_D, current) * state.inverse_W
+    found = apply_matrix(state.space.inverse_D, current)
+    found *= current
+    found *= state.inverse_W
+    return found
 
 
 def production_parts(state: State) -> tuple[float, float]:
@@ -89,21 +92,21 @@ def wigner_entropy(state: State) -> float:
     return math.nan if why_undefined(state) else -state.grid.integrate(state.W * state.log_W)
 
 
-def relative_entropy_thermal(state: State, mean: FloatArray, covariance: FloatArray) -> float:
+def relative_entropy_thermal(state: State, mean: FloatArray, covariance: FloatArray, entropy: float) -> float:
     """Int W ln(W/W_th), W_th the Gibbs state of the baths' common temperature; NaN where it does not exist.
 
-    ln W_th is quadratic, so that only moments and S_W enter: Tr[V_th^-1 (V + d d^T)]/2 + ln det(2 pi V_th)/2 - S_W.
+    ln W_th is quadratic, so that only moments and S_W (``entropy``) enter:
+    Tr[V_th^-1 (V + d d^T)]/2 + ln det(2 pi V_th)/2 - S_W.
     For a classical system in an anharmonic well it is beta <U + p^2/2m> + ln Z - S_W with Z from the cell centres.
     """
-    if why_no_relative_entropy(state):
+    if _why_no_thermal_state(state):
         return math.nan
     thermal = state.space.thermal_state
     if thermal is None:
-        return _to_classical_gibbs(state) - wigner_entropy(state)
+        return _to_classical_gibbs(state) - entropy
     d = mean - thermal.mean
-    precision = np.linalg.inv(thermal.covariance)
-    norm = len(d) * math.log(2 * math.pi) + float(np.linalg.slogdet(thermal.covariance)[1])
-    return float(np.trace(precision @ covariance) + d @ precision @ d + norm) / 2 - wigner_entropy(state)
+    precision, norm = state.space.thermal_precision
+    return float(np.sum(precision * (covariance + np.outer(d, d))) + norm) / 2 - entropy
 
 
 def _to_classical_gibbs(state: State) -> float:
@@ -120,45 +123,20 @@ def _to_classical_gibbs(state: State) -> float:
 
 def why_no_relative_entropy(state: State) -> str:
     """Reason why there is no relative entropy to a thermal state, or an empty string."""
+    return _why_no_thermal_state(state) or why_undefined(state)
+
+
+def _why_no_thermal_state(state: State) -> str:
     system = state.system
     if any(axis.periodic for axis in state.grid.axes):
         return "undefined: q lives on a ring"
     reason = state.space.why_not_thermal
     is_classical = system.hbar == 0 and system.size == 1 and system.particles[0].potential.is_confining
-    if reason and not (is_classical and reason == equilibrium.NO_FORM):
-        return reason
-    return why_undefined(state)
+    return "" if is_classical and reason == equilibrium.NO_FORM else reason
 
 
-def entropy_rate(state: State, dWdt: FloatArray) -> float:
-    """dS_W/dt = -int (dW/dt) ln W with the generator's own dW/dt, 1/time; NaN if W is negative somewhere."""
-    return math.nan if why_undefined(state) else -state.grid.integrate(dWdt * state.log_W)
-
-
-def moyal_rate(state: State) -> float:
+def moyal_sum(state: State) -> float:
     """Part of dS_W/dt from the quantum terms of anharmonic potentials, -int (dW/dt)_Moyal ln W, 1/time; else 0."""
     if state.space.moyal.is_empty or state.space.fluxes is not None:
         return 0.0
-    if why_undefined(state):
-        return math.nan
     return -sum(state.grid.integrate(rate * state.log_W) for rate in state.space.moyal.quantum_rate(state.W))
-
-
-def tail_uncertainty(state: State, mean: FloatArray, covariance: FloatArray) -> float:
-    """What the cells below the floor could add to Pi, 1/time.
-
-    There the logarithmic gradient is estimated by that of a Gaussian with the state's moments; drift and
-    diffusion are added with equal signs, so that it is an upper estimate.
-    """
-    if why_not_finite(state) or why_undefined(state) or not np.isfinite(covariance).all():
-        return math.nan
-    return tail_density_sum(state, mean, covariance)
-
-
-def tail_density_sum(state: State, mean: FloatArray, covariance: FloatArray) -> float:
-    """The same for a state, or a part of one, for which it exists."""
-    position = np.broadcast_arrays(*(x - x0 for x, x0 in zip(state.grid.coordinates, mean, strict=True)))
-    slope = np.abs(apply_matrix(np.linalg.inv(covariance), position))
-    size = state.space.drift_size + apply_matrix(state.space.irreversible_D, slope)
-    density = (size * apply_matrix(np.abs(state.space.inverse_D), size)).sum(axis=0)
-    return state.grid.integrate(density * np.where(state.above_floor, 0.0, np.abs(state.W)))

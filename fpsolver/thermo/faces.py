@@ -41,13 +41,18 @@ def production_channels(W: FloatArray, fluxes: ChangCooperFluxes) -> FloatArray:
     return np.stack(parts)
 
 
-def flux_density(W: FloatArray, fluxes: ChangCooperFluxes) -> FloatArray:
-    """Density of Phi, shape (n_q, n_p)."""
+def flux_channels(W: FloatArray, fluxes: ChangCooperFluxes) -> FloatArray:
+    """Densities of Phi in the position and in the momentum channel, shape (2, n_q, n_p)."""
     parts = [
         _to_centres(-_irreversible(W, axis, k) * _along(axis.steps, k) / axis.axis.spacing, k)
         for k, axis in enumerate((fluxes.q, fluxes.p))
     ]
-    return np.asarray(parts[0] + parts[1])
+    return np.stack(parts)
+
+
+def flux_density(W: FloatArray, fluxes: ChangCooperFluxes) -> FloatArray:
+    """Density of Phi, shape (n_q, n_p)."""
+    return np.asarray(flux_channels(W, fluxes).sum(axis=0))
 
 
 def _irreversible(W: FloatArray, axis: FaceAxis, k: int) -> FloatArray:

@@ -25,8 +25,9 @@ def moments(state: State) -> tuple[FloatArray, FloatArray]:
     for k in known:
         for j in known[: known.index(k)]:
             others = tuple(i for i in range(n) if i not in (j, k))
-            pair = W.sum(axis=others) * np.outer(axes[j].centres - mean[j], axes[k].centres - mean[k])
-            V[j, k] = V[k, j] = state.grid.integrate(pair) / mass
+            pair = W.sum(axis=others) if others else W
+            along_j = (pair * (axes[k].centres - mean[k])).sum(axis=1)
+            V[j, k] = V[k, j] = state.grid.integrate(along_j * (axes[j].centres - mean[j])) / mass
     return mean, V
 
 

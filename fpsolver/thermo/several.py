@@ -7,71 +7,15 @@ currents are integrals over all other particles; sum S(W_k) - S(W) is the mutual
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from fpsolver.physics import energies
 from fpsolver.physics.potentials import FloatArray
-from fpsolver.thermo import entropy, observables
+from fpsolver.thermo import entropy
 from fpsolver.thermo.slabs import slabs
 from fpsolver.thermo.state import State, apply_matrix
-
-
-@dataclass(frozen=True, eq=False)
-class Sums:
-    """Integrals over the grid; channels have 2N entries."""
-
-    production: FloatArray
-    flux_drift: FloatArray
-    flux_cross: FloatArray
-    entropy: float
-    entropy_rate: float
-    purity: float
-    negativity: float
-    residual: float
-    tail: float
-    moyal: float
-
-
-def integrate(state: State, dWdt: FloatArray, mean: FloatArray, covariance: FloatArray) -> Sums:
-    """All integrals of a record in one pass; where W is negative, those with quotients and logarithms are NaN."""
-    found = [_slab_sums(part, dWdt[rows], mean, covariance) for rows, part in slabs(state)]
-    sums: dict[str, Any] = {name: np.sum([part[name] for part in found], axis=0) for name in found[0]}
-    if sums["negativity"] > entropy.NEGATIVE_OF_SEVERAL:
-        sums |= {name: sums[name] * math.nan for name in ("production", "entropy", "entropy_rate", "tail", "moyal")}
-        if state.system.reversible_diffusion.any():
-            sums["flux_cross"] = sums["flux_cross"] * math.nan
-    if state.space.is_noiseless:
-        sums |= {name: np.full(len(mean), math.inf) for name in ("production", "flux_drift")}
-        sums |= {"flux_cross": np.zeros(len(mean)), "tail": math.nan}
-    return Sums(**sums)
-
-
-def _slab_sums(part: State, dWdt: FloatArray, mean: FloatArray, covariance: FloatArray) -> dict[str, Any]:
-    grid, W = part.grid, part.W
-    return {
-        "production": _each(part, entropy.production_channels(part)),
-        "flux_drift": _each(part, part.space.force_weight * part.irreversible_current),
-        "flux_cross": _each(part, cross_channels(part)),
-        "entropy": -grid.integrate(W * part.log_W),
-        "entropy_rate": -grid.integrate(dWdt * part.log_W),
-        "purity": observables.purity(part),
-        "negativity": part.negativity,
-        "residual": grid.integrate(np.abs(dWdt)),
-        "tail": entropy.tail_density_sum(part, mean, covariance),
-        "moyal": 0.0 if part.space.moyal.is_empty else -sum(map(grid.integrate, _quantum(part))),
-    }
-
-
-def _quantum(part: State) -> list[FloatArray]:
-    return [rate * part.log_W for rate in part.space.moyal.quantum_rate(part.W)]
-
-
-def _each(part: State, channels: FloatArray) -> FloatArray:
-    return np.array([part.grid.integrate(channel) for channel in channels])
 
 
 def cross_channels(state: State) -> FloatArray:

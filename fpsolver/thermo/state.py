@@ -5,6 +5,7 @@ J = (A x + f) W - D grad W = J^R + J^I,     J^I = A^I x W - D^I grad W,     D = 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -23,6 +24,7 @@ from fpsolver.schemes.chang_cooper import ChangCooperFluxes
 from fpsolver.schemes.moyal import MoyalTerms
 from fpsolver.thermo import faces
 from fpsolver.thermo.differences import gradient
+from fpsolver.thermo.medium import Medium, medium
 from fpsolver.thermo.window import Window
 
 FLOOR = 1e-12  # of max W: below it quotients by W are round-off; 1e-9 already costs 4e-7 in the balance
@@ -30,9 +32,12 @@ FLOOR = 1e-12  # of max W: below it quotients by W are round-off; 1e-9 already c
 
 def apply_matrix(matrix: FloatArray, field: Sequence[FloatArray] | FloatArray) -> FloatArray:
     """Matrix times a field of vectors (first index), skipping zeros."""
-    out = np.zeros((len(matrix), *field[0].shape))
-    for i, j in zip(*np.nonzero(matrix), strict=True):
-        out[i] += matrix[i, j] * field[j]
+    out = np.empty((len(matrix), *field[0].shape))
+    for row, component in zip(matrix.tolist(), out, strict=True):
+        terms = [(weight, part) for weight, part in zip(row, field, strict=True) if weight != 0]
+        np.multiply(terms[0][1], terms[0][0], out=component) if terms else component.fill(0.0)
+        for weight, part in terms[1:]:
+            component += weight * part
     return out
 
 
@@ -55,14 +60,14 @@ class PhaseSpace:
             raise GridError(f"{self.system.size} particle(s) need {2 * self.system.size} axes, not {self.grid.names}")
 
     @cached_property
+    def positions(self) -> FloatArray:
+        r"""Coordinates x of the cell centres, shape (2N, \*grid.shape)."""
+        return np.stack(np.broadcast_arrays(*self.grid.coordinates))
+
+    @cached_property
     def irreversible_drift(self) -> FloatArray:
         r"""a^I = A^I x at the cell centres, shape (2N, \*grid.shape)."""
         return self._on_grid(self.system.irreversible_drift)
-
-    @cached_property
-    def drift_size(self) -> FloatArray:
-        """abs(a^I), same shape."""
-        return np.abs(self.irreversible_drift)
 
     @cached_property
     def reversible_drift(self) -> FloatArray:
@@ -97,6 +102,11 @@ class PhaseSpace:
         return apply_matrix(self.inverse_D, self.irreversible_drift)
 
     @cached_property
+    def medium(self) -> Medium:
+        """a^I, D^I, its generalised inverse, and D^R."""
+        return medium(self.irreversible_drift, self.irreversible_D, self.inverse_D, self.reversible_D)
+
+    @cached_property
     def moyal(self) -> MoyalTerms:
         """Quantum terms of the potentials; empty where the classical force is exact."""
         return MoyalTerms(self.system, self.grid, self.order)
@@ -124,6 +134,13 @@ class PhaseSpace:
     def thermal_state(self) -> GaussianState | None:
         """Gibbs state of the baths' temperature; None where it is no Gaussian or does not exist."""
         return equilibrium.thermal_state(self.system)
+
+    @cached_property
+    def thermal_precision(self) -> tuple[FloatArray, float]:
+        """Inverse of its covariance V, and ln det(2 pi V)."""
+        assert self.thermal_state is not None
+        V = self.thermal_state.covariance
+        return np.linalg.inv(V), len(V) * math.log(2 * math.pi) + float(np.linalg.slogdet(V)[1])
 
     @cached_property
     def why_not_thermal(self) -> str:
@@ -156,7 +173,7 @@ class PhaseSpace:
         return [particle.potential.derivative(axis.centres, order) for particle, axis in pairs]
 
     def _on_grid(self, matrix: FloatArray) -> FloatArray:
-        return apply_matrix(matrix, np.stack(np.broadcast_arrays(*self.grid.coordinates)))
+        return apply_matrix(matrix, self.positions)
 
 
 @dataclass(frozen=True, eq=False)
@@ -190,7 +207,8 @@ class State:
         """J^I = A^I x W - D^I grad W."""
         if self.space.fluxes is not None:
             return faces.irreversible_current(self.W, self.space.fluxes)
-        return self.space.irreversible_drift * self.W - apply_matrix(self.space.irreversible_D, self.gradient)
+        current = apply_matrix(self.space.irreversible_D, self.gradient)
+        return np.subtract(self.space.irreversible_drift * self.W, current, out=current)
 
     @cached_property
     def reversible_current(self) -> FloatArray:
@@ -208,17 +226,17 @@ class State:
         return np.stack(self.space.moyal.currents(self.W))
 
     @cached_property
-    def above_floor(self) -> np.ndarray:
-        """Cells that count for Pi: where W can be divided by, or is positive if only its logarithm is needed."""
+    def lowest(self) -> float:
+        """What W must exceed in a cell that counts for Pi: to be divided by, or only to have a logarithm."""
         if self.floor is not None:
-            return np.asarray(self.floor < self.W)
-        lowest = FLOOR * self.W.max() if self.space.fluxes is None else 0.0
-        return np.asarray(lowest < self.W)
+            return self.floor
+        return FLOOR * float(self.W.max()) if self.space.fluxes is None else 0.0
 
     @cached_property
     def inverse_W(self) -> FloatArray:
         """1/W, and 0 in the cells below the floor."""
-        return np.divide(1.0, self.W, out=np.zeros_like(self.W), where=self.above_floor)
+        found = np.where(self.lowest < self.W, self.W, np.inf)
+        return np.divide(1.0, found, out=found)
 
     @cached_property
     def log_W(self) -> FloatArray:

@@ -20,7 +20,7 @@ from fpsolver.physics import husimi as exact
 from fpsolver.physics.exact import INFINITE_REASON
 from fpsolver.physics.potentials import FloatArray
 from fpsolver.thermo.entropy import why_undefined
-from fpsolver.thermo.state import FLOOR, State, apply_matrix
+from fpsolver.thermo.state import FLOOR, State
 from fpsolver.thermo.window import Window
 
 NAMES = ("entropy_wehrl", "wehrl_rate", "wehrl_production", "wehrl_flux", "wehrl_unitary")
@@ -56,31 +56,19 @@ def members(state: State, dWdt: FloatArray) -> dict[str, float]:
     if exact.why_none(state.system):
         return dict.fromkeys(NAMES, math.nan)
     window = window_of(state)
-    Q, gradient = window.smooth_with_gradient(state.W)
+    Q, gradient, dQdt = window.smooth_all(state.W, dWdt)
     if Q.min() < -NEGATIVE * Q.max():
         return dict.fromkeys(NAMES, math.nan)
     log_Q = np.log(Q, out=np.zeros_like(Q), where=Q > 0)
-    entropy = -window.grid.integrate(Q * log_Q)
-    rate = -window.grid.integrate(window.smooth(dWdt) * log_Q)
-    production, flux = _exchange(window, Q, gradient)
+    lowest = FLOOR * float(Q.max())
+    single, channels = window.medium.sums(Q, dQdt, log_Q, gradient, lowest)
+    entropy, rate = (-single[:2] * window.grid.volume).tolist()
+    production, flux_drift, flux_cross = (channels.sum(axis=1) * window.grid.volume).tolist()
+    flux = flux_drift + flux_cross
+    if reason := window.why_no_rates:
+        production = flux = math.inf if reason == INFINITE_REASON else math.nan
     unitary = rate - production + flux if math.isfinite(production) else math.nan
     return dict(zip(NAMES, (entropy, rate, production, flux, unitary), strict=True))
-
-
-def _exchange(window: Window, Q: FloatArray, gradient: FloatArray) -> tuple[float, float]:
-    """Pi_Q and Phi_Q."""
-    if window.why_no_rates:
-        value = math.inf if window.why_no_rates == INFINITE_REASON else math.nan
-        return value, value
-    current = window.drift * Q - apply_matrix(window.diffusion, gradient)
-    force = apply_matrix(window.inverse_diffusion, current)
-    inverse_Q = np.divide(1.0, Q, out=np.zeros_like(Q), where=FLOOR * Q.max() < Q)
-    production = window.grid.integrate((current * force).sum(axis=0) * inverse_Q)
-    flux = window.grid.integrate((window.drift * force).sum(axis=0))
-    D = window.system.reversible_diffusion / 2
-    for i, j in zip(*np.nonzero(D), strict=True):
-        flux -= window.grid.integrate(D[i, j] * gradient[i] * gradient[j] * inverse_Q)
-    return production, flux
 
 
 def reasons(state: State) -> dict[str, str]:

@@ -17,6 +17,7 @@ from fpsolver.physics import husimi as exact
 from fpsolver.physics import linear
 from fpsolver.physics.potentials import FloatArray
 from fpsolver.physics.system import System
+from fpsolver.thermo.medium import Medium, medium
 
 REACH = 8.5  # deviations
 
@@ -82,20 +83,12 @@ class Window:
         return self.wide if self.refine == 1 else refined(self.wide, self.refine)
 
     @cached_property
-    def drift(self) -> FloatArray:
-        r"""a^I = A^I x at the points, shape (2N, \*grid.shape)."""
-        x = np.stack(np.broadcast_arrays(*self.grid.coordinates))
-        return np.tensordot(self.system.irreversible_drift, x, 1)
-
-    @cached_property
-    def diffusion(self) -> FloatArray:
-        """D_Q^I = B_Q^I/2, shape (2N, 2N)."""
-        return exact.bath_diffusion(self.system, self.Sigma0) / 2
-
-    @cached_property
-    def inverse_diffusion(self) -> FloatArray:
-        """(D_Q^I)^+, shape (2N, 2N)."""
-        return 2 * linear.generalized_inverse(2 * self.diffusion)[0]
+    def medium(self) -> Medium:
+        """Where Q moves: a^I = A^I x, D_Q^I = B_Q^I/2, its generalised inverse, and D^R."""
+        B = exact.bath_diffusion(self.system, self.Sigma0)
+        drift = np.tensordot(self.system.irreversible_drift, np.stack(np.broadcast_arrays(*self.grid.coordinates)), 1)
+        inverse_D = 2 * linear.generalized_inverse(B)[0]
+        return medium(drift, B / 2, inverse_D, self.system.reversible_diffusion / 2)
 
     @cached_property
     def why_no_rates(self) -> str:
@@ -104,25 +97,42 @@ class Window:
 
     def smooth(self, values: FloatArray) -> FloatArray:
         """Values * Gaussian, shape of :attr:`grid`."""
-        return self._back(self._spectrum(values))
+        return np.asarray(self._along_rows(self._to_rows(self._spectra(values)))[0])
 
-    def smooth_with_gradient(self, values: FloatArray) -> tuple[FloatArray, FloatArray]:
-        r"""The same and its gradient, shape (2N, \*grid.shape)."""
-        spectrum = self._spectrum(values)
-        return self._back(spectrum), np.stack([self._back(1j * k * spectrum) for k in self.wave_numbers])
+    def smooth_all(self, W: FloatArray, dWdt: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+        r"""Q = W * Gaussian, its gradient (2N, \*grid.shape), and dQ/dt; with as few transforms as there can be."""
+        spectra = self._spectra(W, dWdt)
+        *others, last = (1j * line for line in self.wave_numbers)
+        rows = self._to_rows(np.stack([*spectra, *(line * spectra[0] for line in others)]))
+        Q, dQdt, *_ = found = self._along_rows(np.stack([*rows, last * rows[0]]))
+        return Q, found[2:], dQdt
 
-    def _spectrum(self, values: FloatArray) -> np.ndarray:
-        wide = np.zeros(self.wide.shape)
-        wide[tuple(slice(n, n + size) for n, size in zip(self.margins, values.shape, strict=True))] = values
-        return np.asarray(np.fft.rfftn(wide) * self.damping)
+    def _spectra(self, *fields: FloatArray) -> np.ndarray:
+        """Spectra of the smoothed fields, first index."""
+        inside = tuple(slice(n, n + axis.cells) for n, axis in zip(self.margins, self.source.axes, strict=True))
+        wide = np.zeros((len(fields), *self.wide.shape))
+        for target, values in zip(wide, fields, strict=True):
+            target[inside] = values
+        found = np.fft.rfft(wide)
+        for k in range(1, wide.ndim - 1):
+            found = np.fft.fft(found, axis=k)
+        found *= self.damping
+        return np.asarray(found)
 
-    def _back(self, spectrum: np.ndarray) -> FloatArray:
-        shape, fine = self.wide.shape, self.grid.shape
+    def _to_rows(self, spectra: np.ndarray) -> np.ndarray:
+        """Back along all axes but the last."""
+        for k, (cells, points) in enumerate(zip(self.wide.shape[:-1], self.grid.shape, strict=False), start=1):
+            if points > cells:
+                spectra = np.insert(spectra, [(cells + 1) // 2] * (points - cells), 0.0, axis=k)
+            spectra = np.fft.ifft(spectra, axis=k)
+        return spectra
+
+    def _along_rows(self, rows: np.ndarray) -> FloatArray:
+        """Back along the last axis."""
+        found = np.fft.irfft(rows, self.grid.shape[-1])
         if self.refine > 1:
-            for k, n in enumerate(shape[:-1]):
-                spectrum = np.insert(spectrum, [(n + 1) // 2] * (fine[k] - n), 0.0, axis=k)
-            spectrum = spectrum * float(self.refine ** len(shape))
-        return np.fft.irfftn(spectrum, s=fine, axes=range(len(fine)))
+            found *= float(self.refine ** len(self.source.axes))
+        return np.asarray(found)
 
 
 def refined(grid: Grid, factor: int) -> Grid:

@@ -1,0 +1,81 @@
+"""Integrals over the grid with logarithms or quotients of W: all of them in one pass, for any number of particles.
+
+Which of them exist is decided here: none where W is negative, and Pi and Phi are infinite where friction acts without
+noise.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from fpsolver.kernels import records
+from fpsolver.physics.potentials import FloatArray
+from fpsolver.thermo import entropy, faces
+from fpsolver.thermo.slabs import slabs
+from fpsolver.thermo.state import State
+
+
+@dataclass(frozen=True, eq=False)
+class Integrals:
+    """Integrals over the grid; channels have 2N entries, for the components of x."""
+
+    production: FloatArray
+    flux_drift: FloatArray
+    flux_cross: FloatArray
+    entropy: float
+    entropy_rate: float
+    square: float
+    negativity: float
+    residual: float
+    tail: float
+    moyal: float
+
+
+def integrate(state: State, dWdt: FloatArray, mean: FloatArray, covariance: FloatArray) -> Integrals:
+    """All of them; NaN or inf where they do not exist, and no tail without a covariance."""
+    known = bool(np.isfinite(covariance).all())
+    precision = np.linalg.inv(covariance) if known else None
+    single, channels, moyal = np.zeros(records.SINGLE), np.zeros((3, len(mean))), 0.0
+    for rows, part in slabs(state):
+        tail = None if precision is None else (part.space.positions, mean, precision)
+        found = part.space.medium.sums(part.W, dWdt[rows], part.log_W, part.gradient, part.lowest, tail)
+        single += found[0]
+        channels += found[1]
+        moyal += entropy.moyal_sum(part)
+    volume = state.grid.volume
+    log_sum, rate, square, negative, residual, tail_sum = (single * volume).tolist()
+    production, drift, cross = channels * volume
+    sums = Integrals(production, drift, cross, -log_sum, -rate, square, -2 * negative, residual, tail_sum, moyal)
+    return _existing(state, _of_faces(state, sums), known=known)
+
+
+def _of_faces(state: State, sums: Integrals) -> Integrals:
+    """With Pi and Phi of the faces, where the scheme has its own."""
+    if state.space.fluxes is None:
+        return sums
+    channels = (
+        faces.production_channels(state.W, state.space.fluxes),
+        faces.flux_channels(state.W, state.space.fluxes),
+    )
+    production, flux = (np.array([state.grid.integrate(channel) for channel in part]) for part in channels)
+    return replace(sums, production=production, flux_drift=flux, flux_cross=np.zeros_like(flux))
+
+
+def _existing(state: State, sums: Integrals, *, known: bool) -> Integrals:
+    """Without what does not exist."""
+    space, nothing = state.space, np.full_like(sums.production, math.nan)
+    if not known:
+        sums = replace(sums, tail=math.nan)
+    if sums.negativity > entropy.negative(state.system.size):
+        sums = replace(sums, production=nothing, entropy=math.nan, entropy_rate=math.nan, tail=math.nan)
+        if not space.moyal.is_empty:
+            sums = replace(sums, moyal=math.nan)
+        if space.reversible_D.any():
+            sums = replace(sums, flux_cross=nothing)
+    if space.is_noiseless:
+        endless = np.full_like(nothing, math.inf)
+        sums = replace(sums, production=endless, flux_drift=endless, flux_cross=np.zeros_like(nothing), tail=math.nan)
+    return sums
