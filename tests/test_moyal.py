@@ -15,6 +15,7 @@ from fpsolver.physics import baths, potentials
 from fpsolver.physics.system import Particle, System
 from fpsolver.schemes.moyal import MoyalTerms
 from fpsolver.stepping.explicit import RungeKutta, stable_step
+from fpsolver.thermo import entropy
 from fpsolver.thermo.state import PhaseSpace, State
 
 HBAR = 0.9
@@ -190,3 +191,20 @@ def test_steady_states_of_anharmonic_wells(name):
     Pi, Phi, moyal = (result.last(f"entropy_{x}") for x in ("production", "flux", "moyal"))
     assert Pi - Phi + moyal == pytest.approx(0.0, abs=1e-9)
     assert moyal < -1e-4  # the third term is there
+
+
+def test_entropy_of_the_quantum_terms_is_that_of_the_formula():
+    """-(hbar^2/48) int U''' (d_p W)^3/W^2 for a quartic well and a W that is skew along p; zero for a Gaussian."""
+    well, g = system("quartic"), grid(n_q=64, n_p=160)
+    q, p = g.coordinates
+    parts = [(0.6, -0.5, 1.0), (0.4, 0.9, 1.4)]  # weight, centre, variance along p
+    along_p = [w * np.exp(-((p - c) ** 2) / (2 * v)) / np.sqrt(v) for w, c, v in parts]
+    slopes = [-(p - c) / v * f for f, (_, c, v) in zip(along_p, parts, strict=True)]
+    along_q = np.exp(-((q - 0.4) ** 2) / 0.8)
+    W, slope = along_q * sum(along_p), along_q * sum(slopes)
+    third = well.particles[0].potential.derivative(q, 3)
+    expected = -(HBAR**2) / 48 * g.integrate(third * slope**3 / W**2)
+    found = entropy.moyal_sum(State(W, PhaseSpace(well, g)))
+    assert abs(expected) > 1e-3
+    assert found == pytest.approx(expected, rel=1e-6)  # differences of order 8
+    assert abs(entropy.moyal_sum(State(along_q * along_p[0], PhaseSpace(well, g)))) < 1e-7 * abs(expected)

@@ -106,6 +106,7 @@ def stopping(guard: Guard) -> Iterator[None]:
     """SIGINT and SIGTERM stop the run at the next safe place; a second one at once."""
 
     def stop(number: int, frame: object) -> None:
+        """Ask the run to stop; end it if it was asked before."""
         del number, frame
         if guard.stop:
             raise KeyboardInterrupt

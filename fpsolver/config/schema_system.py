@@ -62,6 +62,7 @@ def _wrapped(key: str, fits: Callable[[Any], bool]) -> BeforeValidator:
     """An object of Python in place of a section becomes ``{key: python, ..}``."""
 
     def wrap(value: Any) -> Any:
+        """The section for a fitting object, anything else as it is."""
         is_object = not isinstance(value, dict | Section) and fits(value)
         return {key: "python", "name": custom.named(value), "source": Held(value)} if is_object else value
 

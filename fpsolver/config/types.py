@@ -48,6 +48,7 @@ def number_or(word: str, *, above: float | None = None, whole: int | None = None
     kind += f" greater than {above:g}" if above is not None else ""
 
     def check(value: Any) -> Any:
+        """The value if it is the word or a number in range."""
         if value == word:
             return value
         if isinstance(value, str) and difflib.get_close_matches(value, [word]):
@@ -67,6 +68,7 @@ def one_of(known: tuple[str, ...], later: tuple[str, ...] = ()) -> Any:
     """Type of a word out of a list; ``later`` words are in the documentation but not in this version."""
 
     def check(value: Any) -> Any:
+        """The value if it is one of the words."""
         choices = " or ".join(f"`{word}`" for word in known)
         if isinstance(value, str) and value in later:
             raise fault(f"`{value}` is not available in this version of fpsolver; use {choices}")

@@ -84,6 +84,7 @@ def save(path: Path, config: Config, plan: dict[str, Any], position: Position) -
     text = config.to_yaml()
 
     def fill(file: h5py.File) -> None:
+        """Put configuration, position and their digest into the file."""
         file.attrs.update({"format": hdf5.FORMAT, "format_version": hdf5.FORMAT_VERSION, "status": "running"})
         file.attrs.update({"fpsolver_version": fpsolver.__version__, "created": now()})
         file.attrs["message"] = f"running, at t = {position.time:.6g}"

@@ -69,6 +69,7 @@ def write_moments(result: GaussianResult, path: Path, *, force: bool = False) ->
     """Write a result without a grid: `/exact` is another name of `/series`."""
 
     def fill(file: h5py.File) -> None:
+        """Put the words, the series and the profile into the file."""
         _write_words(file, result)
         file.attrs["method"] = "gaussian"
         _write_series(file.create_group("series"), result)

@@ -87,6 +87,7 @@ class UserPotential:
         first, last = int(inside[0]), int(inside[-1])
 
         def above(x: FloatArray) -> FloatArray:
+            """Energy above the level whose crossings are wanted."""
             return self.energy(x) - top
 
         return _root(above, q[first - 1], q[first]), _root(above, q[last], q[last + 1])

@@ -82,6 +82,7 @@ def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
 
     @functools.wraps(draw)
     def wrapper(*results: P.args, **options: P.kwargs) -> Figure:
+        """Check the results, then draw them in the style of the project."""
         check_results(results, draw.__name__)
         shown: Any = [part for result in results for part in _parts(result, draw.__name__)]
         with settings():

@@ -78,9 +78,11 @@ class ChangCooperFluxes:
         self.temperature = float(inverse_mass * B[1, 1] / 2 / -A[1, 1])
 
         def potential(q: FloatArray) -> FloatArray:
+            """U(q) with what the bath adds to it, over the temperature."""
             return np.asarray((particle.potential.energy(q) - A[1, 0] * q**2 / 2) / self.temperature)
 
         def kinetic(p: FloatArray) -> FloatArray:
+            """p^2/2m, with the mass of the whole drift, over the temperature."""
             return np.asarray(inverse_mass * p**2 / 2 / self.temperature)
 
         q_axis, p_axis = grid.axes

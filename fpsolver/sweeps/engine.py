@@ -108,6 +108,7 @@ def _run_missing(
     count = Count(len(runs), len(rows), shown=progress)
 
     def keep(number: int, row: Row) -> None:
+        """Take a finished run into the table and the journal."""
         rows[number] = row
         journal.add(number, row)
         count.step(failed=row["status"] not in ("steady", "finished"))
