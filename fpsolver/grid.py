@@ -7,6 +7,7 @@ face 0 cell 0 ...                              face n     |  face: fluxes live h
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -114,23 +115,31 @@ class Grid:
 
     def integrate(self, values: FloatArray) -> float:
         """Midpoint sum of an array of the grid's shape."""
-        return float(np.sum(values)) * self.volume
+        return float(np.add.reduce(values, axis=None)) * self.volume
 
     def edge_mass(self, W: FloatArray, layers: int) -> dict[str, float]:
         """Integral of abs(W) over the outermost ``layers`` cells at both ends of each closed axis."""
         masses = {}
         for k, axis in enumerate(self.axes):
             if not axis.periodic:
-                outer = [np.take(W, index, axis=k) for index in (range(layers), range(-layers, 0))]
+                along = np.moveaxis(W, k, 0)
+                outer = (along[:layers], along[-layers:])
                 masses[axis.name] = float(sum(np.abs(part).sum() for part in outer)) * self.volume
         return masses
 
     def cells_per_deviation(self, covariance: FloatArray) -> float:
         """Smallest standard deviation of a state in any direction, measured in cells; NaN rows are left out."""
-        spacings = self.spacings
-        known = np.isfinite(np.diag(covariance))
-        scaled = (covariance / np.outer(spacings, spacings))[np.ix_(known, known)]
-        return float(np.sqrt(max(np.linalg.eigvalsh(scaled)[0], 0.0))) if known.any() else float("nan")
+        known = np.isfinite(covariance.diagonal())
+        if not known.any():
+            return math.nan
+        scaled = covariance / self._products
+        if not known.all():
+            scaled = scaled[np.ix_(known, known)]
+        return math.sqrt(max(float(np.linalg.eigvalsh(scaled)[0]), 0.0))
+
+    @cached_property
+    def _products(self) -> FloatArray:
+        return np.outer(self.spacings, self.spacings)
 
     def _repr_html_(self) -> str:
         return f"<pre>{self}</pre>"

@@ -257,4 +257,4 @@ class State:
 
     def average_along(self, k: int, values: FloatArray) -> float:
         """Int values(x_k) W for a function of one coordinate, given at its cell centres."""
-        return float(np.sum(values * self.lines[k])) * self.grid.axes[k].spacing
+        return float((values * self.lines[k]).sum()) * self.grid.axes[k].spacing

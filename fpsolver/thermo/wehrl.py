@@ -56,12 +56,12 @@ def members(state: State, dWdt: FloatArray) -> dict[str, float]:
     if exact.why_none(state.system):
         return dict.fromkeys(NAMES, math.nan)
     window = window_of(state)
-    Q, gradient, dQdt = window.smooth_all(state.W, dWdt)
+    Q, gradient = window.smooth_with_gradient(state.W)
     if Q.min() < -NEGATIVE * Q.max():
         return dict.fromkeys(NAMES, math.nan)
     log_Q = np.log(Q, out=np.zeros_like(Q), where=Q > 0)
     lowest = FLOOR * float(Q.max())
-    single, channels = window.medium.sums(Q, dQdt, log_Q, gradient, lowest)
+    single, channels = window.medium.sums(Q, window.smooth(dWdt), log_Q, gradient, lowest)
     entropy, rate = (-single[:2] * window.grid.volume).tolist()
     production, flux_drift, flux_cross = (channels.sum(axis=1) * window.grid.volume).tolist()
     flux = flux_drift + flux_cross

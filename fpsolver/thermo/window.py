@@ -97,35 +97,35 @@ class Window:
 
     def smooth(self, values: FloatArray) -> FloatArray:
         """Values * Gaussian, shape of :attr:`grid`."""
-        return np.asarray(self._along_rows(self._to_rows(self._spectra(values)))[0])
+        return self._along_rows(self._to_rows(self._spectrum(values)))
 
-    def smooth_all(self, W: FloatArray, dWdt: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
-        r"""Q = W * Gaussian, its gradient (2N, \*grid.shape), and dQ/dt; with as few transforms as there can be."""
-        spectra = self._spectra(W, dWdt)
+    def smooth_with_gradient(self, values: FloatArray) -> tuple[FloatArray, FloatArray]:
+        r"""The same and its gradient, shape (2N, \*grid.shape); one array at a time, so that they stay in the cache."""
+        spectrum = self._spectrum(values)
+        rows = self._to_rows(spectrum)
         *others, last = (1j * line for line in self.wave_numbers)
-        rows = self._to_rows(np.stack([*spectra, *(line * spectra[0] for line in others)]))
-        Q, dQdt, *_ = found = self._along_rows(np.stack([*rows, last * rows[0]]))
-        return Q, found[2:], dQdt
+        gradient = np.empty((len(self.wave_numbers), *self.grid.shape))
+        for k, line in enumerate(others):
+            gradient[k] = self._along_rows(self._to_rows(line * spectrum))
+        gradient[-1] = self._along_rows(last * rows)
+        return self._along_rows(rows), gradient
 
-    def _spectra(self, *fields: FloatArray) -> np.ndarray:
-        """Spectra of the smoothed fields, first index."""
-        inside = tuple(slice(n, n + axis.cells) for n, axis in zip(self.margins, self.source.axes, strict=True))
-        wide = np.zeros((len(fields), *self.wide.shape))
-        for target, values in zip(wide, fields, strict=True):
-            target[inside] = values
+    def _spectrum(self, values: FloatArray) -> np.ndarray:
+        wide = np.zeros(self.wide.shape)
+        wide[tuple(slice(n, n + size) for n, size in zip(self.margins, values.shape, strict=True))] = values
         found = np.fft.rfft(wide)
-        for k in range(1, wide.ndim - 1):
+        for k in range(wide.ndim - 1):
             found = np.fft.fft(found, axis=k)
         found *= self.damping
         return np.asarray(found)
 
-    def _to_rows(self, spectra: np.ndarray) -> np.ndarray:
+    def _to_rows(self, spectrum: np.ndarray) -> np.ndarray:
         """Back along all axes but the last."""
-        for k, (cells, points) in enumerate(zip(self.wide.shape[:-1], self.grid.shape, strict=False), start=1):
+        for k, (cells, points) in enumerate(zip(self.wide.shape[:-1], self.grid.shape, strict=False)):
             if points > cells:
-                spectra = np.insert(spectra, [(cells + 1) // 2] * (points - cells), 0.0, axis=k)
-            spectra = np.fft.ifft(spectra, axis=k)
-        return spectra
+                spectrum = np.insert(spectrum, [(cells + 1) // 2] * (points - cells), 0.0, axis=k)
+            spectrum = np.fft.ifft(spectrum, axis=k)
+        return spectrum
 
     def _along_rows(self, rows: np.ndarray) -> FloatArray:
         """Back along the last axis."""
