@@ -39,7 +39,7 @@ def box(*cells):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("cells", "order"), [((12, 9, 13, 10), 4), ((16, 9, 16, 17), 8), ((6, 7, 6, 6, 7, 6), 2)], ids=str
+    ("cells", "order"), [((12, 9, 13, 10), 4), ((16, 9, 16, 17), 8), ((6, 7, 6, 6, 7, 8), 2)], ids=str
 )
 def test_kernel_is_the_assembled_matrix(cells, order, rng, small_axes):
     """Every term there is (springs, friction, cross-diffusion of all pairs, quantum terms) on up to six axes."""

@@ -1,4 +1,4 @@
-"""Loops over the cells of one long piece of memory: what one axis of a grid of any dimension adds to dW/dt.
+"""What the axes of a grid of any dimension add to dW/dt along one row of cells.
 
 Part of :mod:`fpsolver.kernels.phase_space`, which explains the formulas and the layout. Numba's disk cache watches the
 file of the outer kernel only: after an edit here, touch phase_space.py.
@@ -6,16 +6,13 @@ file of the outer kernel only: after an edit here, touch phase_space.py.
 
 from __future__ import annotations
 
-import numpy as np
-from numba.cpython.unsafe.tuple import tuple_setitem
-
 from fpsolver.kernels.jit import inlined
+from fpsolver.kernels.simd import LANES, load, put, splat, store, store_high, store_low
 
-PAD = 4  # the widest stencil, order 8
-U = np.uint64
+PAD = 4  # the widest stencil, order 8; half a vector
 
-# Below, arrays are passed whole, with indices: a view costs two atomic reference counts, and ten of them took as
-# long as the arithmetic of a row of 96 cells.
+# Below, arrays are pointers (kernels/simd.py): a reference counted up and down for each row took as long as the
+# arithmetic of its cells.
 
 
 @inlined
@@ -28,113 +25,172 @@ def to(i, m, n, stride):
 
 
 @inlined
-def of_axis(second, a, first):
-    """The k symmetric weights of axis a, as a tuple."""
-    weights = first
+def take(pointer, at, like):
+    """Numbers from ``at`` on as a tuple as long as ``like``."""
+    for m in range(len(like)):
+        like = put(like, m, pointer[at + m])
+    return like
+
+
+# Terms: a table of distances and weights, sum_t weights[t] W[cell + distances[t]]. ``add_*`` return where it ends.
+
+
+@inlined
+def add_term(distances, weights, end, distance, weight):
+    """One more."""
+    distances[end] = distance
+    weights[end] = weight
+    return end + 1
+
+
+@inlined
+def add_slope(distances, weights, end, moved, i, n, stride, weight, first):
+    """weight x first difference along one axis, at the cells ``moved`` away."""
     for m in range(len(first)):
-        weights = tuple_setitem(weights, m, second[a * len(first) + m])
-    return weights
+        end = add_term(distances, weights, end, moved + to(i, m + 1, n, stride), weight * first[m])
+        end = add_term(distances, weights, end, moved + to(i, -m - 1, n, stride), -weight * first[m])
+    return end
 
 
 @inlined
-def add_axis(W, at, i, n, stride, length, velocity, a, b, own, first, second, rate, r, fresh, weight, slope):
-    """Rates of ``length`` cells from one axis, and weight x first difference; ``fresh``: store them, do not add."""
-    for x in range(length):
-        c = U(at) + U(x)
-        up = W[c + U(to(i, 1, n, stride))]
-        down = W[c + U(to(i, -1, n, stride))]
-        odd = up - down
-        even = second[0] * (up + down)
-        for m in range(1, len(first)):
-            up = W[c + U(to(i, m + 1, n, stride))]
-            down = W[c + U(to(i, -m - 1, n, stride))]
-            odd += first[m] * (up - down)
-            even += second[m] * (up + down)
-        before = 0.0 if fresh else rate[U(r) + U(x)]
-        rate[U(r) + U(x)] = before + even - (own + velocity[a, U(b) + U(x)]) * odd
-        if weight != 0.0:
-            slope[U(r) + U(x)] += weight * odd
+def add_kicks(distances, weights, end, i, n, stride, kicks, own, reach):
+    """Quantum terms along the axis of a momentum; ``own``: where its particle and site begin."""
+    for m in range(reach[1]):
+        shift, weight = reach[0] + m + 1, kicks[own + m]
+        end = add_term(distances, weights, end, to(i, shift, n, stride), weight)
+        end = add_term(distances, weights, end, to(i, -shift, n, stride), -weight)
+    return end
 
 
 @inlined
-def add_drift(W, at, i, n, stride, length, velocity, a, b, own, first, rate, r, fresh):
-    """The same for an axis without friction and diffusion."""
-    for x in range(length):
-        c = U(at) + U(x)
-        odd = W[c + U(to(i, 1, n, stride))] - W[c + U(to(i, -1, n, stride))]
-        for m in range(1, len(first)):
-            odd += first[m] * (W[c + U(to(i, m + 1, n, stride))] - W[c + U(to(i, -m - 1, n, stride))])
-        before = 0.0 if fresh else rate[U(r) + U(x)]
-        rate[U(r) + U(x)] = before - (own + velocity[a, U(b) + U(x)]) * odd
+def sum_eight(a, W, at, near, slots, steady, axes, first, distances, weights, begin, end):
+    """Add the terms of the cells W[at], .., W[at + 7] to a: of axes, and of the table from ``begin`` to ``end``."""
+    for g in range(axes):
+        for m in range(2 * len(first)):
+            a += steady[g * LANES + m] * load(W, at + near[slots[g] + m])
+    for t in range(begin, end):
+        a += weights[t] * load(W, at + distances[t])
+    return a
 
 
 @inlined
-def add_slope(W, at, i, n, stride, length, weight, first, slope, r):
-    """Add weight x first difference along one axis."""
-    for x in range(length):
-        c = U(at) + U(x)
-        odd = W[c + U(to(i, 1, n, stride))] - W[c + U(to(i, -1, n, stride))]
-        for m in range(1, len(first)):
-            odd += first[m] * (W[c + U(to(i, m + 1, n, stride))] - W[c + U(to(i, -m - 1, n, stride))])
-        slope[U(r) + U(x)] += weight * odd
+def add_four(a, b, c, d, W, x, weight):
+    """weight x 32 cells: the weight is read once for four vectors."""
+    a += weight * load(W, x)
+    b += weight * load(W, x + LANES)
+    c += weight * load(W, x + 2 * LANES)
+    d += weight * load(W, x + 3 * LANES)
+    return a, b, c, d
 
 
 @inlined
-def add(weight, W, at, length, rate, r):
-    """Add weight x W."""
-    for x in range(length):
-        rate[U(r) + U(x)] += weight * W[U(at) + U(x)]
+def sum_four(a, b, c, d, W, at, near, slots, steady, axes, first, distances, weights, begin, end):
+    """The same as ``sum_eight`` for 32 cells."""
+    for g in range(axes):
+        for m in range(2 * len(first)):
+            a, b, c, d = add_four(a, b, c, d, W, at + near[slots[g] + m], steady[g * LANES + m])
+    for t in range(begin, end):
+        a, b, c, d = add_four(a, b, c, d, W, at + distances[t], weights[t])
+    return a, b, c, d
 
 
 @inlined
-def add_pair(W, up, down, length, weight, rate, r):
-    """Add weight x (W at ``up`` - W at ``down``)."""
-    for x in range(length):
-        rate[U(r) + U(x)] += weight * (W[U(up) + U(x)] - W[U(down) + U(x)])
+def start(sums, r, fresh):
+    """Zero, or what is there already."""
+    return splat(0.0) if fresh else load(sums, r)
 
 
 @inlined
-def close(W, at, i, n, stride, length, walls, a, k, rate, r):
-    """Undo what wrapped around along axis a at place i, and put back what left: only k places at each end count."""
-    place = i if i < k else i - n + 2 * k
+def sum_row(W, at, n, near, slots, steady, axes, first, distances, weights, begin, end, sums, to_row, fresh):
+    """Terms of a row of n cells into sums[to_row], ..; ``fresh``: store them, do not add."""
+    rest, tail, x = splat(0.0), n - LANES, 0
+    if n % LANES != 0:
+        rest = sum_eight(
+            start(sums, to_row + tail, fresh), W, at + tail, near, slots, steady, axes, first, distances, weights,
+            begin, end,
+        )  # fmt: skip
+    while x + 4 * LANES <= n:
+        r = to_row + x
+        a, b, c, d = sum_four(
+            start(sums, r, fresh), start(sums, r + LANES, fresh), start(sums, r + 2 * LANES, fresh),
+            start(sums, r + 3 * LANES, fresh), W, at + x, near, slots, steady, axes, first, distances, weights,
+            begin, end,
+        )  # fmt: skip
+        store(sums, r, a)
+        store(sums, r + LANES, b)
+        store(sums, r + 2 * LANES, c)
+        store(sums, r + 3 * LANES, d)
+        x += 4 * LANES
+    while x + LANES <= n:
+        a = sum_eight(
+            start(sums, to_row + x, fresh), W, at + x, near, slots, steady, axes, first, distances, weights, begin, end
+        )
+        store(sums, to_row + x, a)
+        x += LANES
+    if n % LANES != 0:  # cells of which some are there already, from the same numbers
+        store(sums, to_row + tail, rest)
+
+
+@inlined
+def along(W, c, ups, downs, up_weights, down_weights, velocity, y, own, first):
+    """Rates of 8 cells from one axis with velocity own + velocity[y]."""
+    up, down = load(W, c + ups[0]), load(W, c + downs[0])
+    odd = up - down
+    even = up_weights[0] * up + down_weights[0] * down
+    for m in range(1, len(first)):
+        up, down = load(W, c + ups[m]), load(W, c + downs[m])
+        odd += first[m] * (up - down)
+        even += up_weights[m] * up + down_weights[m] * down
+    return even - (splat(own) + load(velocity, y)) * odd
+
+
+@inlined
+def along_row(W, c, velocity, y, own, centre, first, second):
+    """The same for the axis of the row, with the weight of the cell itself."""
+    up, down = load(W, c + 1), load(W, c - 1)
+    odd = up - down
+    even = centre * load(W, c) + second[0] * (up + down)
+    for m in range(1, len(first)):
+        up, down = load(W, c + m + 1), load(W, c - m - 1)
+        odd += first[m] * (up - down)
+        even += second[m] * (up + down)
+    return even - (splat(own) + load(velocity, y)) * odd
+
+
+@inlined
+def difference(W, c, first):
+    """First difference of 8 cells along their row."""
+    odd = load(W, c + 1) - load(W, c - 1)
+    for m in range(1, len(first)):
+        odd += first[m] * (load(W, c + m + 1) - load(W, c - m - 1))
+    return odd
+
+
+@inlined
+def close_row(W, at, n, ends, k, part):
+    """part x what walls add to the first and last 8 cells of a row: two vectors."""
+    low, high = splat(0.0), splat(0.0)
     for c in range(2 * k):
-        weight = walls[a, place, c]
-        if weight != 0.0:
-            here = c if c < k else c + n - 2 * k
-            add(weight, W, at + (here - i) * stride, length, rate, r)
+        value = splat(W[at + c] if c < k else W[at + n - 2 * k + c])
+        low += load(ends, c * LANES) * value
+        high += load(ends, (2 * k + c) * LANES) * value
+    return part * low, part * high
 
 
 @inlined
-def close_row(W, target, at, n, walls, a, k, part):
-    """The same along a row, for cells of ``target`` that hold part x their rates already.
-
-    Corrections of the rates themselves, before they are used, would stall the vector loads that follow.
-    """
-    for d in range(k):
-        low = 0.0
-        high = 0.0
-        for c in range(k - d):  # what wrapped around: the weights form triangles
-            low += walls[a, d, 2 * k - 1 - c] * W[at + n - 1 - c]
-            high += walls[a, 2 * k - 1 - d, c] * W[at + c]
-        if d == 0:
-            for c in range(k):  # what left through the walls
-                low += walls[a, 0, c] * W[at + c]
-                high += walls[a, 2 * k - 1, 2 * k - 1 - c] * W[at + n - 1 - c]
-        target[at + d] += part * low
-        target[at + n - 1 - d] += part * high
-
-
-@inlined
-def kick_row(W, at, n, kicks, i, site, offset, rate, r, line):
-    """Quantum terms along a row; ``line`` holds it with as many periodic cells as the kicks reach."""
-    reach = offset + kicks.shape[2]
-    for t in range(n + 2 * reach):
-        line[t] = W[at + (t - reach) % n]
-    for m in range(kicks.shape[2]):
-        shift = offset + m + 1
-        for x in range(n):
-            difference = line[U(reach + shift) + U(x)] - line[U(reach - shift) + U(x)]
-            rate[U(r) + U(x)] += kicks[i, site, m] * difference
+def finish_row(W, target, at, n, walled, ends, k, part):
+    """Walls at the ends of a row that is computed but for them, and its halo."""
+    head = load(target, at)
+    if walled:
+        low, high = close_row(W, at, n, ends, k, part)
+        head += low
+        store(target, at, head)
+        last = load(target, at + n - LANES) + high
+        store(target, at + n - LANES, last)
+    else:
+        last = load(target, at + n - LANES)
+    store_high(target, at - PAD, last)
+    store_low(target, at + n, head)
 
 
 @inlined
@@ -146,28 +202,7 @@ def make_periodic(W, at, n):
 
 
 @inlined
-def finish(W, source, target, at, length, velocity, a, b, own, centre, first, second, rate, keep, part):
-    """Add the axis p_N and update: target = keep W + part x rate."""
-    for x in range(length):
-        c = U(at) + U(x)
-        up = source[c + U(1)]
-        down = source[c - U(1)]
-        odd = up - down
-        even = rate[U(PAD) + U(x)] + centre * source[c] + second[0] * (up + down)
-        for m in range(1, len(first)):
-            up = source[c + U(m + 1)]
-            down = source[c - U(m + 1)]
-            odd += first[m] * (up - down)
-            even += second[m] * (up + down)
-        target[c] = keep * W[c] + part * (even - (own + velocity[a, U(b) + U(x)]) * odd)
-
-
-@inlined
-def add_cross_row(slope, n, first, rate, r):
-    """Derivative along a row of ``slope``, which starts at r in both arrays."""
-    for x in range(n):
-        c = U(r) + U(x)
-        odd = slope[c + U(1)] - slope[c - U(1)]
-        for m in range(1, len(first)):
-            odd += first[m] * (slope[c + U(m + 1)] - slope[c - U(m + 1)])
-        rate[c] += odd
+def unroll(W, at, n, reach, line, start):
+    """Copy a row with as many periodic cells at both ends as the kicks reach, n cells from line[start + reach]."""
+    for t in range(n + 2 * reach):
+        line[start + t] = W[at + (t - reach) % n]

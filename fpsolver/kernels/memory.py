@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 from fpsolver.kernels.axes import PAD
-from fpsolver.kernels.phase_space import Array
 
+Array = NDArray[np.floating[Any]]
 LINE = 64  # bytes; loads of whole vectors across a line cost two (10 to 15 % of the speed at 256^2)
 
 

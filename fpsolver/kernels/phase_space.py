@@ -12,10 +12,13 @@ Closure: every sum wraps around, which is skew and conservative and right for th
 friction and diffusion that crossed a wall are put back (zero ghosts outside, no flux through the wall).
 
 Layout: a *site* is a point of position space and owns a contiguous *block*, its momentum space. Velocities are sums of
-a number for each site and an array over one block, so that inner loops run over long pieces of a block (*chunks*),
-with the neighbours along any axis at one fixed distance in memory. Rows of a block, along p_N, carry PAD halo cells at
-both ends, kept periodic by whoever writes a row. Inner indices are unsigned: for signed ones the compiler adds a branch
-for negative values, which on some loops became a gather and cost a factor of two.
+a number for each site and an array over one block. Rows of a block, along p_N, of at least eight cells, carry PAD halo
+cells at both ends, kept periodic by whoever writes a row.
+
+A row is computed in one pass, eight cells at a time (:mod:`fpsolver.kernels.simd`). Two axes need numbers of every
+cell: p_N itself and q_N, whose velocity is p_N/m. For all others the velocity is one number in a row (but for friction
+that mixes particles), so that what they, their walls, their quantum terms and mixed derivatives add is a list of terms,
+weight x W at some distance, written down once for the row.
 """
 
 from __future__ import annotations
@@ -24,49 +27,54 @@ from typing import Any, NamedTuple
 
 import numba
 import numpy as np
-from numba.extending import overload
 from numpy.typing import NDArray
 
 from fpsolver.kernels.axes import (
     PAD,
-    add_axis,
-    add_cross_row,
-    add_drift,
-    add_pair,
+    add_kicks,
     add_slope,
-    close,
-    close_row,
-    finish,
-    kick_row,
+    along,
+    along_row,
+    difference,
+    finish_row,
     make_periodic,
-    of_axis,
+    start,
+    sum_row,
+    take,
     to,
+    unroll,
 )
-from fpsolver.kernels.jit import OPTIONS, inlined, serial_and_parallel
+from fpsolver.kernels.jit import inlined, serial_and_parallel
+from fpsolver.kernels.memory import Array, empty_padded
+from fpsolver.kernels.simd import LANES, flat, load, splat, store
 
-CHUNK = 640  # cells whose rates are held at a time: 5 KB, well inside the first cache
-TASK = 4096  # cells handled by one thread at a time
-
-Array = NDArray[np.floating[Any]]
+TASK = 4096  # cells handled by one thread at a time, at most, of ROWS rows of a block
+ROWS = 4
 
 
 class Coefficients(NamedTuple):
     """What the kernels need to know, for 2N axes a, S sites, blocks of M padded cells and stencil half-width k.
 
     on_sites (2N, S) and on_momenta (2N, M): velocity of axis a at a site plus that on its block, times c_1/h_a.
-    walls[a] (2k, 2k): what the k lowest and k highest places of axis a need from the same places, to take back what
-    wrapped around and to return what left. closed[a]: 1 if there is anything to correct. cross (2N, 2N), above the
-    diagonal: 2 D_ab c_1^2/(h_a h_b). kicks (N, S, K): quantum terms kicks[i, site, m] (W_{+d} - W_{-d}) along p_i with
-    d = offset + m + 1; reach = (offset, K). centre: weight of the cell itself. first: c_m/c_1 (the velocities carry
-    c_1, which saves a product and a register); second: s_m of each axis, one after the other. Tuples, because the
-    compiler knows their length and unrolls the sums over m. shape: cells of each axis; strides: distance of neighbours
-    along each axis in memory.
+    uneven[a]: 1 for an axis other than q_N and p_N whose velocity changes along rows. near, spread[a, place, ..]:
+    distance in memory and symmetric weight of the k places above and the k below, walls included; selves[a, place]: what
+    walls add to the weight of the cell itself; all three for all axes but p_N. turn: c_m/c_1 for the places above, with
+    a minus below. ends (2, 2k, 8): what the walls of p_N add to the first and the last 8 cells of a row, from its k
+    lowest and k highest. cross (2N, 2N), above the diagonal: 2 D_ab c_1^2/(h_a h_b). kicks (N, S, K): quantum terms
+    kicks[i, site, m] (W_{+d} - W_{-d}) along p_i with d = offset + m + 1; reach = (offset, K). centre: weight of the cell
+    itself. first: c_m/c_1 (the velocities carry c_1, which saves a product and a register); second: s_m of p_N. Tuples,
+    because the compiler knows their length and unrolls the sums over m. shape: cells of each axis; strides: distance of
+    neighbours along each axis in memory; ahead: (1, .., k).
     """
 
     on_sites: Array
     on_momenta: Array
-    walls: Array
-    closed: NDArray[np.integer[Any]]
+    uneven: NDArray[np.integer[Any]]
+    near: NDArray[np.int64]
+    spread: Array
+    selves: Array
+    turn: Array
+    ends: Array
     cross: Array
     kicks: Array
     reach: tuple[int, int]
@@ -75,153 +83,163 @@ class Coefficients(NamedTuple):
     second: tuple[float, ...]
     shape: tuple[int, ...]
     strides: tuple[int, ...]
+    ahead: tuple[int, ...]
+
+
+def tasks(coefficients: Coefficients) -> tuple[tuple[int, int], Array, NDArray[np.int64], Array]:
+    """(places along q_1, rows of a block) of one task, and what each task writes into: rows, integers, weights.
+
+    A task takes the same few rows of the blocks along q_1, one after the other: then the neighbours along q_1 are still
+    in the first-level cache, and those along the other positions, from tasks just before, in the second.
+    """
+    shape, k, (offset, kicks) = coefficients.shape, len(coefficients.first), coefficients.reach
+    last, size, row = len(shape) - 1, len(shape) // 2, shape[-1] + 2 * PAD
+    sites, rows = coefficients.on_sites.shape[1], coefficients.on_momenta.shape[1] // row
+    several = min(ROWS, rows)
+    task = min(shape[0], max(1, TASK // (several * row))), several
+    count = -(-shape[0] // task[0]) * (sites // shape[0]) * -(-rows // several)
+    terms = last * LANES + last * 2 * k + last * (last - 1) // 2 * 4 * k * k + size * 2 * kicks
+    numbers = empty_padded((count, 3 * row + 2 * LANES + 2 * (offset + kicks)))[0]
+    return task, numbers, np.empty((count, 2 * last + 2 + terms), np.int64), np.empty((count, terms))
 
 
 @inlined
-def _stretch(b, end, n, stride, reach):
-    """(place along an inner axis, end of the stretch of a block from b on that shares its neighbours' distances)."""
-    i = (b // stride) % n
-    inside = reach <= i and i < n - reach
-    places = n - reach - i if inside else 1
-    return i, min(end, (b // stride + places) * stride)
+def _find_places(places, first_axis, end_axis, number, shape):
+    """Places along consecutive axes from the number of a point in their order."""
+    for a in range(end_axis - 1, first_axis - 1, -1):
+        places[a] = number % shape[a]
+        number //= shape[a]
 
 
 @inlined
-def _along_momentum(
-    W, base, b, end, a, velocity, own, walls, closed, first, second, n, stride, rate, weight, slope
+def _list_terms(distances, weights, places, site, sites, cross, kicks, reach, first, shape, strides):
+    """Quantum terms of all momenta but p_N, and terms of pairs of axes without p_N; returns their end."""
+    size, last, end = len(shape) // 2, len(shape) - 1, 0
+    for a in range(last):
+        if a >= size:
+            own = ((a - size) * sites + site) * reach[1]
+            end = add_kicks(distances, weights, end, places[a], shape[a], strides[a], kicks, own, reach)
+        for b in range(a + 1, last):
+            weight = cross[a * (last + 1) + b]
+            if weight != 0.0:
+                end = _list_pair(distances, weights, end, places, a, b, weight, first, shape, strides)
+    return end
+
+
+@inlined
+def _weigh_axes(slots, steady, places, site, y, sites, block, own, velocity, uneven, spread, turn, shape, longest):
+    """Weights of the axes whose velocity is one number in a row, and where their distances are; returns how many."""
+    size, last, count = len(shape) // 2, len(shape) - 1, 0
+    for a in range(last):
+        if a != size - 1 and not uneven[a]:
+            slots[count] = (a * longest + places[a]) * LANES
+            speed = own[a * sites + site] + velocity[a * block + y]
+            store(steady, count * LANES, load(spread, slots[count]) - speed * load(turn, 0))
+            count += 1
+    return count
+
+
+@inlined
+def _list_pair(distances, weights, end, places, a, b, weight, first, shape, strides):
+    """Terms of weight x d_a d_b W: differences of shifted differences."""
+    for m in range(len(first)):
+        for sign in (1, -1):
+            moved = to(places[a], sign * (m + 1), shape[a], strides[a])
+            part = sign * weight * first[m]
+            end = add_slope(distances, weights, end, moved, places[b], shape[b], strides[b], part, first)
+    return end
+
+
+@inlined
+def _list_slopes(distances, weights, places, cross, first, shape, strides):
+    """Terms of what d/dp_N still acts on: sum_a 2 D_ab d_a W with b the last axis; returns their end."""
+    last, end = len(shape) - 1, 0
+    for a in range(last):
+        weight = cross[a * (last + 1) + last]
+        if weight != 0.0:
+            end = add_slope(distances, weights, end, 0, places[a], shape[a], strides[a], weight, first)
+    return end
+
+
+@inlined
+def _sum_terms(
+    source, at, y, site, sites, block, places, slots, distances, weights, steady, rows, own, velocity, uneven, near,
+    spread, turn, longest, cross, kicks, reach, first, shape, strides, ahead, mixes, crossed,
+    pairs,
 ):  # fmt: skip
-    """Rates from the axis a of a momentum that is not the last, for the cells b..end of a block."""
-    k = len(first)
-    x = b
-    while x < end:
-        i, stop = _stretch(x, end, n, stride, k)
-        r = PAD + x - b
-        add_axis(W, base + x, i, n, stride, stop - x, velocity, a, x, own, first, second, rate, r, False, weight, slope)
-        if closed[a] and (i < k or i >= n - k):
-            close(W, base + x, i, n, stride, stop - x, walls, a, k, rate, r)
-        x = stop
-
-
-@inlined
-def _kick_momentum(W, base, b, end, i_particle, site, kicks, offset, n, stride, rate):
-    """Quantum terms along the axis of a momentum that is not the last."""
-    x = b
-    while x < end:
-        i, stop = _stretch(x, end, n, stride, offset + kicks.shape[2])
-        for m in range(kicks.shape[2]):
-            up = base + x + to(i, offset + m + 1, n, stride)
-            down = base + x + to(i, -offset - m - 1, n, stride)
-            add_pair(W, up, down, stop - x, kicks[i_particle, site, m], rate, PAD + x - b)
-        x = stop
-
-
-@inlined
-def _mixed(W, site, base, b, end, a1, a2, weight, first, shape, strides, block, rate):
-    """Add weight x d_a1 d_a2 W for two axes of which neither is the last: differences of shifted differences."""
-    size = len(shape) // 2
-    x = b
-    while x < end:
-        stop = end
-        i1 = (site // (strides[a1] // block)) % shape[a1] if a1 < size else 0
-        i2 = (site // (strides[a2] // block)) % shape[a2] if a2 < size else 0
-        if a1 >= size:
-            i1, stop = _stretch(x, stop, shape[a1], strides[a1], len(first))
-        if a2 >= size:
-            i2, stop = _stretch(x, stop, shape[a2], strides[a2], len(first))
-        for m in range(len(first)):
-            for sign in (1, -1):
-                moved = base + x + to(i1, sign * (m + 1), shape[a1], strides[a1])
-                add_slope(
-                    W, moved, i2, shape[a2], strides[a2], stop - x, sign * weight * first[m], first, rate, PAD + x - b
-                )
-        x = stop
-
-
-def _inner_axes(
-    W, site, base, b, end, on_sites, on_momenta, walls, closed, cross, kicks, reach, first, second, shape, strides,
-    rate, slope,
-):  # fmt: skip
-    """Rates from all momenta but the last, and mixed derivatives between axes of which none is the last."""
-    size, last, block = len(shape) // 2, len(shape) - 1, on_momenta.shape[1]
-    for a in range(size, last):
-        weights = of_axis(second, a, first)
-        _along_momentum(
-            W, base, b, end, a, on_momenta, on_sites[a, site], walls, closed, first, weights, shape[a], strides[a],
-            rate, cross[a, last], slope,
+    """Sums of all terms of a row into rows[PAD], ..; returns whether there are any."""
+    n, size, far = shape[len(shape) - 1], len(shape) // 2, reach[0] + reach[1]
+    pitch = n + 2 * PAD + LANES
+    axes, end = 0, 0
+    if size > 1:
+        axes = _weigh_axes(
+            slots, steady, places, site, y, sites, block, own, velocity, uneven, spread, turn, shape, longest
+        )
+        if pairs or reach[1] > 0:
+            end = _list_terms(distances, weights, places, site, sites, cross, kicks, reach, first, shape, strides)
+        sum_row(source, at, n, near, slots, steady, axes, first, distances, weights, 0, end, rows, PAD, True)
+    fresh = size == 1
+    if reach[1] > 0:
+        start_kicks = ((size - 1) * sites + site) * reach[1]
+        end = add_kicks(distances, weights, 0, far, 2 * far + 1, 1, kicks, start_kicks, reach)
+        unroll(source, at, n, far, rows, 2 * pitch)
+        sum_row(rows, 2 * pitch + far, n, near, slots, steady, 0, first, distances, weights, 0, end, rows, PAD, fresh)
+        fresh = False
+    if mixes:
+        fresh = _add_uneven(
+            source, at, y, n, places, flat(own, site), sites, block, velocity, uneven, near, spread, first, shape,
+            longest, ahead, rows, fresh,
         )  # fmt: skip
-        if kicks.shape[2] > 0:
-            _kick_momentum(W, base, b, end, a - size, site, kicks, reach[0], shape[a], strides[a], rate)
-    for a1 in range(last):
-        for a2 in range(a1 + 1, last):
-            if cross[a1, a2] != 0.0:
-                _mixed(W, site, base, b, end, a1, a2, cross[a1, a2], first, shape, strides, block, rate)
-
-
-@overload(_inner_axes, jit_options={**OPTIONS, "forceinline": True})
-def _compile_inner_axes(
-    W, site, base, b, end, on_sites, on_momenta, walls, closed, cross, kicks, reach, first, second, shape, strides,
-    rate, slope,
-):  # fmt: skip
-    """One particle has no such axes: leaving them out saves a third of the time to compile its kernel."""
-    if len(shape) > 2:
-        return _inner_axes
-
-    def nothing(
-        W, site, base, b, end, on_sites, on_momenta, walls, closed, cross, kicks, reach, first, second, shape, strides,
-        rate, slope,
-    ):  # fmt: skip
-        pass
-
-    return nothing
+    if crossed:
+        end = _list_slopes(distances, weights, places, cross, first, shape, strides)
+        sum_row(source, at, n, near, slots, steady, 0, first, distances, weights, 0, end, rows, pitch + PAD, True)
+        _add_slopes(rows, pitch + PAD, n, first, fresh)
+        fresh = False
+    return not fresh
 
 
 @inlined
-def _rates(
-    W, site, base, b, end, on_sites, on_momenta, walls, closed, cross, kicks, reach, first, second, shape, strides,
-    rate, slope, line,
+def _add_uneven(
+    source, at, y, n, places, own, sites, block, velocity, uneven, near, spread, first, shape, longest, ahead, rows,
+    fresh,
 ):  # fmt: skip
-    """Rates of the cells b..end of one block from all axes but the last; ``slope``: what d/dp_N still acts on."""
-    size = len(shape) // 2
-    last, block = len(shape) - 1, on_momenta.shape[1]
-    k, row = len(first), shape[last] + 2 * PAD
-    rest, at, length = site, base + b, end - b
-    for a in range(size):
-        stride = strides[a] // block
-        i = rest // stride
-        rest -= i * stride
-        own, n = on_sites[a, site], shape[a]
-        if second[a * k] == 0.0 and cross[a, last] == 0.0:
-            add_drift(W, at, i, n, strides[a], length, on_momenta, a, b, own, first, rate, PAD, a == 0)
-        else:
-            weights = of_axis(second, a, first)
-            add_axis(
-                W, at, i, n, strides[a], length, on_momenta, a, b, own, first, weights, rate, PAD, a == 0,
-                cross[a, last], slope,
-            )  # fmt: skip
-        if closed[a] and (i < k or i >= n - k):
-            close(W, at, i, n, strides[a], length, walls, a, k, rate, PAD)
-    _inner_axes(
-        W, site, base, b, end, on_sites, on_momenta, walls, closed, cross, kicks, reach, first, second, shape, strides,
-        rate, slope,
-    )  # fmt: skip
-    if kicks.shape[2] > 0:
-        for x in range(b, end, row):
-            kick_row(W, base + x, shape[last], kicks, size - 1, site, reach[0], rate, PAD + x - b, line)
+    """Add the axes whose velocity changes along the row to its sums; returns whether there are still none."""
+    k, tail = len(first), n - LANES
+    for a in range(len(shape) - 1):
+        if uneven[a]:
+            slot, to_y, speed = (a * longest + places[a]) * LANES, a * block + y, own[a * sites]
+            ups, downs = take(near, slot, ahead), take(near, slot + k, ahead)
+            above, below = take(spread, slot, first), take(spread, slot + k, first)
+            rest = along(source, at + tail, ups, downs, above, below, velocity, to_y + tail, speed, first)
+            rest += start(rows, PAD + tail, fresh)
+            for x in range(0, tail + 1, LANES):
+                rates = along(source, at + x, ups, downs, above, below, velocity, to_y + x, speed, first)
+                store(rows, PAD + x, start(rows, PAD + x, fresh) + rates)
+            store(rows, PAD + tail, rest)
+            fresh = False
+    return fresh
 
 
 @inlined
-def _cross_rows(slope, count, n, first, rate):
-    """Add the derivative along p_N of ``slope`` to ``count`` rows, and clear it."""
-    for r in range(count):
-        start = PAD + r * (n + 2 * PAD)
-        make_periodic(slope, start, n)
-        add_cross_row(slope, n, first, rate, start)
-    slope[:] = 0.0
+def _add_slopes(rows, slopes, n, first, fresh):
+    """Add the derivative along the row of what begins at ``slopes`` (up to 7 cells beyond the end, which are free)."""
+    make_periodic(rows, slopes, n)
+    for x in range(0, n, LANES):
+        store(rows, PAD + x, start(rows, PAD + x, fresh) + difference(rows, slopes + x, first))
+
+
+@inlined
+def _cells(
+    source, c, y, ups, downs, above, below, velocity, size, block, own_q, own_p, centre, first, second
+):  # fmt: skip
+    """Rates of 8 cells from the axes q_N and p_N."""
+    rates = along(source, c, ups, downs, above, below, velocity, (size - 1) * block + y, own_q, first)
+    return rates + along_row(source, c, velocity, (2 * size - 1) * block + y, own_p, centre, first, second)
 
 
 def _advance(
-    W, work, on_sites, on_momenta, walls, closed, cross, kicks, reach, centre, first, second, shape, strides, parts,
-    keep, steps,
+    W, work, on_sites, on_momenta, uneven, near, spread, selves, turn, ends, cross, kicks, reach, centre, first,
+    second, shape, strides, ahead, task, rows_of, integers_of, weights_of, parts, keep, steps,
 ):  # fmt: skip
     """Steps of nested stages: each stage makes keep * W + part * L(result of the stage before), starting from W.
 
@@ -230,38 +248,70 @@ def _advance(
     seconds to compile.
     """
     last, block, sites = len(shape) - 1, on_momenta.shape[1], on_sites.shape[1]
-    n = shape[last]
-    row, stages = n + 2 * PAD, parts.shape[0]
-    chunk = max(1, min(CHUNK // row, block // row)) * row
-    task = max(1, TASK // block)
-    crossed = cross[:, last].any()
+    n, size, longest, k = shape[last], len(shape) // 2, selves.shape[1], len(first)
+    row, stages, tail = n + 2 * PAD, parts.shape[0], n % LANES != 0
+    groups, others, segments = rows_of.shape[0], sites // shape[0], -(-shape[0] // task[0])
+    crossed, mixes, walled, pairs = cross[:, last].any(), uneven.any(), ends.any(), cross[:, :last].any()
     for _ in range(max(steps, 1)):
         for stage in range(stages):
-            source = W if stage == 0 else work[stage % 2]
-            target = W if stage == stages - 1 and steps > 0 else work[(stage + 1) % 2]
+            to_work = steps == 0 or stage < stages - 1
             part = parts[stage]
-            for group in numba.prange((sites + task - 1) // task):
-                rate = np.empty(chunk)
-                slope = np.zeros(chunk if crossed else 0)
-                line = np.empty(n + 2 * (reach[0] + reach[1]))
-                for site in range(group * task, min(group * task + task, sites)):
-                    base = site * block
-                    for begin in range(0, block, chunk):
-                        b, end = begin + PAD, min(begin + chunk, block) - PAD
-                        _rates(
-                            source, site, base, b, end, on_sites, on_momenta, walls, closed, cross, kicks, reach,
-                            first, second, shape, strides, rate, slope, line,
+            for group in numba.prange(groups):
+                state, rows = flat(W, 0), flat(rows_of, group * rows_of.shape[1])
+                places = flat(integers_of, group * integers_of.shape[1])
+                slots, distances = flat(places, last + 1), flat(places, 2 * last + 2)
+                steady = flat(weights_of, group * weights_of.shape[1])
+                weights = flat(steady, last * LANES)
+                source = state if stage == 0 else flat(work, stage % 2 * W.size)
+                target = flat(work, (stage + 1) % 2 * W.size) if to_work else state
+                velocity, own, at_self = flat(on_momenta, 0), flat(on_sites, 0), flat(selves, 0)
+                distance, width, corners = flat(near, 0), flat(spread, 0), flat(ends, 0)
+                rest = group // segments % others
+                _find_places(places, 1, size, rest, shape)
+                low = group % segments * task[0]
+                bottom = group // segments // others * task[1]
+                for i in range(low, min(low + task[0], shape[0])):
+                    places[0], site = i, i * others + rest
+                    slot = ((size - 1) * longest + places[size - 1]) * LANES
+                    ups, downs = take(distance, slot, ahead), take(distance, slot + k, ahead)
+                    above, below = take(width, slot, first), take(width, slot + k, first)
+                    own_q, own_p = own[(size - 1) * sites + site], own[last * sites + site]
+                    on_site = centre
+                    for a in range(size):
+                        on_site += at_self[a * longest + places[a]]
+                    for r in range(bottom, min(bottom + task[1], block // row)):
+                        y = PAD + r * row
+                        at = site * block + y
+                        _find_places(places, size, last, r, shape)
+                        here = on_site
+                        for a in range(size, last):
+                            here += at_self[a * longest + places[a]]
+                        listed = _sum_terms(
+                            source, at, y, site, sites, block, places, slots, distances, weights, steady, rows, own,
+                            velocity, flat(uneven, 0), distance, width, flat(turn, 0), longest, flat(cross, 0),
+                            flat(kicks, 0), reach, first, shape, strides, ahead, mixes, crossed, pairs,
                         )  # fmt: skip
-                        if crossed:
-                            _cross_rows(slope, (end - b) // row + 1, n, first, rate)
-                        finish(
-                            W, source, target, base + b, end - b, on_momenta, last, b, on_sites[last, site], centre,
-                            first, of_axis(second, last, first), rate, keep, part,
-                        )  # fmt: skip
-                        for start in range(base + b, base + end, row):
-                            if closed[last]:
-                                close_row(source, target, start, n, walls, last, len(first), part)
-                            make_periodic(target, start, n)
+                        beyond = splat(0.0)
+                        if tail:
+                            x = n - LANES
+                            rates = _cells(
+                                source, at + x, y + x, ups, downs, above, below, velocity, size, block, own_q, own_p,
+                                here, first, second,
+                            )  # fmt: skip
+                            if listed:
+                                rates += load(rows, PAD + x)
+                            beyond = keep * load(state, at + x) + part * rates
+                        for x in range(0, n - LANES + 1, LANES):
+                            rates = _cells(
+                                source, at + x, y + x, ups, downs, above, below, velocity, size, block, own_q, own_p,
+                                here, first, second,
+                            )  # fmt: skip
+                            if listed:
+                                rates += load(rows, PAD + x)
+                            store(target, at + x, keep * load(state, at + x) + part * rates)
+                        if tail:
+                            store(target, at + n - LANES, beyond)
+                        finish_row(source, target, at, n, walled, corners, k, part)
 
 
 advance, advance_parallel = serial_and_parallel(_advance)

@@ -6,11 +6,14 @@ import math
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fpsolver.grid import Axis, Grid
 from fpsolver.kernels import phase_space, stencils
 from fpsolver.kernels.axes import PAD
+from fpsolver.kernels.memory import empty_padded
 from fpsolver.kernels.phase_space import Coefficients
+from fpsolver.kernels.simd import LANES
 from fpsolver.physics.potentials import FloatArray
 from fpsolver.physics.system import System
 from fpsolver.schemes.moyal import MoyalTerms
@@ -32,7 +35,11 @@ class CentralFluxes:
         """Run the kernel: ``steps`` steps of the stages (keep, 0, part), in place on padded arrays."""
         kernel = phase_space.advance_parallel if parallel else phase_space.advance
         flat = W.reshape(-1), work.reshape(2, -1)
-        kernel(*flat, *self.coefficients, stages[:, 2].copy(), stages[0, 0], steps)
+        kernel(*flat, *self.coefficients, *self._tasks, stages[:, 2].copy(), stages[0, 0], steps)
+
+    @cached_property
+    def _tasks(self) -> tuple[tuple[int, int], FloatArray, NDArray[np.int64], FloatArray]:
+        return phase_space.tasks(self.coefficients)
 
     @cached_property
     def rates(self) -> FloatArray:
@@ -63,26 +70,55 @@ class CentralFluxes:
         diffusion = np.diag(self.system.diffusion_matrix) / 2
         second = [self._symmetric(axis, r, d) for axis, r, d in zip(axes, self.rates, diffusion, strict=True)]
         centre, second = _conserving(second, self.rates)
-        walls = np.stack([self._walls(axis, r, s) for axis, r, s in zip(axes, self.rates, second, strict=True)])
         row = self.grid.shape[-1] + 2 * PAD
-        block = (*self.grid.shape[n:-1], row)
         strides = [math.prod((*self.grid.shape[a + 1 : -1], row)) for a in range(2 * n - 1)] + [1]
+        near, spread, selves = self._neighbours(second[:-1], strides)
+        on_momenta = empty_padded(self.grid.shape[n:], 2 * n)
+        on_momenta[...] = 0.0
+        for a in range(2 * n):
+            on_momenta[a, ..., PAD:-PAD] = scale[a] * _outer_sum(parts[a][n:])
+        uneven = [int(a not in (n - 1, 2 * n - 1) and bool(np.ptp(parts[a][-1]))) for a in range(2 * n)]
         return Coefficients(
             on_sites=np.stack([scale[a] * _outer_sum(parts[a][:n]).ravel() for a in range(2 * n)]),
-            on_momenta=np.stack(
-                [scale[a] * _padded(_outer_sum(parts[a][n:])).reshape(block).ravel() for a in range(2 * n)]
-            ),
-            walls=walls,
-            closed=np.array([int(w.any()) for w in walls]),
+            on_momenta=on_momenta.reshape(2 * n, -1),
+            uneven=np.array(uneven),
+            near=near,
+            spread=spread,
+            selves=selves,
+            turn=_slots(tuple(c / first[0] for c in first), -1.0),
+            ends=_ends(self._walls(axes[-1], self.rates[-1], second[-1])),
             cross=np.triu(self.system.diffusion_matrix * np.outer(scale, scale), 1),
             kicks=self.moyal.kicks,
             reach=self.moyal.reach,
             centre=centre,
             first=tuple(c / first[0] for c in first),
-            second=tuple(s for weights in second for s in weights),
+            second=second[-1],
             shape=self.grid.shape,
             strides=tuple(strides),
+            ahead=tuple(range(1, order // 2 + 1)),
         )
+
+    def _neighbours(
+        self, second: list[tuple[float, ...]], strides: list[int]
+    ) -> tuple[NDArray[np.int64], FloatArray, FloatArray]:
+        """Distances and weights of the neighbours of each place of each axis but p_N, and weights of the cell itself."""
+        k, axes = self.order // 2, self.grid.axes[:-1]
+        longest = max(axis.cells for axis in axes)
+        near = np.zeros((len(axes), longest, LANES), np.int64)
+        spread, selves = np.zeros(near.shape), np.zeros(near.shape[:2])
+        for a, (axis, rate, weights) in enumerate(zip(axes, self.rates[:-1], second, strict=True)):
+            n, walls = axis.cells, self._walls(axis, rate, weights)
+            for i in range(n):
+                places = [(i + m) % n for m in (*range(1, k + 1), *range(-1, -k - 1, -1))]
+                near[a, i, : 2 * k] = [(place - i) * strides[a] for place in places]
+                spread[a, i] = _slots(weights, 1.0)
+                for c in range(2 * k) if i < k or i >= n - k else ():
+                    place, weight = c if c < k else n - 2 * k + c, walls[i if i < k else i - n + 2 * k, c]
+                    if place == i:
+                        selves[a, i] += weight
+                    elif weight != 0:
+                        spread[a, i, places.index(place)] += weight
+        return near, spread, selves
 
     def _symmetric(self, axis: Axis, rate: float, diffusion: float) -> tuple[float, ...]:
         """Weights s_m of W_{i+m} + W_{i-m} for D W'' - (rate x W)'."""
@@ -159,17 +195,27 @@ def _conserving(second: list[tuple[float, ...]], rates: FloatArray) -> tuple[flo
     return centre, [*second[:-1], (*second[-1][:-1], -rest / 2)]
 
 
+def _slots(weights: tuple[float, ...], below: float) -> FloatArray:
+    """Weights of the places above, and those below with a factor, as one vector."""
+    slots = np.zeros(LANES)
+    slots[: 2 * len(weights)] = [*weights, *(below * w for w in weights)]
+    return slots
+
+
+def _ends(walls: FloatArray) -> FloatArray:
+    """Wall weights of a row's first and last cells, as vectors for each cell that they come from."""
+    k = len(walls) // 2
+    ends = np.zeros((2, 2 * k, LANES))
+    ends[0, :, :k], ends[1, :, LANES - k :] = walls[:k].T, walls[k:].T
+    return ends
+
+
 def _outer_sum(lines: list[FloatArray]) -> FloatArray:
     """Array of lines[0][i] + lines[1][j] + .."""
     total = np.zeros(tuple(len(line) for line in lines))
     for k, line in enumerate(lines):
         total = total + line.reshape([-1 if j == k else 1 for j in range(len(lines))])
     return total
-
-
-def _padded(values: FloatArray) -> FloatArray:
-    """With halo cells, of value 0, at both ends of the last axis."""
-    return np.pad(values, [(0, 0)] * (values.ndim - 1) + [(PAD, PAD)])
 
 
 def _symbols(order: int) -> tuple[FloatArray, FloatArray]:
