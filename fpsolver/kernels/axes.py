@@ -132,29 +132,32 @@ def sum_row(W, at, n, near, slots, steady, axes, first, distances, weights, begi
 
 
 @inlined
-def along(W, c, ups, downs, up_weights, down_weights, velocity, y, own, first):
-    """Rates of 8 cells from one axis with velocity own + velocity[y]."""
+def along(rates, W, c, ups, downs, above, below, velocity, y, own, first):
+    """Add one axis with velocity own + velocity[y] to the rates of 8 cells."""
     up, down = load(W, c + ups[0]), load(W, c + downs[0])
     odd = up - down
-    even = up_weights[0] * up + down_weights[0] * down
+    rates += above[0] * up
+    rates += below[0] * down
     for m in range(1, len(first)):
         up, down = load(W, c + ups[m]), load(W, c + downs[m])
         odd += first[m] * (up - down)
-        even += up_weights[m] * up + down_weights[m] * down
-    return even - (splat(own) + load(velocity, y)) * odd
+        rates += above[m] * up
+        rates += below[m] * down
+    return rates - (splat(own) + load(velocity, y)) * odd
 
 
 @inlined
-def along_row(W, c, velocity, y, own, centre, first, second):
+def along_row(rates, W, c, velocity, y, own, centre, first, second):
     """The same for the axis of the row, with the weight of the cell itself."""
     up, down = load(W, c + 1), load(W, c - 1)
     odd = up - down
-    even = centre * load(W, c) + second[0] * (up + down)
+    rates += centre * load(W, c)
+    rates += second[0] * (up + down)
     for m in range(1, len(first)):
         up, down = load(W, c + m + 1), load(W, c - m - 1)
         odd += first[m] * (up - down)
-        even += second[m] * (up + down)
-    return even - (splat(own) + load(velocity, y)) * odd
+        rates += second[m] * (up + down)
+    return rates - (splat(own) + load(velocity, y)) * odd
 
 
 @inlined

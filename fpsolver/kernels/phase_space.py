@@ -210,11 +210,12 @@ def _add_uneven(
             slot, to_y, speed = (a * longest + places[a]) * LANES, a * block + y, own[a * sites]
             ups, downs = take(near, slot, ahead), take(near, slot + k, ahead)
             above, below = take(spread, slot, first), take(spread, slot + k, first)
-            rest = along(source, at + tail, ups, downs, above, below, velocity, to_y + tail, speed, first)
-            rest += start(rows, PAD + tail, fresh)
+            rest = start(rows, PAD + tail, fresh)
+            rest = along(rest, source, at + tail, ups, downs, above, below, velocity, to_y + tail, speed, first)
             for x in range(0, tail + 1, LANES):
-                rates = along(source, at + x, ups, downs, above, below, velocity, to_y + x, speed, first)
-                store(rows, PAD + x, start(rows, PAD + x, fresh) + rates)
+                rates = start(rows, PAD + x, fresh)
+                rates = along(rates, source, at + x, ups, downs, above, below, velocity, to_y + x, speed, first)
+                store(rows, PAD + x, rates)
             store(rows, PAD + tail, rest)
             fresh = False
     return fresh
@@ -230,11 +231,11 @@ def _add_slopes(rows, slopes, n, first, fresh):
 
 @inlined
 def _cells(
-    source, c, y, ups, downs, above, below, velocity, size, block, own_q, own_p, centre, first, second
+    rates, source, c, y, ups, downs, above, below, velocity, size, block, own_q, own_p, centre, first, second
 ):  # fmt: skip
-    """Rates of 8 cells from the axes q_N and p_N."""
-    rates = along(source, c, ups, downs, above, below, velocity, (size - 1) * block + y, own_q, first)
-    return rates + along_row(source, c, velocity, (2 * size - 1) * block + y, own_p, centre, first, second)
+    """Add the axes q_N and p_N to the rates of 8 cells."""
+    rates = along(rates, source, c, ups, downs, above, below, velocity, (size - 1) * block + y, own_q, first)
+    return along_row(rates, source, c, velocity, (2 * size - 1) * block + y, own_p, centre, first, second)
 
 
 def _advance(
@@ -295,19 +296,15 @@ def _advance(
                         if tail:
                             x = n - LANES
                             rates = _cells(
-                                source, at + x, y + x, ups, downs, above, below, velocity, size, block, own_q, own_p,
+                                load(rows, PAD + x) if listed else splat(0.0), source, at + x, y + x, ups, downs, above, below, velocity, size, block, own_q, own_p,
                                 here, first, second,
                             )  # fmt: skip
-                            if listed:
-                                rates += load(rows, PAD + x)
                             beyond = keep * load(state, at + x) + part * rates
                         for x in range(0, n - LANES + 1, LANES):
                             rates = _cells(
-                                source, at + x, y + x, ups, downs, above, below, velocity, size, block, own_q, own_p,
+                                load(rows, PAD + x) if listed else splat(0.0), source, at + x, y + x, ups, downs, above, below, velocity, size, block, own_q, own_p,
                                 here, first, second,
                             )  # fmt: skip
-                            if listed:
-                                rates += load(rows, PAD + x)
                             store(target, at + x, keep * load(state, at + x) + part * rates)
                         if tail:
                             store(target, at + n - LANES, beyond)
