@@ -16,50 +16,11 @@ PAD = 4  # the widest stencil, order 8; half a vector
 
 
 @inlined
-def to(i, m, n, stride):
-    """Distance in memory from place i of a periodic axis to place i + m."""
-    t = i + m
-    t = t - n if t >= n else t
-    t = t + n if t < 0 else t
-    return (t - i) * stride
-
-
-@inlined
 def take(pointer, at, like):
     """Numbers from ``at`` on as a tuple as long as ``like``."""
     for m in range(len(like)):
         like = put(like, m, pointer[at + m])
     return like
-
-
-# Terms: a table of distances and weights, sum_t weights[t] W[cell + distances[t]]. ``add_*`` return where it ends.
-
-
-@inlined
-def add_term(distances, weights, end, distance, weight):
-    """One more."""
-    distances[end] = distance
-    weights[end] = weight
-    return end + 1
-
-
-@inlined
-def add_slope(distances, weights, end, moved, i, n, stride, weight, first):
-    """weight x first difference along one axis, at the cells ``moved`` away."""
-    for m in range(len(first)):
-        end = add_term(distances, weights, end, moved + to(i, m + 1, n, stride), weight * first[m])
-        end = add_term(distances, weights, end, moved + to(i, -m - 1, n, stride), -weight * first[m])
-    return end
-
-
-@inlined
-def add_kicks(distances, weights, end, i, n, stride, kicks, own, reach):
-    """Quantum terms along the axis of a momentum; ``own``: where its particle and site begin."""
-    for m in range(reach[1]):
-        shift, weight = reach[0] + m + 1, kicks[own + m]
-        end = add_term(distances, weights, end, to(i, shift, n, stride), weight)
-        end = add_term(distances, weights, end, to(i, -shift, n, stride), -weight)
-    return end
 
 
 @inlined
@@ -75,7 +36,7 @@ def sum_eight(a, W, at, near, slots, steady, axes, first, distances, weights, be
 
 @inlined
 def add_four(a, b, c, d, W, x, weight):
-    """weight x 32 cells: the weight is read once for four vectors."""
+    """Weight x 32 cells: the weight is read once for four vectors."""
     a += weight * load(W, x)
     b += weight * load(W, x + LANES)
     c += weight * load(W, x + 2 * LANES)
@@ -171,7 +132,7 @@ def difference(W, c, first):
 
 @inlined
 def close_row(W, at, n, ends, k, part):
-    """part x what walls add to the first and last 8 cells of a row: two vectors."""
+    """Part x what walls add to the first and last 8 cells of a row: two vectors."""
     low, high = splat(0.0), splat(0.0)
     for c in range(2 * k):
         value = splat(W[at + c] if c < k else W[at + n - 2 * k + c])

@@ -3,8 +3,8 @@
 Loops over cells leave it to the compiler to find vector instructions: it must prove that arrays do not overlap, and
 gives up where a cell has thirty neighbours. With ``load(W, i)``, which is W[i], .., W[i + 7], a kernel has the same
 instructions everywhere (LLVM splits them where registers are shorter), and compiles faster. Arrays handed to inlined
-functions are counted up and down, 5 ns each time, which is why functions of rows and cells take pointers: ``flat(W, i)``
-is the flat array from its place i on, not kept alive by itself. Nothing checks bounds.
+functions are counted up and down, 5 ns each time, which is why functions of rows and cells take pointers:
+``flat(W, i)`` is the flat array from its place i on, not kept alive by itself. Nothing checks bounds.
 
 Python runs the same source with NumPy slices; so the kernels can be tested line by line (NUMBA_DISABLE_JIT=1).
 """
@@ -12,7 +12,7 @@ Python runs the same source with NumPy slices; so the kernels can be tested line
 from __future__ import annotations
 
 import operator
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from llvmlite import ir
@@ -81,13 +81,13 @@ vector, numbers = Vector(), Pointer(types.float64)
 
 
 @register_model(Vector)
-class _VectorModel(models.PrimitiveModel):  # type: ignore[misc]
+class _VectorModel(models.PrimitiveModel):
     def __init__(self, manager: Any, kind: Vector) -> None:
         super().__init__(manager, kind, _VECTOR)
 
 
 @register_model(Pointer)
-class _PointerModel(models.PrimitiveModel):  # type: ignore[misc]
+class _PointerModel(models.PrimitiveModel):
     def __init__(self, manager: Any, kind: Pointer) -> None:
         super().__init__(manager, kind, manager.lookup(kind.dtype).get_data_type().as_pointer())
 
@@ -210,7 +210,7 @@ def _operator(function, name):
     """A sum, difference or product of two vectors, or of a number and a vector."""
 
     class _Signatures(ConcreteTemplate):
-        cases = [signature(vector, vector, vector), signature(vector, types.float64, vector)]
+        cases: ClassVar = [signature(vector, vector, vector), signature(vector, types.float64, vector)]
 
     infer_global(function)(_Signatures)
 

@@ -38,7 +38,7 @@ class CentralFluxes:
         kernel(*flat, *self.coefficients, *self._tasks, stages[:, 2].copy(), stages[0, 0], steps)
 
     @cached_property
-    def _tasks(self) -> tuple[tuple[int, int], FloatArray, NDArray[np.int64], FloatArray]:
+    def _tasks(self) -> tuple[int, FloatArray, NDArray[np.int64], FloatArray]:
         return phase_space.tasks(self.coefficients)
 
     @cached_property
@@ -101,7 +101,7 @@ class CentralFluxes:
     def _neighbours(
         self, second: list[tuple[float, ...]], strides: list[int]
     ) -> tuple[NDArray[np.int64], FloatArray, FloatArray]:
-        """Distances and weights of the neighbours of each place of each axis but p_N, and weights of the cell itself."""
+        """Distances and weights of the neighbours of places of all axes but p_N, and weights of the cell itself."""
         k, axes = self.order // 2, self.grid.axes[:-1]
         longest = max(axis.cells for axis in axes)
         near = np.zeros((len(axes), longest, LANES), np.int64)
