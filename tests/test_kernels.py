@@ -1,6 +1,10 @@
 """Kernels against matrices assembled from the formulas, stencil weights from their moment conditions."""
 
+import os
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import numba
 import numpy as np
@@ -8,7 +12,7 @@ import pytest
 
 from fpsolver.generator import Generator, Scheme
 from fpsolver.grid import Axis, Grid
-from fpsolver.kernels import axes, phase_space, records, stencils
+from fpsolver.kernels import axes, jit, phase_space, records, simd, stencils
 from fpsolver.kernels.threads import Team
 from fpsolver.physics import baths, potentials
 from fpsolver.physics.system import Particle, System
@@ -16,6 +20,7 @@ from fpsolver.stepping.explicit import RungeKutta
 from tests import systems
 
 ORDERS = stencils.ORDERS
+ROOT = Path(__file__).parent.parent
 
 
 @pytest.mark.parametrize("order", ORDERS)
@@ -169,3 +174,46 @@ def test_sums_of_a_record_are_those_of_the_formulas(d, cells):
     np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-14 * size_of_terms)  # order of the sums
     without = records.sums(*flat, np.zeros((0, 0)))
     np.testing.assert_array_equal(without, np.where(np.arange(len(found)) == 5, 0.0, found))
+
+
+@pytest.mark.parametrize("shape", [(12, 13), (6, 7, 6, 9)], ids=str)
+def test_the_kernels_run_as_python(shape, tmp_path):
+    """Without Numba the same source gives the assembled matrix: pointers are slices, vectors are arrays of eight."""
+    script = tmp_path / "as_python.py"
+    script.write_text(
+        "import numpy as np\nimport fpsolver.grid\nfpsolver.grid.MINIMUM_CELLS = 6\n"
+        "from fpsolver.generator import Generator, Scheme\nfrom tests.test_many_axes import box, several\n"
+        f"shape = {shape}\n"
+        "names = None if len(shape) > 2 else ('q', 'p')\n"
+        "generator = Generator(several(len(shape) // 2), box(*shape, names=names), Scheme(order=4))\n"
+        "W = np.random.default_rng(1).normal(size=shape)\n"
+        "matrix = generator.to_sparse()\n"
+        "np.testing.assert_allclose(generator.apply(W).ravel(), matrix @ W.ravel(),\n"
+        "                           atol=2e-15 * abs(matrix).sum(axis=1).max())  # a few ulp of the largest row\n"
+    )
+    environment = {**os.environ, "NUMBA_DISABLE_JIT": "1", "PYTHONPATH": str(ROOT)}
+    subprocess.run([sys.executable, script], check=True, env=environment, cwd=ROOT)
+
+
+def test_vectors_and_pointers(rng):
+    """Loads, stores and sums of eight numbers, compiled and as Python, against NumPy; halves; places of a tuple."""
+    W, wanted = rng.normal(size=(4, 8)), np.zeros(32)
+    wanted[3:11] = W.ravel()[5:13] * 2.5 + W.ravel()[13:21] - W.ravel()[1:9] * W.ravel()[2:10]
+    wanted[20:24], wanted[12:16] = wanted[7:11], wanted[3:7]
+    wanted[28:32] = [W[0, 1], 7.0, 7.0, 7.0]
+    for function in (_vectors, jit.kernel(_vectors)):
+        found = np.zeros(32)
+        assert function(W, found) == (1, 9, 3)
+        np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-14)  # the compiled product and sum round once
+
+
+def _vectors(W, found):
+    source, target = simd.flat(W, 1), simd.flat(found, 0)
+    value = 2.5 * simd.load(source, 4) + simd.load(simd.flat(source, 10), 2)
+    value -= simd.load(source, 0) * simd.load(source, 1)
+    simd.store(target, 3, value)
+    simd.store_high(target, 20, value)
+    simd.store_low(target, 12, value)
+    simd.store_low(target, 28, simd.splat(7.0))
+    target[28] = source[0]
+    return simd.put((1, 2, 3), 1, 9)

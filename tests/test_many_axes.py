@@ -31,9 +31,9 @@ def several(n, seed=1):
     return System(particles, 0.8, 0.1 * rng.normal(size=(2 * n, 2 * n)), 0.02 * root @ root.T, couplings)
 
 
-def box(*cells):
+def box(*cells, names=None):
     n = len(cells) // 2
-    names = [f"{kind}{k}" for kind in "qp" for k in range(1, n + 1)]
+    names = names or [f"{kind}{k}" for kind in "qp" for k in range(1, n + 1)]
     return Grid(tuple(Axis(name, -3.0 - 0.1 * k, 3.3, c) for k, (name, c) in enumerate(zip(names, cells, strict=True))))
 
 
