@@ -266,8 +266,9 @@ def test_xarray_and_back(kind, tmp_path):
     np.testing.assert_array_equal(again.snapshots.W, result.snapshots.W)
     assert again.diagnostics.keys() == result.diagnostics.keys()
     again.save(tmp_path / "again.h5")
+    dataset.attrs.clear()
     with pytest.raises(FileFormatError, match="no fpsolver result"):
-        fp.Result.from_xarray(dataset.drop_attrs())
+        fp.Result.from_xarray(dataset)
 
 
 def test_bath_objects_of_the_package():

@@ -232,11 +232,20 @@ def to_plain(value: Any) -> Any:
 def json_schema() -> dict[str, Any]:
     """JSON schema of a configuration for editors; keys of later versions are left out."""
     title = "fpsolver configuration"
+    _compile(ConfigData)
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         **_known(ConfigData.model_json_schema()),
         "title": title,
     }
+
+
+def _compile(section: type[Section]) -> None:
+    """Sections that are defaults of others, too: their compilation waits, and pydantic before 2.11 does not start it."""
+    for field in section.model_fields.values():
+        if isinstance(field.default, Section):
+            _compile(type(field.default))
+    section.model_rebuild(force=True)
 
 
 _OBJECTS = [{"$ref": f"#/$defs/{name}"} for name in ("PythonPotential", "PythonBath")]  # nothing for a file
