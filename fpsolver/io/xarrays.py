@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import math
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from fpsolver.config.reader import Config, parse_yaml
-from fpsolver.errors import FileFormatError
+from fpsolver.errors import FileFormatError, UsageError
 from fpsolver.grid import Axis, Grid
 from fpsolver.io.hdf5 import DIMENSIONS, EXACT, FINAL
 from fpsolver.recorder import EVERYTHING
@@ -22,10 +24,20 @@ if TYPE_CHECKING:
 FORMAT = "fpsolver-result"
 
 
+def package() -> ModuleType:
+    """The package xarray, which takes 0.5 s to import and need not be there; UsageError without it."""
+    try:
+        return importlib.import_module("xarray")
+    except ImportError:
+        raise UsageError(
+            "xarray is not installed; install it with `pip install 'fpsolver[xarray]'` (`pip install '.[xarray]'` in a "
+            "copy of the repository)"
+        ) from None
+
+
 def dataset(result: Result) -> xarray.Dataset:
     """All arrays of a result with named dimensions; everything else as attributes."""
-    import xarray  # 0.5 s, and an extra
-
+    xarray = package()
     names = result.grid.names
     variables: dict[str, Any] = {}
     for quantity in EVERYTHING:

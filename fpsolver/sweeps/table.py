@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from fpsolver.config.reader import Config
 from fpsolver.errors import UsageError
 from fpsolver.io import sweeps as files
+from fpsolver.io.xarrays import package
 from fpsolver.sweeps.axes import Values
 from fpsolver.sweeps.worker import Row
 
@@ -68,8 +69,7 @@ class Sweep:
 
     def to_xarray(self) -> xarray.Dataset:
         """The same as an xarray Dataset with the keys as coordinates."""
-        import xarray  # 0.5 s, and an extra
-
+        xarray = package()
         sizes = {"row": self.components, "column": self.components, "component": self.components}
         variables = {}
         for name, values in self.data.items():
