@@ -1,7 +1,9 @@
 """The documentation: it builds without a warning, its code runs, its links and names lead somewhere."""
 
 import importlib
+import os
 import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -76,3 +78,24 @@ def test_code_of_the_pages_runs(name):
 def test_nothing_refers_to_what_users_do_not_have():
     for page in IN_TREE:
         assert "shared/" not in page.read_text(encoding="utf-8"), page.name
+
+
+@pytest.mark.slow
+def test_the_path_of_a_newcomer(tmp_path):
+    """The commands of the README but for the installation, which scripts/newcomer.py adds in an empty environment."""
+    script = runpy.run_path(str(ROOT / "scripts" / "newcomer.py"))
+    lines = script["commands"]()
+    assert [line.split()[0] for line in lines[:3]] == ["python3", ".", "pip"]
+    (tmp_path / "configs").symlink_to(ROOT / "configs")
+    (tmp_path / "bin").mkdir()
+    for name, words in (("fpsolver", "-m fpsolver "), ("python", "")):
+        command = tmp_path / "bin" / name
+        command.write_text(f'#!/bin/sh\nexec "{sys.executable}" {words}"$@"\n')
+        command.chmod(0o755)
+    paths = {"PATH": f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}", "PYTHONPATH": str(ROOT)}
+    options = {"cwd": tmp_path, "env": os.environ | paths, "capture_output": True, "text": True, "timeout": 300}
+    done = subprocess.run(["bash", "-c", script["script"](lines[3:])], check=False, **options)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert script["missing"](tmp_path) == []
+    assert done.stderr == ""  # no warning that a newcomer would have to look up
+    assert "long_name:  entropy production rate Pi" in done.stdout

@@ -414,3 +414,15 @@ def test_current_of_the_quantum_terms():
     W = found["quartic"].final.W
     expected = 2.4 * q / 24 * (p**2 / 1.2**2 - 1 / 1.2) * W  # at time 0; W has moved by 1e-3 since
     np.testing.assert_allclose(J, expected, atol=5e-3 * np.abs(expected).max())
+
+
+def test_results_with_one_title_are_told_apart_by_their_configuration():
+    def named(*configs):
+        return style.names([dataclasses.replace(RESULT, config=config) for config in configs])
+
+    RESULT = short_run("one title")
+    weak, other = RESULT.config, RESULT.config.replaced(output={"every": 0.1})
+    strong = weak.replaced(system={"bath": {**SYSTEM["bath"], "eta": 1.0}})
+    assert named(weak, strong) == ["one title, eta = 0.5", "one title, eta = 1.0"]
+    assert named(weak, other) == ["one title (1)", "one title (2)"]  # where the output goes tells nothing
+    assert named(weak, strong, strong) == ["one title (1)", "one title (2)", "one title (3)"]

@@ -1,6 +1,7 @@
 """What only Python callers can do: objects of their own in a configuration, a callback, xarray and back."""
 
 import re
+import sys
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -269,6 +270,12 @@ def test_xarray_and_back(kind, tmp_path):
     dataset.attrs.clear()
     with pytest.raises(FileFormatError, match="no fpsolver result"):
         fp.Result.from_xarray(dataset)
+
+
+def test_without_xarray_there_is_a_sentence(monkeypatch):
+    monkeypatch.setitem(sys.modules, "xarray", None)
+    with pytest.raises(UsageError, match=r"xarray is not installed; .*fpsolver\[xarray\]"):
+        fp.run(config()).to_xarray()
 
 
 def test_bath_objects_of_the_package():

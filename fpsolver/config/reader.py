@@ -80,6 +80,17 @@ class Config(schema.ConfigData):
         return f"<pre>{html.escape(self.to_yaml())}</pre>"
 
 
+def leaves(config: Config) -> dict[str, Any]:
+    """Every value of a configuration by its dotted key."""
+    return dict(_leaves(config.model_dump(exclude_none=True), ""))
+
+
+def _leaves(node: Any, key: str) -> list[tuple[str, Any]]:
+    if not isinstance(node, dict):
+        return [(key, node)]
+    return [leaf for name, item in node.items() for leaf in _leaves(item, f"{key}.{name}" if key else name)]
+
+
 def load_config(path: str | Path, overrides: tuple[str, ...] | list[str] = ()) -> Config:
     """Read a YAML file; ``overrides`` are ``key=value`` with dotted keys. ConfigError lists all faults."""
     path = Path(path)

@@ -241,7 +241,7 @@ def json_schema() -> dict[str, Any]:
 
 
 def _compile(section: type[Section]) -> None:
-    """Sections that are defaults of others, too: their compilation waits, and pydantic before 2.11 does not start it."""
+    """Sections that are defaults of others, too: these are compiled late, and pydantic before 2.11 does not ask."""
     for field in section.model_fields.values():
         if isinstance(field.default, Section):
             _compile(type(field.default))

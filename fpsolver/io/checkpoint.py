@@ -18,7 +18,7 @@ import h5py
 import numpy as np
 
 import fpsolver
-from fpsolver.config.reader import Config
+from fpsolver.config.reader import Config, leaves
 from fpsolver.errors import FileFormatError
 from fpsolver.io import hdf5
 from fpsolver.io.container import read_file, write_image
@@ -191,12 +191,6 @@ def _read(path: Path, file: h5py.File) -> Checkpoint:
 
 def differences(old: Config, new: Config) -> list[str]:
     """Keys with another value, as ``key: old, now new``; the output's place may change."""
-    before, after = (dict(_leaves(config.model_dump(exclude_none=True))) for config in (old, new))
+    before, after = leaves(old), leaves(new)
     keys = [key for key in (before | after) if key not in FREE and before.get(key) != after.get(key)]
     return [f"{key}: {before.get(key, 'not given')}, now {after.get(key, 'not given')}" for key in keys]
-
-
-def _leaves(node: Any, key: str = "") -> list[tuple[str, Any]]:
-    if not isinstance(node, dict):
-        return [(key, node)]
-    return [leaf for name, item in node.items() for leaf in _leaves(item, f"{key}.{name}" if key else name)]

@@ -37,7 +37,6 @@ def package() -> ModuleType:
 
 def dataset(result: Result) -> xarray.Dataset:
     """All arrays of a result with named dimensions; everything else as attributes."""
-    xarray = package()
     names = result.grid.names
     variables: dict[str, Any] = {}
     for quantity in EVERYTHING:
@@ -57,7 +56,8 @@ def dataset(result: Result) -> xarray.Dataset:
     coordinates: dict[str, Any] = {"time": result.series["time"], "snapshot_time": result.snapshots.time}
     coordinates |= {axis.name: axis.centres for axis in result.grid.axes}
     coordinates |= {name: list(names) for name in ("component", "row", "column")}
-    return xarray.Dataset(variables, coordinates, _attributes(result))
+    found: xarray.Dataset = package().Dataset(variables, coordinates, _attributes(result))
+    return found
 
 
 def _attributes(result: Result) -> dict[str, str]:

@@ -13,7 +13,7 @@ from matplotlib.colors import Colormap, ListedColormap, LogNorm, Normalize
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import MaxNLocator, NullLocator
 from numpy.typing import NDArray
 
 from fpsolver.errors import UsageError
@@ -23,6 +23,7 @@ from fpsolver.sweeps.table import Sweep
 
 MAXIMUM_PANELS = 12
 MAXIMUM_CURVES = 7
+MAXIMUM_TICKS = 6  # of values on a logarithmic axis; more have decades
 DECADES = 100.0  # ratio of largest and smallest value from which colours and axes are logarithmic
 TINY = 1e-6  # of the largest: smaller values are the errors of a zero, for which a logarithm means nothing
 SYMBOLS = {
@@ -191,6 +192,9 @@ def _label(ax: Axes, found: Sweep, key: str, which: str) -> None:
             ax.tick_params(axis="x", rotation=25)
     elif is_geometric(values):
         getattr(ax, f"set_{which}scale")("log")
+        if len(values) <= MAXIMUM_TICKS:
+            getattr(ax, f"set_{which}ticks")(values, [number(value) for value in values])
+            getattr(ax, f"{which}axis").set_minor_locator(NullLocator())
 
 
 def is_geometric(values: NDArray[Any]) -> bool:

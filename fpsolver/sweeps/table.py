@@ -69,7 +69,6 @@ class Sweep:
 
     def to_xarray(self) -> xarray.Dataset:
         """The same as an xarray Dataset with the keys as coordinates."""
-        xarray = package()
         sizes = {"row": self.components, "column": self.components, "component": self.components}
         variables = {}
         for name, values in self.data.items():
@@ -77,7 +76,8 @@ class Sweep:
             units, long_name = files.describe(name)
             variables[name] = (dims, values, {"units": units, "long_name": long_name})
         coordinates = {**self.over, **{name: list(labels) for name, labels in sizes.items()}}
-        return xarray.Dataset(variables, coordinates, {"config": self.config.to_yaml()})
+        found: xarray.Dataset = package().Dataset(variables, coordinates, {"config": self.config.to_yaml()})
+        return found
 
     def failures(self) -> list[tuple[str, int]]:
         """Reasons of the runs without a good end, with how many there are, most frequent first."""
