@@ -13,26 +13,19 @@ from matplotlib.colors import Colormap, ListedColormap, LogNorm, Normalize
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from matplotlib.ticker import MaxNLocator, NullLocator
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from fpsolver.errors import UsageError
-from fpsolver.io.sweeps import describe, inner_dimensions
+from fpsolver.io.sweeps import inner_dimensions
 from fpsolver.plot import style
+from fpsolver.plot.sweep_axes import coordinates, faces, is_log, label, number, symbol
 from fpsolver.sweeps.table import Sweep
 
 MAXIMUM_PANELS = 12
 MAXIMUM_CURVES = 7
-MAXIMUM_TICKS = 6  # of values on a logarithmic axis; more have decades
 DECADES = 100.0  # ratio of largest and smallest value from which colours and axes are logarithmic
 TINY = 1e-6  # of the largest: smaller values are the errors of a zero, for which a logarithm means nothing
-SYMBOLS = {
-    **{name: rf"$\{name}$" for name in ("eta", "beta", "omega", "alpha", "xi")},
-    "hbar": r"$\hbar$",
-    **{f"d_{kl}": f"$D_{{{kl}}}$" for kl in ("qq", "pp", "qp")},
-    "entropy_production": r"$\Pi$ (1/time)",
-    "entropy_flux": r"$\Phi$ (1/time)",
-}
 MISSING = "0.85"
 
 
@@ -134,16 +127,6 @@ def phase_numbers(found: Sweep) -> NDArray[Any]:
     return np.asarray(np.where(found.is_good, numbers, 0))
 
 
-def symbol(name: str) -> str:
-    """Label of a key or quantity."""
-    last = name.split(".")[-1]
-    if last in SYMBOLS:
-        return SYMBOLS[last]
-    units, _ = describe(name)
-    words = style.escaped(last.replace("_", " "))
-    return words if "." in name or units in ("1", "mixed") else f"{words} ({units})"
-
-
 def _require_two(found: Sweep, kind: str) -> None:
     if len(found.over) < 2:
         raise UsageError(f"--kind {kind} needs a sweep over two keys, but this one is over {next(iter(found.over))}")
@@ -168,41 +151,6 @@ def _panels(found: Sweep, keys: list[str]) -> tuple[Figure, list[Panel]]:
         words = [f"{symbol(k)} = {number(found.over[k][i])}" for k, i in zip(keys, panel.values, strict=True)]
         style.heading(panel.axes, ", ".join(words) if words else style.escaped(found.title), width=45)
     return figure, panels
-
-
-def number(value: Any) -> str:
-    """A value of a key in few digits."""
-    return style.escaped(str(value)) if isinstance(value, str) else f"{value:.4g}"
-
-
-def coordinates(found: Sweep, key: str) -> NDArray[Any]:
-    """Where the values of a key are drawn: themselves, or 0, 1, .. for words."""
-    values = found.over[key]
-    return np.arange(len(values)) if values.dtype == object else values
-
-
-def _label(ax: Axes, found: Sweep, key: str, which: str) -> None:
-    """Name, scale and ticks of one axis."""
-    values = found.over[key]
-    getattr(ax, f"set_{which}label")(symbol(key))
-    if values.dtype == object:
-        getattr(ax, f"set_{which}ticks")(range(len(values)), [style.escaped(str(v)).replace("_", " ") for v in values])
-        getattr(ax, f"set_{which}lim")(-0.5, len(values) - 0.5)
-        if which == "x" and sum(len(str(v)) for v in values) > 40:
-            ax.tick_params(axis="x", rotation=25)
-    elif is_geometric(values):
-        getattr(ax, f"set_{which}scale")("log")
-        if len(values) <= MAXIMUM_TICKS:
-            getattr(ax, f"set_{which}ticks")(values, [number(value) for value in values])
-            getattr(ax, f"{which}axis").set_minor_locator(NullLocator())
-
-
-def is_geometric(values: NDArray[Any]) -> bool:
-    """True for positive values whose ratios are more alike than their differences."""
-    if len(values) < 3 or values.min() <= 0:
-        return False
-    steps, ratios = np.diff(np.sort(values)), np.diff(np.log(np.sort(values)))
-    return bool(np.ptp(ratios) / ratios.mean() < np.ptp(steps) / steps.mean())
 
 
 def spans_decades(values: NDArray[Any]) -> bool:
@@ -238,7 +186,7 @@ def _finish_lines(panels: list[Panel], found: Sweep, quantity: str, values: NDAr
     key = next(iter(found.over))
     known = values[np.isfinite(values)]
     for panel in panels:
-        _label(panel.axes, found, key, "x")
+        label(panel.axes, found, key, "x")
         panel.axes.set_ylabel(symbol(quantity))
         panel.axes.label_outer()
         if spans_decades(known):
@@ -300,14 +248,14 @@ def _draw_cells(panel: Panel, found: Sweep, values: NDArray[Any], colours: Color
     order_x, order_y = np.argsort(x), np.argsort(y)
     panel.axes.set_facecolor(MISSING)
     mapping = panel.axes.pcolormesh(
-        faces(x[order_x], geometric=_is_log(found, first)),
-        faces(y[order_y], geometric=_is_log(found, second)),
+        faces(x[order_x], geometric=is_log(found, first)),
+        faces(y[order_y], geometric=is_log(found, second)),
         np.ma.masked_invalid(field[np.ix_(order_x, order_y)].T),
         cmap=colours,
         norm=norm,
     )
-    _label(panel.axes, found, first, "x")
-    _label(panel.axes, found, second, "y")
+    label(panel.axes, found, first, "x")
+    label(panel.axes, found, second, "y")
     panel.axes.label_outer()
     return mapping
 
@@ -316,18 +264,3 @@ def field_of(panel: Panel, values: NDArray[Any]) -> NDArray[Any]:
     """Values of a panel over the first two keys."""
     place: Any = (slice(None), slice(None), *panel.values)
     return np.asarray(values[place], dtype=float)
-
-
-def _is_log(found: Sweep, key: str) -> bool:
-    return found.over[key].dtype != object and is_geometric(found.over[key])
-
-
-def faces(centres: NDArray[Any], *, geometric: bool) -> NDArray[Any]:
-    """Borders half-way between sorted values (of their logarithms), and as far beyond the ends."""
-    x = np.log(centres) if geometric else np.asarray(centres, dtype=float)
-    if len(x) == 1:
-        edges = x[0] + np.array([-0.5, 0.5])
-    else:
-        middle = (x[1:] + x[:-1]) / 2
-        edges = np.concatenate([[2 * x[0] - middle[0]], middle, [2 * x[-1] - middle[-1]]])
-    return np.asarray(np.exp(edges) if geometric else edges)
