@@ -148,6 +148,11 @@ class PhaseSpace:
         return equilibrium.why_not_thermal(self.system)
 
     @cached_property
+    def why_no_window(self) -> str:
+        """Reason why there is no Husimi function, or an empty string."""
+        return husimi.why_none(self.system)
+
+    @cached_property
     def window(self) -> Window:
         """The Gaussian window of the Husimi function; GridError if the system has none."""
         return self._window(1)
@@ -160,7 +165,7 @@ class PhaseSpace:
     def _window(self, refine: int) -> Window:
         Sigma0 = husimi.window(self.system)
         if Sigma0 is None:
-            raise GridError(husimi.why_none(self.system))
+            raise GridError(self.why_no_window)
         return Window(self.system, self.grid, Sigma0, refine)
 
     @cached_property

@@ -16,7 +16,6 @@ import math
 
 import numpy as np
 
-from fpsolver.physics import husimi as exact
 from fpsolver.physics.exact import INFINITE_REASON
 from fpsolver.physics.potentials import FloatArray
 from fpsolver.thermo.entropy import why_undefined
@@ -32,7 +31,7 @@ NEGATIVE = 1e-8  # of max Q
 
 def why_undefined_here(state: State) -> str:
     """Reason why there is no Wehrl entropy of this state, or an empty string."""
-    if reason := exact.why_none(state.system):
+    if reason := state.space.why_no_window:
         return reason
     Q = window_of(state).smooth(state.W)
     ratio = float(Q.min()) / float(Q.max())
@@ -53,7 +52,7 @@ def function(state: State) -> FloatArray:
 
 def members(state: State, dWdt: FloatArray) -> dict[str, float]:
     """The members :data:`NAMES` of the series; NaN or inf where they do not exist."""
-    if exact.why_none(state.system):
+    if state.space.why_no_window:
         return dict.fromkeys(NAMES, math.nan)
     window = window_of(state)
     Q, gradient = window.smooth_with_gradient(state.W)
