@@ -20,7 +20,7 @@ from fpsolver.physics import linear, transients
 from fpsolver.physics.exact import Gaussian
 from fpsolver.physics.potentials import FloatArray
 from fpsolver.recorder import Record
-from fpsolver.watch import edge_bound
+from fpsolver.watch import RESOLUTION_WARNING, edge_bound, watch
 
 DIFFERENCES = 16
 STRIDE = 16  # every sixteenth line is looked at
@@ -64,12 +64,21 @@ class Checks:
             self._path = ExactPath(self.exact)
 
     def look(
-        self, W: FloatArray, record: Record, edges: dict[str, float], time: float, *, is_coarse: bool
+        self, W: FloatArray, record: Record, edges: dict[str, float], time: float, *, started_positive: bool = True
     ) -> dict[str, str]:
         """Warnings of one record, by kind; ``edges``: mass in the outer layers of each axis.
 
-        A grid that is too coarse for the state has got its warning, and alternates without any growth.
+        A W that starts negative may stay so for a while. A grid that is too coarse for the state has got its warning,
+        and alternates without any growth.
         """
+        cells = self.generator.grid.cells_per_deviation(np.asarray(record["covariance"]))
+        known = watch(self.generator, W, record, edges, time, cells, started_positive=started_positive)
+        return self._look(W, record, edges, time, is_coarse=cells < RESOLUTION_WARNING) | known
+
+    def _look(
+        self, W: FloatArray, record: Record, edges: dict[str, float], time: float, *, is_coarse: bool
+    ) -> dict[str, str]:
+        """Those of this module."""
         scheme = self.generator.scheme
         bounds = CENTRAL[scheme.order] if scheme.flux == "central" else CHANG_COOPER
         found = self._corners(W, edges, time)

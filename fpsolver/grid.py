@@ -122,8 +122,8 @@ class Grid:
         masses = {}
         for k, axis in enumerate(self.axes):
             if not axis.periodic:
-                along = np.moveaxis(W, k, 0)
-                outer = (along[:layers], along[-layers:])
+                before = (slice(None),) * k
+                outer = (W[*before, :layers], W[*before, -layers:])
                 masses[axis.name] = float(sum(np.abs(part).sum() for part in outer)) * self.volume
         return masses
 

@@ -26,7 +26,6 @@ from fpsolver.stepping.magnus import Magnus, MagnusStepSize
 from fpsolver.stepping.rational import ImplicitStepSize
 from fpsolver.thermo.entropy import negative
 from fpsolver.thermo.state import PhaseSpace, State
-from fpsolver.watch import is_coarse, watch
 
 STATUS_WORDS = {
     "steady": "reached the steady state",
@@ -187,9 +186,7 @@ def solve(generator: Generator, plan: Plan, checks: Checks | None = None) -> Tra
     record, edges = make_record(State(found.W, phase_space(generator, math.inf)), trajectory.dWdt)
     trajectory.records.append(record)
     checks = checks or Checks(generator)
-    known = watch(generator, found.W, record, edges, math.inf)
-    warnings = checks.look(found.W, record, edges, math.inf, is_coarse=is_coarse(generator, record)) | known
-    _warn(trajectory, warnings, checks)
+    _warn(trajectory, checks.look(found.W, record, edges, math.inf), checks)
     if trajectory.message:
         return trajectory
     reason = f" ({plan.why})" if plan.why else ""
@@ -238,9 +235,7 @@ def _visit(
     trajectory.records.append(record)
     trajectory.W, trajectory.dWdt = W, dWdt
     started_positive = float(np.asarray(trajectory.records[0]["negativity"])) <= negative(generator.system.size)
-    known = watch(generator, W, record, edges, time, started_positive=started_positive)
-    found = checks.look(W, record, edges, time, is_coarse=is_coarse(generator, record)) | known
-    _warn(trajectory, found, checks)
+    _warn(trajectory, checks.look(W, record, edges, time, started_positive=started_positive), checks)
     if not trajectory.message:
         _decide(trajectory, plan, time, settled=time >= generator.system.settled)
 

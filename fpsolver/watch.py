@@ -26,13 +26,13 @@ def watch(
     record: Record,
     edges: dict[str, float],
     time: float,
+    cells: float,
     *,
     started_positive: bool = True,
 ) -> dict[str, str]:
-    """Warnings of one record, by kind; a W that starts negative may stay so for a while."""
+    """Warnings of one record, by kind; ``cells``: its resolution. A W that starts negative may stay so for a while."""
     full = {name for name, mass in edges.items() if mass > edge_bound(generator, name)}
     found = {f"edge {name}": _edge(name, edges[name], time) for name in edges if name in full}
-    cells = generator.grid.cells_per_deviation(np.asarray(record["covariance"]))
     if cells < (RESOLUTION_WARNING if generator.system.size == 1 else REFUSE_BELOW):
         found["resolution"] = _resolution(generator, record, cells, time)
     negativity = float(np.asarray(record["negativity"]))
@@ -40,11 +40,6 @@ def watch(
     if stays_positive and negativity > negative(generator.system.size):
         found["negativity"] = _negative(generator, W, negativity, time)
     return found
-
-
-def is_coarse(generator: Generator, record: Record) -> bool:
-    """True if the narrowest deviation of the state has fewer than three cells."""
-    return generator.grid.cells_per_deviation(np.asarray(record["covariance"])) < RESOLUTION_WARNING
 
 
 def edge_bound(generator: Generator, name: str) -> float:
