@@ -157,6 +157,24 @@ def test_current_of_the_quantum_terms(name):
         np.testing.assert_allclose(J, expected, atol=1e-5 * np.abs(expected).max())  # order 8 at 8 cells for a width
 
 
+@pytest.mark.parametrize("name", ["quartic", "sextic"])
+def test_entropy_of_the_quantum_terms(name):
+    """-int (dW/dt)_Moyal ln W with derivatives by Fourier sums; nothing for a classical system."""
+    g = grid(n_p=160)
+    q, p = g.coordinates
+    W = 0.7 * gaussian(g) + 0.3 * np.exp(-((q + 0.5) ** 2) - (p - 0.8) ** 2 / 1.5) / np.pi
+    y = 2 * np.pi * np.fft.rfftfreq(g.axes[1].cells, g.axes[1].spacing)
+    rate = 0.0
+    for r, weight in ((3, -(HBAR**2) / 24), (5, HBAR**4 / 1920)):  # dW/dt = sum (-1)^k (hbar/2)^2k U^(2k+1) d^(2k+1)
+        slope = np.fft.irfft((1j * y) ** r * np.fft.rfft(W, axis=1), n=g.axes[1].cells, axis=1)
+        rate = rate + weight * POTENTIALS[name].derivative(q, r) * slope
+    expected = -g.integrate(rate * np.log(W))
+    assert abs(expected) > 1e-3
+    found = entropy.moyal_rate(State(W, PhaseSpace(system(name), g)))
+    assert found == pytest.approx(expected, rel=1e-4)  # differences of order 8 at 8 cells, weighed by ln W in the tails
+    assert entropy.moyal_rate(State(W, PhaseSpace(system(name, moyal=False), g))) == 0.0
+
+
 def test_a_kick_beyond_a_quarter_of_the_box_is_refused():
     far = System((Particle(1.0, potentials.Cosine(1.0, 12.0), baths.none()),), 1.0)
     with pytest.raises(GridError, match="quarter of the box"):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import fpsolver as fp
-from fpsolver.physics import baths, exact, potentials, states
+from fpsolver.physics import baths, equilibrium, exact, potentials, states
 from fpsolver.physics.system import Particle, System
 from fpsolver.thermo import detailed_balance, entropy, integrals, observables
 from fpsolver.thermo.state import PhaseSpace, State
@@ -187,6 +187,35 @@ def test_tail_uncertainty_bounds_what_the_floor_leaves_out():
     bound = integrals.integrate(state, state.W, mean, covariance).tail
     assert 0 < bound < 1e-9
     assert abs(with_floor - exact_value) <= bound + 1e-10
+
+
+def test_an_unnormalised_function_has_the_same_moments():
+    """Averages are over W / mass; energy, heat and purity are integrals of W itself."""
+    state = sampled(systems.model("custom"), MEAN, V)
+    twice = State(2 * state.W, state.space)
+    for one, other in zip(observables.moments(state), observables.moments(twice), strict=True):
+        np.testing.assert_allclose(other, one, rtol=1e-14)
+    assert observables.energy(twice) == pytest.approx(2 * observables.energy(state), rel=1e-14)
+    np.testing.assert_allclose(observables.heat_current(twice), 2 * observables.heat_current(state), rtol=1e-14)
+
+
+def test_distance_to_a_thermal_state_that_is_not_in_the_middle():
+    """A constant force moves the Gibbs state to F/(m omega^2); both Gaussians are known."""
+    potential = potentials.Polynomial((0.0, -0.3, 0.5 * 1.7 * 0.36))
+    bath = baths.caldeira_leggett(mass=1.7, eta=0.5, beta=0.7)
+    state = sampled(System((Particle(1.7, potential, bath),), 0.0), MEAN, V)
+    rest, G = np.array([0.3 / (1.7 * 0.36), 0.0]), np.diag([1 / (1.7 * 0.36), 1.7]) / 0.7
+    expected = equilibrium.relative_entropy(MEAN - rest, V, G)
+    found = entropy.relative_entropy_thermal(state, *observables.moments(state))
+    assert found == pytest.approx(expected, abs=1e-10)  # S_W of the sampled Gaussian
+    shifted = sampled(state.system, rest, G)
+    assert entropy.relative_entropy_thermal(shifted, rest, G) == pytest.approx(0.0, abs=1e-10)
+
+
+def test_zero_is_no_density():
+    grid = box(np.eye(2), 20)
+    with pytest.raises(fp.FpsolverError, match="zero everywhere"):
+        fp.thermo.moments(np.zeros(grid.shape), systems.model("custom"), grid)
 
 
 def test_wrong_shapes_are_refused_with_words():

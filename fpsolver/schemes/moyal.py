@@ -164,8 +164,6 @@ def _minus_integral(rate: FloatArray, axis: Axis, k: int) -> FloatArray:
     y = 2 * np.pi * np.fft.rfftfreq(axis.cells, axis.spacing)
     shape = [-1 if j == k else 1 for j in range(rate.ndim)]
     inverse = np.divide(1j, y, out=np.zeros_like(y, dtype=complex), where=y > 0)
-    if axis.cells % 2 == 0:
-        inverse[-1] = 0.0
     current = np.fft.irfft(np.fft.rfft(rate, axis=k) * inverse.reshape(shape), n=axis.cells, axis=k)
     walls = np.take(current, [0, -1], axis=k).mean(axis=k, keepdims=True)
     return np.asarray(current - walls)

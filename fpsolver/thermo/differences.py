@@ -34,8 +34,7 @@ def spectral_derivative(W: FloatArray, grid: Grid, k: int) -> FloatArray:
     """
     axis = grid.axes[k]
     frequencies = 2 * math.pi * np.fft.rfftfreq(axis.cells, axis.spacing)
-    if axis.cells % 2 == 0:
-        frequencies[-1] = 0.0  # the highest one has no derivative on the grid
     shape = [-1 if i == k else 1 for i in range(W.ndim)]
     spectrum = np.fft.rfft(W, axis=k) * (1j * frequencies).reshape(shape)
+    # the highest frequency of an even number has no derivative on the grid: irfft drops its imaginary part
     return np.asarray(np.fft.irfft(spectrum, n=axis.cells, axis=k))
