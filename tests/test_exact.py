@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from fpsolver.errors import NoSteadyStateError, UsageError
 from fpsolver.physics import baths, equilibrium, exact, linear, potentials, states
-from fpsolver.physics.system import Particle, System
+from fpsolver.physics.system import Coupling, Particle, System
 from fpsolver.thermo.detailed_balance import gaussian_detailed_balance
 from tests import systems
 
@@ -321,3 +321,43 @@ def test_anharmonic_systems_have_no_exact_gaussian():
             call(system)
     with pytest.raises(UsageError, match="infinity"):
         exact.Gaussian(systems.model("minimally_invasive"), [0, 0], np.eye(2)).covariance(math.inf)
+
+
+def test_linear_equations_that_have_no_steady_covariance():
+    """Growing motions of a damped trace are found by squaring; undamped traces at once."""
+    for A in (np.diag([0.1, -1.0]), np.diag([0.2, -0.1]), np.zeros((2, 2))):
+        with pytest.raises(ValueError, match="not stable"):
+            linear.steady_covariance(A, np.eye(2))
+
+
+def test_the_fastest_rate_of_a_long_chain_is_a_bound():
+    """Below 400 coordinates exact; above, within a factor of two and never below."""
+    n = 210
+    springs = [Coupling(k, k + 1, 1.0) for k in range(n - 1)]
+    bath = baths.caldeira_leggett(mass=1.0, eta=0.1, beta=1.0)
+    particles = [Particle(1.0, potentials.harmonic(mass=1.0, omega=0.5), bath)] * n
+    A = System(particles, 0.0, couplings=springs).drift_matrix
+    largest = math.sqrt(0.25 + 2 * (1 + math.cos(math.pi / n)))  # top of the band of the free chain
+    assert largest <= linear.fastest_rate(A) <= 2.1 * largest
+    small = System(particles[:3], 0.0, couplings=springs[:2]).drift_matrix
+    assert linear.fastest_rate(small) == pytest.approx(math.sqrt(0.25 + 3), rel=1e-12)
+
+
+def test_a_ring_without_friction_or_noise_has_no_steady_state():
+    ring = potentials.Cosine(0.0, 1.0, 0.3)
+    for bath in (baths.none(), baths.Bath(eta=0.5), baths.Bath(d_pp=0.5)):
+        with pytest.raises(NoSteadyStateError, match="nothing damps the momentum, or nothing shakes it"):
+            exact.steady_on_ring(System((Particle(1.0, ring, bath),)))
+
+
+def test_entropy_and_slowest_rate_of_a_steady_state():
+    steady = exact.steady(systems.model("custom"))
+    V = systems.lyapunov(steady.system)
+    assert steady.entropy_wigner == pytest.approx(1 + math.log(2 * math.pi * math.sqrt(np.linalg.det(V))), rel=1e-13)
+    assert steady.slowest_rate == pytest.approx(-np.linalg.eigvals(steady.system.drift_matrix).real.max(), rel=1e-13)
+    assert steady.spectrum(1)[0] == 0
+
+
+def test_there_are_no_temperatures_without_a_well():
+    bath = baths.Bath(eta=0.5, alpha=-0.2, d_qq=0.3, d_pp=0.7)  # holds q by itself
+    assert equilibrium.temperatures(exact.steady(System((Particle(1.0, potentials.free(), bath),)))) is None

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fpsolver.physics import baths, potentials, states, timescales
+from fpsolver.errors import UsageError
+from fpsolver.physics import baths, custom, fock, potentials, states, timescales
 from fpsolver.physics.system import Particle, System
 from tests import systems
 
@@ -211,3 +212,64 @@ def test_gaussians_of_any_size_have_a_finite_norm():
     x = np.linspace(-12, 12, 200) * sigma
     W = states.gaussian([0, 0], sigma**2 * np.eye(2)).values((x[:, None], x[None, :]))
     assert (W / W.max()).sum() * W.max() * (x[1] - x[0]) * (x[1] - x[0]) == pytest.approx(1, rel=1e-12)
+
+
+class Plain:
+    """A bath as a user may write it: two matrices."""
+
+    drift = np.array([[-0.2, 0.1], [-0.3, -0.5]])
+    diffusion = np.array([[0.4, 0.1], [0.1, 1.2]])
+
+
+def test_matrices_of_a_user_read_as_the_numbers_of_a_bath():
+    """Same dissipator by numbers: A_qq = alpha - xi, A_pp = -(alpha + eta), A_pq = -stiffness, B = 2 D."""
+    bath = custom.as_bath(Plain())
+    assert (bath.alpha - bath.xi, bath.eta, bath.stiffness) == pytest.approx((-0.2, 0.7, 0.3))
+    assert (bath.d_qq, bath.d_pp, bath.d_qp) == pytest.approx((0.2, 0.6, 0.05))
+    assert bath.at(3.0) is bath
+    assert (bath.model, bath.beta, bath.memory) == ("Plain", None, None)
+    given = baths.none()
+    assert custom.as_bath(given) is given
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("drift", np.eye(3), "`drift` of .* must be a finite 2 x 2 matrix"),
+        ("drift", "fast", "`drift` of .* must be a finite 2 x 2 matrix"),
+        ("diffusion", [[1.0, math.nan], [0.0, 1.0]], "`diffusion` of .* must be a finite 2 x 2 matrix"),
+        ("diffusion", [[1.0, 0.2], [0.1, 1.0]], "`diffusion` of .* must be symmetric"),
+    ],
+)
+def test_matrices_of_a_user_that_are_none(name, value, words):
+    source = Plain()
+    setattr(source, name, value)
+    with pytest.raises(UsageError, match=words):
+        custom.as_bath(source)
+
+
+def test_an_anharmonic_system_has_no_drift_matrix():
+    system = System((Particle(1.0, POTENTIALS["quartic"], baths.none()),))
+    with pytest.raises(UsageError, match="take linearised_drift"):
+        _ = system.drift_matrix
+    stiffness = POTENTIALS["quartic"].derivative(0.7, 2)
+    np.testing.assert_allclose(system.linearised_drift(np.array([0.7])), [[0, 1], [-stiffness, 0]], rtol=1e-14)
+
+
+def test_what_a_system_prints():
+    text = repr(systems.model("custom", mass=1.7))
+    assert "System of 1 particle(s), hbar = 1" in text
+    assert "mass 1.7, U = 0.85 q^2, bath custom" in text
+    assert "eta 0.5, alpha -0.1, xi 0.05, d_qq 0.08, d_pp 0.7, d_qp -0.05" in text
+    assert systems.model("custom")._repr_html_().startswith("<pre>System of 1")
+
+
+def test_a_cosine_confines_nothing():
+    with pytest.raises(ValueError, match="does not confine"):
+        POTENTIALS["cosine"].range_below(1.0)
+
+
+@pytest.mark.parametrize("levels", [0, 701])
+def test_levels_that_cannot_be(levels):
+    with pytest.raises(UsageError, match=f"from 1 to 700, but is {levels}"):
+        fock.to_fock(np.ones((16, 16)), np.arange(16), np.arange(16), levels=levels, mass=1.0, hbar=1.0, omega=1.0)

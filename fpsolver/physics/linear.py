@@ -12,6 +12,7 @@ import numpy as np
 from fpsolver.physics.potentials import FloatArray
 
 LARGE = 400  # coordinates: below it nothing is gained by looking for structure
+GROWN = 1e60  # a stable motion may grow for a while, but not to this; products of it are still numbers
 UNSTABLE = "the Lyapunov equation has no solution: the drift matrix is not stable"
 
 
@@ -162,8 +163,11 @@ def relax(A: FloatArray, B: FloatArray) -> Relaxed:
     for doubling in range(64):
         C = C + M @ C @ M.T
         M, time = M @ M, 2 * time
-        if np.abs(M).max() < 1e-20:
+        left = np.abs(M).max()
+        if left < 1e-20:
             break
+        if not left < GROWN:
+            raise ValueError(UNSTABLE)
         if len(A) >= LARGE and doubling % 3 == 0 and (Q := _range(M)) is not None:
             C, slowest = _finish(C, M, Q, time)
             break

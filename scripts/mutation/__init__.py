@@ -1,0 +1,1 @@
+"""Mutation testing: small changes of the source, and the tests that should notice them."""

@@ -1,0 +1,153 @@
+"""Shapes of quantum steady states in anharmonic wells, decay-rate estimates and their refusals."""
+
+import dataclasses
+import math
+
+import numpy as np
+import pytest
+
+from fpsolver.errors import NoSteadyStateError
+from fpsolver.physics import baths, potentials, timescales, wells
+from fpsolver.physics.system import Coupling, Particle, System
+from tests import systems
+
+NEARLY = potentials.quartic(mass=1.7, omega=0.6, quartic=1e-7)  # a harmonic well that counts as anharmonic
+UNITS = {"mass": 1.7, "hbar": 0.8}
+
+
+def damped(eta=1e-3, potential=NEARLY, hbar=0.8, **options):
+    bath = baths.brownian(model="x", mass=1.7, hbar=0.8, eta=eta, beta=2.0)
+    return System((Particle(1.7, potential, bath),), hbar, **options)
+
+
+def test_shape_of_a_well_that_is_nearly_harmonic():
+    """Weak damping: the Gaussian of the Lyapunov equation ends at sqrt(2 ln 1e14) deviations, and is its finest scale.
+
+    Ends are points of the Fourier grid, a tenth of a deviation apart; scales are maxima over its wave numbers.
+    """
+    shape = wells.weakly_damped(damped())
+    harmonic = damped(potential=potentials.harmonic(mass=1.7, omega=0.6))
+    sigma = np.sqrt(np.diag(systems.lyapunov(harmonic)))
+    reach = math.sqrt(2 * math.log(1 / wells.TAIL))
+    for (low, high), deviation in zip((shape.q, shape.p), sigma, strict=True):
+        assert low == pytest.approx(-high, rel=1e-9)
+        assert reach * deviation <= high <= reach * deviation + 0.5 * deviation
+    np.testing.assert_allclose(shape.finest, sigma, rtol=0.02)
+
+
+def test_strong_damping_widens_the_shape():
+    """Position noise in a stiff momentum bath: q is hotter than the mean of both; the box holds the linear solution."""
+    weak, strong = damped(1e-3), damped(3.0)
+    one, other = (wells.weakly_damped(system) for system in (weak, strong))
+    V = systems.lyapunov(damped(3.0, potentials.harmonic(mass=1.7, omega=0.6)))
+    reach = math.sqrt(2 * math.log(1 / wells.TAIL))
+    assert other.q[1] >= reach * math.sqrt(V[0, 0])
+    assert other.p[1] >= reach * math.sqrt(V[1, 1])
+    assert other.q[1] > 1.1 * one.q[1]
+    assert other.q[0] == pytest.approx(-other.q[1], rel=1e-9)
+
+
+def test_shape_of_a_double_well():
+    """Both wells are inside, symmetric, and the fringes of the lowest states are finer than the wells are wide."""
+    potential = potentials.double_well(quadratic=1.0, quartic=0.4)
+    shape = wells.weakly_damped(damped(potential=potential))
+    assert shape.q[0] == pytest.approx(-shape.q[1], rel=1e-9)
+    assert shape.q[1] > math.sqrt(1 / 0.4) + 2
+    assert shape.finest[1] < shape.p[1] / 8
+
+
+def test_what_has_no_quantum_shape():
+    nothing = {
+        "classical": damped(hbar=0.0),
+        "without quantum terms": damped(moyal=False),
+        "undamped": System((Particle(1.7, NEARLY, baths.none()),), 0.8),
+        "harmonic": damped(potential=potentials.harmonic(mass=1.7, omega=0.6)),
+        "not confining": damped(potential=potentials.Polynomial((0.0, 0.0, 1.0, 0.1))),
+        "several": System(2 * damped().particles, 0.8),
+        "too many levels": System(damped().particles, 1e-3),
+    }
+    for name, system in nothing.items():
+        assert wells.weakly_damped(system) is None, name
+    assert wells.weakly_damped(damped()) is not None
+
+
+def test_populations_of_jumps_in_balance():
+    """R_nm = exp(-(E_n - E_m)/2T) leaves exp(-E/T) alone; jumps that never happen decide nothing."""
+    E = np.array([0.3, 1.0, 1.9, 2.2])
+    found = wells._stationary(np.exp(-(E[:, None] - E) / (2 * 0.7)))
+    np.testing.assert_allclose(found, np.exp(-E / 0.7) / np.exp(-E / 0.7).sum(), rtol=1e-12)
+    assert wells._stationary(np.zeros((3, 3))) is None
+
+
+# --- estimates of rates ----------------------------------------------------------------------------------------------
+
+
+def particle(potential, eta=0.5, beta=2.0, mass=1.0):
+    return Particle(mass, potential, baths.caldeira_leggett(mass=mass, eta=eta, beta=beta))
+
+
+DOUBLE = potentials.double_well(quadratic=1.0, quartic=0.25)  # barrier 1, curvature 2 in its wells
+
+
+def test_rates_of_several_particles():
+    """The slowest small motion times exp(-highest barrier/T); the hottest bath counts."""
+    pair = System((particle(DOUBLE), particle(potentials.harmonic(mass=1.0, omega=3.0), beta=4.0)), 0.0)
+    estimate = timescales.slowest_rate(pair, None)
+    assert not estimate.is_exact
+    assert estimate.value == pytest.approx(0.25 * math.exp(-2.0), rel=1e-9)
+    assert timescales.effective_temperature(pair) == pytest.approx(0.5)
+    tied = dataclasses.replace(pair, couplings=(Coupling(0, 1, 0.2),))
+    assert timescales.slowest_rate(tied, None).value == pytest.approx(0.25 * math.exp(-2.0), rel=1e-2)
+
+
+def test_rates_in_a_corrugated_ring():
+    """The smaller of the rate in the well and that of spreading around the ring, times exp(-2 amplitude/T)."""
+    ring = System((particle(potentials.Cosine(0.6, 1.0)),), 0.0)
+    spreading = 0.5 / 0.5 * (2 * math.pi / 50) ** 2  # D_pp/(m eta)^2 k^2 with D_pp = m eta T
+    found = timescales.slowest_rate(ring, 50.0)
+    assert found.value == pytest.approx(spreading * math.exp(-1.2 / 0.5), rel=1e-12)
+    assert timescales.slowest_rate(ring, 1.0).value == pytest.approx(0.25 * math.exp(-2.4), rel=1e-12)
+    steep = System((particle(potentials.Cosine(0.1, 1.0, 0.3)),), 0.0)  # no well is left
+    assert timescales.slowest_rate(steep, 1.0).value == pytest.approx(0.5 * math.exp(-0.2 / 0.5), rel=1e-12)
+
+
+def test_temperatures_that_estimates_use():
+    """1/beta, hbar omega/2 of the deepest well, d_pp/(m damping): whichever is largest."""
+    cold = System((particle(DOUBLE, beta=100.0),), 1.0)
+    assert timescales.effective_temperature(cold) == pytest.approx(math.sqrt(2) / 2)  # omega^2 = 2
+    bath = baths.Bath(eta=0.5, alpha=-0.1, xi=0.2, d_pp=3.0)
+    assert timescales.effective_temperature(System((Particle(1.5, DOUBLE, bath),), 0.0)) == pytest.approx(
+        3 / (1.5 * 0.7)
+    )
+    assert timescales.effective_temperature(System((Particle(1.0, potentials.free(), baths.none()),), 1.0)) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("particles", "length", "words"),
+    [
+        ((particle(potentials.Polynomial((0.0, 0.0, 1.0, 0.1))),), None, "potential does not confine the particle"),
+        ((Particle(1.0, DOUBLE, baths.none()),), None, "nothing damps the momentum"),
+        (
+            (particle(DOUBLE), particle(potentials.Polynomial((0.0, 0.0, 1.0, 0.1)))),
+            None,
+            "a potential does not confine",
+        ),
+        ((Particle(1.0, DOUBLE, baths.none()), Particle(1.0, DOUBLE, baths.none())), None, "nothing damps the motion"),
+        ((Particle(1.0, potentials.Cosine(1.0, 1.0), baths.none()),), 10.0, "nothing damps the momentum"),
+    ],
+)
+def test_systems_that_never_settle_say_so(particles, length, words):
+    with pytest.raises(NoSteadyStateError, match=words):
+        timescales.slowest_rate(System(particles, 0.0), length)
+
+
+def test_rates_of_small_motions():
+    """Fastest modulus and slowest positive decay; growing motions around a barrier do not count."""
+    fastest, slowest = timescales.linear_rates(System((particle(DOUBLE),), 0.0))
+    assert fastest == pytest.approx(math.sqrt(2))  # |lambda|^2 = det A = omega^2
+    assert slowest == pytest.approx(0.25)
+    barrier = System((particle(potentials.Polynomial((0.0, 0.0, -0.5))),), 0.0)  # lambda = -0.25 +- sqrt(0.0625 + 1)
+    fastest, slowest = timescales.linear_rates(barrier)
+    assert fastest == pytest.approx(0.25 + math.sqrt(1.0625))
+    assert slowest == fastest
+    assert timescales.linear_rates(System((Particle(1.0, DOUBLE, baths.none()),), 0.0))[1] == 0.0
