@@ -448,6 +448,137 @@ def test_a_quadratic_polynomial_has_no_moyal_terms(tmp_path):
     assert fp.build_system(load_config(written(tmp_path, text))).is_quadratic
 
 
+RING = VALID.replace(WELL, "potential: {kind: cosine, amplitude: 0.5, wavenumber: 2.0}\n  moyal: false").replace(
+    "q: {cells: 48, extent: auto}", "q: {cells: 48, extent: [0.0, 3.141592653589793], boundary: periodic}"
+)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "key", "words"),
+    [
+        ("3.141592653589793", "3.0", "grid.q.extent", "must be a whole number of periods 3.14159265359 long, but is 3"),
+        ("3.141592653589793", "1e-12", "grid.q.extent", "must be a whole number of periods"),
+        ("[0.0, 3.141592653589793]", "auto", "grid.q.extent", "needs an explicit extent [low, high], but it is `auto`"),
+        (
+            "kind: cosine, amplitude: 0.5, wavenumber: 2.0",
+            "kind: harmonic, omega: 1.0",
+            "grid.q.boundary",
+            "periodic force",
+        ),
+        (BATH, "bath: {model: custom, eta: 0.5, d_pp: 1.0, alpha: 0.1}", "grid.q.boundary", "no meaning on a ring"),
+        (BATH, "bath: {model: custom, eta: 0.5, d_pp: 1.0, xi: 0.1}", "grid.q.boundary", "pulls at the position"),
+    ],
+)
+def test_rings_that_cannot_be(old, new, key, words, tmp_path):
+    assert RING.count(old) == 1
+    message = refusal(written(tmp_path, RING.replace(old, new)))
+    assert f"{key}: " in message
+    assert words in message
+
+
+def test_rings_that_can_be(tmp_path):
+    """One period, two of them, and any length where there is no force."""
+    assert fp.prepare(load_config(written(tmp_path, RING))).grid.axes[0].periodic
+    twice = RING.replace("3.141592653589793", "6.283185307179586")
+    assert fp.prepare(load_config(written(tmp_path, twice))).grid.axes[0].length == pytest.approx(2 * math.pi)
+    free = RING.replace("kind: cosine, amplitude: 0.5, wavenumber: 2.0", "kind: free").replace(
+        "3.141592653589793", "3.3"
+    )
+    assert fp.prepare(load_config(written(tmp_path, free))).grid.axes[0].length == 3.3
+
+
+PAIR = """\
+system:
+  particles:
+    - {mass: 1.0, potential: {kind: harmonic, omega: 1.0}, bath: {model: caldeira_leggett, eta: 0.5, beta: 1.0}}
+    - {mass: 1.0, potential: {kind: harmonic, omega: 1.0}, bath: {model: caldeira_leggett, eta: 0.5, beta: 0.5}}
+  couplings: [{between: [0, 1], stiffness: 0.3}]
+initial:
+  - {kind: thermal, beta: 1.0, omega: 1.0}
+  - {kind: thermal, beta: 0.5, omega: 1.0}
+grid: {q: {cells: 24, allow_coarse: true}, p: {cells: 24}}
+time: {until: 0.5}
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "key", "words"),
+    [
+        (
+            "q: {cells: 24, allow_coarse: true}",
+            "q: [{cells: 24}]",
+            "grid.q",
+            "one entry for each of the 2 particles, but has 1",
+        ),
+        ("p: {cells: 24}", "p: [{}, {}, {}]", "grid.p", "one entry for each of the 2 particles, but has 3"),
+        (
+            "q: {cells: 24, allow",
+            "q: {extent: [-3, 3], boundary: periodic, allow",
+            "grid.q.boundary",
+            "one particle alone",
+        ),
+        (
+            "  - {kind: thermal, beta: 0.5, omega: 1.0}\n",
+            "",
+            "initial",
+            "one entry for each of the 2 particles, but has 1",
+        ),
+        (
+            "{kind: thermal, beta: 0.5, omega: 1.0}",
+            "{kind: fock, n: 1, omega: 1.0}",
+            "initial.1.kind",
+            "cannot stand in a list",
+        ),
+        (
+            "bath: {model: caldeira_leggett, eta: 0.5, beta: 0.5}",
+            "bath: {model: lindblad, operators: [[1, 2]]}",
+            "",
+            None,
+        ),
+        ("between: [0, 1]", "between: [1, 1]", "system.couplings.0.between", "must be two different particles"),
+        ("between: [0, 1]", "between: [0, 2]", "system.couplings.0.between", "2"),
+        (", bath: {model: caldeira_leggett, eta: 0.5, beta: 0.5}", "", "system", "particles.1 has no bath"),
+        (
+            "bath: {model: caldeira_leggett, eta: 0.5, beta: 0.5}",
+            "bath: {model: hu_paz_zhang, gamma: 0.05, cutoff: 5.0, beta: 1.0}",
+            "system.particles.1.bath.model",
+            "knows the frequency of a single particle",
+        ),
+        (
+            "bath: {model: caldeira_leggett, eta: 0.5, beta: 0.5}",
+            "bath: {model: symmetry_broken, eta: 0.5, beta: 0.5, alpha: detailed_balance}",
+            "system.particles.1.bath.alpha",
+            "needs one particle in a harmonic well, and there are several",
+        ),
+    ],
+)
+def test_faults_of_several_particles(old, new, key, words, tmp_path):
+    assert PAIR.count(old) == 1
+    path = written(tmp_path, PAIR.replace(old, new))
+    if words is None:  # what is next to a fault and fine
+        assert fp.prepare(load_config(path)).grid.shape == (24, 24, 24, 24)
+        return
+    message = refusal(path)
+    assert f"{key}: " in message
+    assert words in message
+
+
+def test_an_initial_state_too_many(tmp_path):
+    text = PAIR.replace("grid:", "  - {kind: thermal, beta: 0.5, omega: 1.0}\ngrid:")
+    message = refusal(written(tmp_path, text))
+    assert "an entry too many: there are 2 particles" in message
+
+
+def test_operators_need_hbar(tmp_path):
+    text = VALID.replace(BATH, "bath: {model: lindblad, operators: [[1, 2]]}").replace("hbar: 1.0", "hbar: 0.0")
+    assert "system.bath.model: `lindblad` needs hbar > 0, but units.hbar is 0" in refusal(written(tmp_path, text))
+
+
+def test_integers_of_hundreds_of_digits(tmp_path):
+    text, _ = edited("mass: 1.0", f"mass: {'9' * 400}")
+    assert "system.mass: must be a number" in refusal(written(tmp_path, text))
+
+
 def test_initial_may_be_missing_only_where_nothing_starts(tmp_path):
     without = VALID[: VALID.index("initial:")] + VALID[VALID.index("grid:") :]
     assert "initial: required, but missing" in refusal(written(tmp_path, without))
