@@ -8,8 +8,10 @@ import pytest
 from fpsolver.errors import GridError
 from fpsolver.generator import Generator, Scheme
 from fpsolver.grid import Axis, Grid
+from fpsolver.kernels import stencils
 from fpsolver.physics import baths, hu_paz_zhang, potentials
 from fpsolver.physics.system import Coupling, Particle, System
+from fpsolver.schemes import chang_cooper, moyal
 from tests import systems
 
 BATH = baths.caldeira_leggett(mass=1.0, eta=0.5, beta=1.0)
@@ -89,3 +91,103 @@ def test_there_is_no_one_matrix_of_a_bath_with_memory():
         frozen = Generator(system.at(time), g)
         np.testing.assert_allclose(generator.apply(W, time=time).ravel(), frozen.to_sparse() @ W.ravel(), atol=1e-12)
     assert generator.fluxes_at(system.settled) is generator.fluxes
+
+
+# --- what limits the step --------------------------------------------------------------------------------------------
+
+
+def coupled(seed, well=None):
+    rng = np.random.default_rng(seed)
+    root = rng.normal(size=(4, 4))
+    particles = [Particle(m, well or WELL.potential, baths.Bath(eta=0.4, alpha=0.1, d_pp=0.6)) for m in (1.0, 1.6)]
+    springs = (Coupling(0, 1, 0.4),)
+    return System(particles, 0.9, 0.3 * rng.normal(size=(4, 4)), 0.1 * root @ root.T, springs)
+
+
+@pytest.mark.parametrize("order", [2, 8])
+@pytest.mark.parametrize(
+    "well", [None, potentials.quartic(mass=1.0, omega=1.0, quartic=0.3)], ids=["linear", "quartic"]
+)
+def test_bounds_of_the_symbol_term_by_term(order, well):
+    """Every term at one pair of angles, written out: sums of sines and cosines times the largest coefficients."""
+    system = coupled(3, well)
+    g = Grid(tuple(Axis(n, -2.0 - 0.1 * k, 2.2, 16 + k) for k, n in enumerate(("q1", "q2", "p1", "p2"))))
+    fluxes = Generator(system, g, Scheme(order=order)).fluxes
+    A, D = system.dissipative_drift.copy(), system.diffusion_matrix / 2
+    A[:2, 2:] += np.diag(1 / system.masses)
+    A[2:, :2] -= system.spring_matrix
+    c, e = stencils.first_derivative(order), stencils.second_derivative(order)
+    bounds = fluxes.spectrum_bounds()
+    for place in ((9, 40), (33, 64), (50, 21)):
+        angle = [np.linspace(0, np.pi, 65)[place[a >= 2]] for a in range(4)]
+        k1 = [
+            sum(2 * w * math.sin(m * t) for m, w in enumerate(c, 1)) / h for t, h in zip(angle, g.spacings, strict=True)
+        ]
+        k2 = [
+            sum(2 * w * (1 - math.cos(m * t)) for m, w in enumerate(e, 1)) / h**2
+            for t, h in zip(angle, g.spacings, strict=True)
+        ]
+        turn = 0.0
+        for a in range(4):
+            x = [np.abs(axis.centres).max() for axis in g.axes]
+            i = a - 2 if a >= 2 else None
+            speed = sum(abs(A[a, b]) * x[b] for b in range(4) if b != i)
+            if i is not None:
+                q = g.axes[i].centres
+                own = A[a, i] * q - system.particles[i].potential.derivative(q)
+                third = system.particles[i].potential.derivative(q, 3)
+                odd3 = stencils.odd_derivative(3, order)
+                k3 = sum(2 * w * math.sin(m * angle[a]) for m, w in enumerate(odd3, 1)) / g.spacings[a] ** 3
+                turn += np.abs(own * k1[a] + 0.9**2 / 24 * third * k3).max()
+            turn += speed * abs(k1[a])
+        spread = sum(D[a, a] * k2[a] for a in range(4))
+        cross = sum(2 * abs(D[a, b] * k1[a] * k1[b]) for a in range(4) for b in range(a + 1, 4))
+        for (found_turn, found_damping), sign in zip(bounds, (-1, 1), strict=True):
+            assert found_turn[place] == pytest.approx(turn, rel=1e-12)
+            assert found_damping[place] == pytest.approx(max(spread + sign * cross, 0.0), rel=1e-12)
+
+
+@pytest.mark.parametrize("potential", [potentials.double_well(quadratic=1.0, quartic=1.0), potentials.Cosine(0.7, 1.0)])
+def test_bounds_of_chang_cooper_are_gershgorins_circles(potential):
+    """In the norm sum W^2/M the matrix is skew plus symmetric; row sums of the one, a bound of the other."""
+    particle = Particle(1.3, potential, baths.caldeira_leggett(mass=1.3, eta=0.5, beta=2.0))
+    rings = "q" if potential.period else ""
+    g = Grid((Axis("q", -math.pi, math.pi, 21, bool(rings)), Axis("p", -5.0, 5.0, 18)))
+    generator = Generator(System((particle,), 0.0), g, Scheme("chang_cooper", 2))
+    root = generator.fluxes.symmetriser().ravel()
+    L = generator.to_sparse().toarray() * root / root[:, None]
+    skew, symmetric = (L - L.T) / 2, (L + L.T) / 2
+    [(turn, damping)] = generator.fluxes.spectrum_bounds()
+    if not rings:  # on a ring the norm leaves M along q out
+        assert turn.max() == pytest.approx(np.abs(skew).sum(axis=1).max(), rel=1e-9)
+        values = np.linalg.eigvalsh(symmetric)
+        assert values.max() <= 1e-12 * damping.max()
+        assert 0.5 * damping.max() <= -values.min() <= damping.max()
+    assert np.abs(np.linalg.eigvals(L).imag).max() <= turn.max() * (1 + 1e-9)
+
+
+def test_what_a_limited_flux_can_carry_out_of_a_cell():
+    """A face holds at most 2 M_face/M_cell of either neighbour: M_i up_i = M_(i+1) down_(i+1) = 2 M_face/h."""
+    particle = Particle(1.3, potentials.double_well(quadratic=1.0, quartic=1.0), BATH)
+    g = Grid((Axis("q", -3.0, 3.0, 24), Axis("p", -5.0, 5.0, 18)))
+    axis = Generator(System((particle,), 0.0), g, Scheme("chang_cooper", 2, "limited")).fluxes.q
+    M = axis.root**2
+    up, down = (chang_cooper._carried(axis, np.array([v]))[:, 0] for v in (1.0, -1.0))
+    np.testing.assert_allclose(M[:-1] * up[:-1], M[1:] * down[1:], rtol=1e-12)
+    energies = [(x**2 - 1) ** 2 / 4 for x in (g.axes[0].faces[1:-1], g.axes[0].centres)]
+    temperature = 1 / 1.3  # d_pp/(mass eta)
+    face = M.max() * np.exp((energies[1].min() - energies[0]) / temperature)
+    np.testing.assert_allclose(M[:-1] * up[:-1], 2 * face / g.spacings[0], rtol=1e-12)
+    assert up[-1] == down[0] == 0
+
+
+@pytest.mark.parametrize("order", [2, 4, 6, 8])
+@pytest.mark.parametrize("shift", [0.1, 0.5, 1.3, 2.0, 6.7])
+def test_shifted_differences_of_polynomials(order, shift):
+    """sum_m w_m [(x + m)^r - (x - m)^r] = (x + s)^r - (x - s)^r below the order, also for shifts of part of a cell."""
+    axis = Axis("p", -8.0, 8.0, 16)
+    weights = moyal._shift_weights(shift, axis, order)
+    for r in range(order):
+        for x in (0.0, 0.7):
+            found = sum(w * ((x + m) ** r - (x - m) ** r) for m, w in weights.items())
+            assert found == pytest.approx((x + shift) ** r - (x - shift) ** r, rel=1e-9, abs=1e-9)
