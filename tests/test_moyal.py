@@ -170,9 +170,9 @@ def test_entropy_of_the_quantum_terms(name):
         rate = rate + weight * POTENTIALS[name].derivative(q, r) * slope
     expected = -g.integrate(rate * np.log(W))
     assert abs(expected) > 1e-3
-    found = entropy.moyal_rate(State(W, PhaseSpace(system(name), g)))
+    found = entropy.moyal_sum(State(W, PhaseSpace(system(name), g)))
     assert found == pytest.approx(expected, rel=1e-4)  # differences of order 8 at 8 cells, weighed by ln W in the tails
-    assert entropy.moyal_rate(State(W, PhaseSpace(system(name, moyal=False), g))) == 0.0
+    assert entropy.moyal_sum(State(W, PhaseSpace(system(name, moyal=False), g))) == 0.0
 
 
 def test_a_kick_beyond_a_quarter_of_the_box_is_refused():

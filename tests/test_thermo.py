@@ -206,10 +206,12 @@ def test_distance_to_a_thermal_state_that_is_not_in_the_middle():
     state = sampled(System((Particle(1.7, potential, bath),), 0.0), MEAN, V)
     rest, G = np.array([0.3 / (1.7 * 0.36), 0.0]), np.diag([1 / (1.7 * 0.36), 1.7]) / 0.7
     expected = equilibrium.relative_entropy(MEAN - rest, V, G)
-    found = entropy.relative_entropy_thermal(state, *observables.moments(state))
+    found = entropy.relative_entropy_thermal(state, *observables.moments(state), entropy.wigner_entropy(state))
     assert found == pytest.approx(expected, abs=1e-10)  # S_W of the sampled Gaussian
     shifted = sampled(state.system, rest, G)
-    assert entropy.relative_entropy_thermal(shifted, rest, G) == pytest.approx(0.0, abs=1e-10)
+    assert entropy.relative_entropy_thermal(shifted, rest, G, entropy.wigner_entropy(shifted)) == pytest.approx(
+        0.0, abs=1e-10
+    )
 
 
 def test_zero_is_no_density():
