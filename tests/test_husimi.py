@@ -265,3 +265,34 @@ def test_a_ring_has_a_husimi_function():
 
 def test_every_member_is_documented_in_the_series():
     assert [q.name for q in SERIES if "wehrl" in q.name] == list(WEHRL)
+
+
+def test_rates_that_do_not_exist_without_a_grid():
+    """No window: NaN with the reason; friction without noise: infinite; dS_Q/dt exists either way."""
+    system = systems.model("minimally_invasive")
+    rates = husimi.wehrl_rates(system, MEAN, V)
+    assert np.isnan([rates.entropy_production, rates.entropy_flux, rates.entropy_rate]).all()
+    assert "give system.husimi_omega" in rates.reason
+    assert husimi.wehrl_rates(replace(system, hbar=0.0), MEAN, V).reason == husimi.CLASSICAL_REASON
+    bath = baths.Bath(eta=0.5, alpha=0.25, d_pp=0.5)
+    noiseless = windowed(systems.oscillator(bath), 1.0)
+    rates = husimi.wehrl_rates(noiseless, MEAN, V)
+    B = husimi.bath_diffusion(noiseless, vacuum(noiseless, 1.0))
+    if np.linalg.eigvalsh(B)[0] < 0:
+        assert math.isnan(rates.entropy_production)
+        assert rates.reason == husimi.DIFFUSION_REASON
+    h, engine = 1e-5, fp.exact.Gaussian(noiseless, MEAN, V)
+    entropies = [husimi.wehrl_entropy(engine.covariance(t), vacuum(noiseless, 1.0)) for t in (0.0, h, 2 * h)]
+    slope = (-3 * entropies[0] + 4 * entropies[1] - entropies[2]) / (2 * h)
+    assert rates.entropy_rate == pytest.approx(slope, abs=1e-6)  # h^2 and round-off/h
+
+
+def test_infinite_wehrl_rates_have_the_reason():
+    """B_Q^I vanishes for q where alpha - xi = -d_qq/Sigma0_qq .. = 0 and the drift does not."""
+    bath = baths.Bath(eta=0.5, alpha=0.2, d_qq=0.1, d_pp=1.0)  # B_qq = 0.2, minus 2 alpha Sigma0_qq = 0.2
+    system = windowed(systems.oscillator(bath), 1.0)
+    rates = husimi.wehrl_rates(system, MEAN, V)
+    assert rates.entropy_production == math.inf
+    assert rates.entropy_flux == math.inf
+    assert "noise" in rates.reason
+    assert math.isfinite(rates.entropy_rate)

@@ -343,3 +343,101 @@ def test_commands_read_the_file(command, saved, tmp_path):
 def test_figures_that_need_a_grid_say_so(saved):
     with pytest.raises(FpsolverError, match=r"plot\.wigner needs a grid"):
         fp.plot.wigner(fp.load_result(saved))
+
+
+# --- what check says -------------------------------------------------------------------------------------------------
+
+
+HEATED = [{"kind": "thermal", "beta": 1.0, "omega": 1.0}] * 2
+
+
+def checked(config, folder):
+    """Standard output of ``fpsolver check``."""
+    path = folder / "run.yaml"
+    path.write_text(config.to_yaml())
+    found = CliRunner().invoke(commands, ["check", str(path)], catch_exceptions=False)
+    return found.output
+
+
+def test_check_of_two_oscillators(tmp_path):
+    """Its numbers are those of the steady state; matrices are printed because they are small."""
+    config = two()
+    text, steady = checked(config, tmp_path), fp.exact.steady(fp.build_system(config))
+    heat = energies.heat_currents(steady.system, steady.mean, steady.covariance)
+    assert "2, hbar 1" in text
+    assert f"1-2: {KAPPA:g}" in text
+    assert "drift A" in text
+    assert f"{steady.Pi:.12g}" in text
+    assert ", ".join(f"{value:.9g}" for value in heat) in text
+    assert "violated (KMS: " in text
+    assert "exact moments, no grid" in text
+    assert "steady, without steps" in text
+
+
+def test_check_of_chains(tmp_path):
+    """Nine particles: the outer ones and six springs, no matrices; two hundred: the run itself is the solution."""
+    text = checked(chain(9), tmp_path)
+    assert "particle 9" in text
+    assert "particle 5" not in text
+    assert ", and 2 more" in text
+    assert "drift A" not in text
+    assert " .., " in text
+    assert "of so many particles, it is the run itself" in checked(chain(200), tmp_path)
+
+
+def test_check_says_why_nothing_is_steady(tmp_path):
+    undamped = {"particles": [{"mass": 1.0, "potential": WELL, "bath": {"model": "none"}}] * 2}
+    config = two(system=undamped, time={"method": "gaussian", "until": 2.0}, initial=HEATED)
+    text = checked(config, tmp_path)
+    assert "nothing damps the motion" in text
+    assert "t = 2" in text
+
+
+def test_check_of_several_on_a_grid(tmp_path):
+    """The same rows beside those of the grid."""
+    grid = {"q": {"cells": 24, "allow_coarse": True}, "p": {"cells": 24}}
+    config = two(time={"method": "stepping", "until": 0.5}, initial=HEATED, grid=grid)
+    text = checked(config, tmp_path)
+    for words in ("particle 2", "completely positive", "mutual information", "24 cells on", "q1", "p2"):
+        assert words in text
+
+
+def test_methods_that_several_particles_do_not_have():
+    for section, words in (
+        ({"method": "direct"}, r"time\.method: `direct` needs one particle, and there are 2"),
+        ({"method": "stepping", "stepper": "implicit"}, r"time\.stepper: `implicit` needs one particle"),
+    ):
+        with pytest.raises(ConfigError, match=words):
+            fp.prepare(two(initial=HEATED, time=section))
+    sections = chain(12).model_dump() | {"time": {"method": "stepping"}, "initial": 6 * HEATED}
+    many = fp.Config(system=sections["system"], time=sections["time"], initial=sections["initial"])
+    with pytest.raises(ConfigError, match="a grid of 24 axes is beyond any memory"):
+        fp.prepare(many)
+    with pytest.raises(FpsolverError, match=r"gaussian has no grid; give time\.method: stepping"):
+        fp.prepare(two())
+
+
+def test_moments_alone_need_linear_forces_on_a_line():
+    quartic = {"kind": "quartic", "omega": 1.0, "quartic": 0.1}
+    one = {"mass": 1.0, "potential": quartic, "bath": bath("caldeira_leggett", HOT)}
+    with pytest.raises(ConfigError, match="needs linear forces, and a potential is anharmonic"):
+        fp.run(fp.Config(system=one, time={"method": "gaussian"}, units={"hbar": 0}))
+    ring = {"q": {"cells": 32, "extent": [0, 10], "boundary": "periodic"}}
+    with pytest.raises(ConfigError, match=r"needs positions on a line, but grid\.q is periodic"):
+        fp.run(fp.Config(system={**one, "potential": FREE}, grid=ring, time={"method": "gaussian"}))
+
+
+def test_moments_of_a_noiseless_friction_say_that_production_is_infinite():
+    """hbar = 0 has no purity; a friction of q without noise makes Pi and Phi infinite, each with its reason."""
+    custom = {"model": "custom", "eta": 0.5, "alpha": -0.1, "d_pp": 0.7}
+    config = fp.Config(
+        units={"hbar": 0},
+        system={"mass": 1.0, "potential": WELL, "bath": custom},
+        initial={"kind": "gaussian", "mean": [1.0, 0.0], "covariance": [[1.0, 0.0], [0.0, 1.0]]},
+        time={"method": "gaussian", "until": 1.0},
+    )
+    result = fp.run(config)
+    assert np.isinf(result.series["entropy_production"]).all()
+    assert "noise" in result.reasons["entropy_production"]
+    assert "classical system has no purity" in result.reasons["purity"]
+    assert result.diagnostics["slowest_rate"] == pytest.approx(0.25)  # half of the trace: the motion turns

@@ -9,7 +9,7 @@ import pytest
 import xarray
 
 import fpsolver as fp
-from fpsolver import api, gaussian
+from fpsolver import api, gaussian, views
 from fpsolver.errors import ConfigError, GridError, ResourceError
 from fpsolver.evaluation import final_and_particles
 from fpsolver.grid import Axis
@@ -133,6 +133,21 @@ def test_the_file_gives_everything_back(result, tmp_path):
         assert data["J_reversible"].dims == ("component", "q2", "p2")
     with h5py.File(path) as file:
         assert file["profile/temperature"].shape == (2,)
+
+
+def test_each_particle_as_a_result_of_its_own(result):
+    """For figures: its axes are q and p, its moments the block of the whole, its W normalised."""
+    parts = views.alone(result)
+    assert [part.title for part in parts] == [f"{result.title}, particle {k}" for k in (1, 2)]
+    for k, part in enumerate(parts):
+        on = [k, 2 + k]
+        assert part.grid.names == ("q", "p")
+        assert part.grid.integrate(part.final.W) == pytest.approx(1.0, abs=1e-6)  # cut at 4.9 deviations
+        np.testing.assert_array_equal(part.series["mean"], result.series["mean"][:, on])
+        np.testing.assert_array_equal(part.exact["covariance"], result.exact["covariance"][:, on][:, :, on])
+        J = result.particles[k]
+        np.testing.assert_array_equal(part.final.J, J.J_reversible + J.J_irreversible)
+        np.testing.assert_array_equal(part.final.entropy_production_density, J.production.sum(axis=0))
 
 
 @pytest.mark.slow

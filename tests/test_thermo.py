@@ -224,3 +224,29 @@ def test_wrong_shapes_are_refused_with_words():
     grid = box(np.eye(2), 20)
     with pytest.raises(fp.FpsolverError, match="shape"):
         fp.thermo.entropy_production(np.ones((3, 3)), systems.model("custom"), grid)
+
+
+def test_phase_spaces_and_axes_that_cannot_be():
+    grid, system = box(np.eye(2), 20), systems.model("custom")
+    with pytest.raises(fp.FpsolverError, match=r"order must be one of \(2, 4, 6, 8\), but is 3"):
+        PhaseSpace(system, grid, 3)
+    with pytest.raises(fp.FpsolverError, match=r"2 particle\(s\) need 4 axes"):
+        PhaseSpace(System(2 * list(system.particles)), grid)
+    with pytest.raises(fp.FpsolverError, match=r"must be \[low, high\] with low < high, but is \[1, 1\]"):
+        fp.Axis("q", 1.0, 1.0, 20)
+    with pytest.raises(fp.FpsolverError, match="axis p needs at least 16 cells, but has 15"):
+        fp.Axis("p", 0.0, 1.0, 15)
+    assert fp.Axis("p", 0.0, 1.0, 16).spacing == 1 / 16
+
+
+def test_no_window_no_husimi_function():
+    state = sampled(systems.model("custom"), MEAN, V)
+    with pytest.raises(fp.FpsolverError, match=r"give system\.husimi_omega"):
+        fp.thermo.husimi(state.W, state.system, state.grid)
+    Q = fp.thermo.husimi(state.W, state.system, state.grid, omega=1.0)
+    assert fp.thermo.husimi(state.W, state.system, state.grid, omega=2.0).max() < Q.max() * 1.2
+    expected = exact.wigner_entropy(V + np.eye(2) / 2)
+    assert fp.thermo.wehrl_entropy(state.W, state.system, state.grid, omega=1.0) == pytest.approx(expected, abs=1e-9)
+    residual = fp.thermo.detailed_balance_residual(state.W, state.system, state.grid)
+    assert residual == detailed_balance.first_line_residual(state)
+    assert residual > 0.1

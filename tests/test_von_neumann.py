@@ -205,3 +205,21 @@ def test_no_thermal_state_has_a_reason(name):
     result = api.run_problem(api.prepare(configured(system=system)))
     assert np.isnan(result.series["relative_entropy_thermal"]).all()
     assert words in result.reasons["relative_entropy_thermal"]
+
+
+def test_what_pure_modes_and_impossible_covariances_do_not_have():
+    hbar = UNITS["hbar"]
+    vacuum = hbar / 2 * np.eye(2)
+    for call, words in (
+        (lambda: von_neumann.modular_matrix(vacuum, hbar), "pure mode has no modular matrix"),
+        (lambda: von_neumann.kms_dual(-np.eye(2), vacuum, hbar), "pure mode has no KMS inner product"),
+        (
+            lambda: von_neumann.entropy(np.diag([1.0, -1.0]), hbar),
+            "positive definite, but has the eigenvalue -1",
+        ),
+    ):
+        with pytest.raises(UsageError, match=words):
+            call()
+    system = systems.model("quantum_optical", **UNITS)
+    reference = states.gaussian([0, 0], vacuum)
+    assert von_neumann.spohn_production(system, states.gaussian(MEAN, V), reference) == math.inf
