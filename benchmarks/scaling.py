@@ -63,9 +63,9 @@ def nanoseconds(cells: int, axes: int, threads: int) -> float:
 
 
 def fitted(rows: list[dict[str, Any]]) -> tuple[float, float]:
-    """(ns of a stored cell for each axis, ns of a row): least squares on one thread and grids that fit the caches."""
+    """(ns of a cell for each axis, ns of a row): least squares on one thread and grids that fit the caches."""
     known = [row for row in rows if (row["cells"], row["axes"]) in FITTED and row["threads"] == 1]
-    terms = [[stored(r["cells"], r["axes"]) / r["cells"] ** r["axes"] * r["axes"], 1 / r["cells"]] for r in known]
+    terms = [[r["axes"], 1 / r["cells"]] for r in known]
     weights = 1 / np.array([r["ns"] for r in known])
     solution = np.linalg.lstsq(np.array(terms) * weights[:, None], np.ones(len(known)), rcond=None)[0]
     return float(solution[0]), float(solution[1])
@@ -73,7 +73,7 @@ def fitted(rows: list[dict[str, Any]]) -> tuple[float, float]:
 
 def model(cells: int, axes: int, costs: tuple[float, float]) -> float:
     """Nanoseconds of dW/dt for one cell on one thread, out of the caches' reach of memory or not."""
-    return costs[0] * axes * (cells + 2 * PAD) / cells + costs[1] / cells
+    return costs[0] * axes + costs[1] / cells
 
 
 def measure(*, quick: bool) -> dict[str, Any]:
@@ -123,7 +123,7 @@ def markdown(found: dict[str, Any]) -> str:
             f"{row['bandwidth']:.1f} | {expected} |"
         )
     a, b = found["costs"]
-    lines += ["", f"Model: {a:.3f} ns for each axis of a stored cell, {b:.1f} ns for each row.", ""]
+    lines += ["", f"Model: {a:.3f} ns for each axis of a cell, {b:.1f} ns for each row.", ""]
     lines += [
         "| grid | memory, GiB | one step, one thread, s | sent by a part for each stage, MiB | as it computes, GB/s |",
         "| --- " * 5 + "|",

@@ -69,14 +69,6 @@ def next_place(places, first_axis, end_axis, shape):
 
 
 @inlined
-def added(start, selves, places, first_axis, end_axis, longest):
-    """Weight of the cell itself with what the walls of some axes add."""
-    for a in range(first_axis, end_axis):
-        start += selves[a * longest + places[a]]
-    return start
-
-
-@inlined
 def list_terms(distances, weights, places, site, sites, cross, kicks, reach, first, shape, strides):
     """Quantum terms of all momenta but p_N, and terms of pairs of axes without p_N; returns their end."""
     size, last, end = len(shape) // 2, len(shape) - 1, 0

@@ -35,11 +35,11 @@ class CentralFluxes:
         """Run the kernel: ``steps`` steps of the stages (keep, 0, part), in place on padded arrays."""
         kernel = phase_space.advance_parallel if parallel else phase_space.advance
         flat = W.reshape(-1), work.reshape(2, -1)
-        kernel(*flat, *self.coefficients, *self._tasks, stages[:, 2].copy(), stages[0, 0], steps)
+        kernel(*flat, *self.coefficients, *self._scratch, stages[:, 2].copy(), stages[0, 0], steps)
 
     @cached_property
-    def _tasks(self) -> tuple[int, FloatArray, NDArray[np.int64], FloatArray]:
-        return phase_space.tasks(self.coefficients)
+    def _scratch(self) -> tuple[FloatArray, NDArray[np.int64], FloatArray]:
+        return phase_space.scratch(self.coefficients)
 
     @cached_property
     def rates(self) -> FloatArray:
@@ -81,16 +81,16 @@ class CentralFluxes:
         return Coefficients(
             on_sites=np.stack([scale[a] * _outer_sum(parts[a][:n]).ravel() for a in range(2 * n)]),
             on_momenta=on_momenta.reshape(2 * n, -1),
+            at_sites=centre + _outer_sum(selves[:n]).ravel(),
+            at_rows=_outer_sum(selves[n:]).ravel(),
             uneven=np.array(uneven),
             near=near,
             spread=spread,
-            selves=selves,
             turn=_slots(tuple(c / first[0] for c in first), -1.0),
             ends=_ends(self._walls(axes[-1], self.rates[-1], second[-1])),
             cross=np.triu(self.system.diffusion_matrix * np.outer(scale, scale), 1),
             kicks=self.moyal.kicks,
             reach=self.moyal.reach,
-            centre=centre,
             first=tuple(c / first[0] for c in first),
             second=second[-1],
             shape=self.grid.shape,
@@ -100,12 +100,13 @@ class CentralFluxes:
 
     def _neighbours(
         self, second: list[tuple[float, ...]], strides: list[int]
-    ) -> tuple[NDArray[np.int64], FloatArray, FloatArray]:
+    ) -> tuple[NDArray[np.int64], FloatArray, list[FloatArray]]:
         """Distances and weights of the neighbours of places of all axes but p_N, and weights of the cell itself."""
         k, axes = self.order // 2, self.grid.axes[:-1]
         longest = max(axis.cells for axis in axes)
         near = np.zeros((len(axes), longest, LANES), np.int64)
-        spread, selves = np.zeros(near.shape), np.zeros(near.shape[:2])
+        spread: FloatArray = np.zeros(near.shape)
+        selves: list[FloatArray] = [np.zeros(axis.cells) for axis in axes]
         for a, (axis, rate, weights) in enumerate(zip(axes, self.rates[:-1], second, strict=True)):
             n, walls = axis.cells, self._walls(axis, rate, weights)
             for i in range(n):
@@ -115,7 +116,7 @@ class CentralFluxes:
                 for c in range(2 * k) if i < k or i >= n - k else ():
                     place, weight = c if c < k else n - 2 * k + c, walls[i if i < k else i - n + 2 * k, c]
                     if place == i:
-                        selves[a, i] += weight
+                        selves[a][i] += weight
                     elif weight != 0:
                         spread[a, i, places.index(place)] += weight
         return near, spread, selves
