@@ -241,6 +241,16 @@ KINDS: dict[str, tuple[Case, float]] = {  # and the share of the cases
 }
 
 
+WHAT = {
+    "text": "YAML with pieces cut, doubled, put in; nested; alias bombs",
+    "values": "configurations in Python with odd values, missing and unknown keys, loops",
+    "set": "`--set`",
+    "over": "`--over`",
+    "bytes": "result, sweep and checkpoint files cut off or with flipped bits, two of three without their seal",
+    "structure": "such files with members removed, of other types and shapes, huge, in circles, linked to other files",
+}
+
+
 def PLAIN() -> dict[str, Any]:
     """The configuration as plain data."""
     from fpsolver.config.reader import parse_yaml
@@ -380,6 +390,7 @@ def fuzz(cases: int, seed: int, only: str | None, folder: Path) -> tuple[dict[st
         if number:
             counts[kind], failed = run_kind(kind, range(seed, seed + number), folder)
             failures += failed
+            print(f"{kind:<10} {counts[kind].total():>7} cases: {dict(counts[kind])}", flush=True)
     return counts, failures
 
 
@@ -403,8 +414,6 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as name:
         counts, failures = fuzz(arguments.cases, arguments.seed, arguments.kind, Path(name))
         left = sorted(path.name for path in Path(name).iterdir())
-    for kind, found in counts.items():
-        print(f"{kind:<10} {sum(found.values()):>7} cases: {dict(found)}")
     total, seconds = sum(found.total() for found in counts.values()), time.perf_counter() - begun
     print(f"{total} cases in {seconds:.0f} s, {len(failures)} failed")
     for what, group in grouped(failures).items():

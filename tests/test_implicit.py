@@ -95,6 +95,15 @@ def test_a_run_agrees_with_explicit_steps():
     assert np.ptp(implicit.series["mass"]) <= 1e-12
 
 
+def test_a_prediction_takes_no_longer_for_a_longer_run():
+    """Not even for one of 9e19 records, which is refused afterwards."""
+    step = ImplicitStepSize(0.25, 1.0, 0.5)
+    short, factors = implicit_steps(step, 0.5, 4000.0)
+    assert implicit_steps(step, 0.5, 40_000.0) == (short + 2 * 72_000, factors)
+    steps, _ = implicit_steps(ImplicitStepSize(0.1, 0.0, 0.0), 0.1, 2.0**63)
+    assert steps == pytest.approx(2.0**63 / 0.1, rel=1e-9)
+
+
 @pytest.mark.slow
 def test_a_very_long_run_chooses_implicit_steps_and_says_why(tmp_path, capsys):
     """Until the wells have exchanged everything: 10^5 units of time, 10^7 explicit steps; ends in the Gibbs state."""

@@ -102,6 +102,12 @@ def status_of(arguments: list[str]) -> int:
     except MemoryError:
         click.echo("fpsolver: there is not enough memory for this run; give fewer cells", err=True)
         return 3
+    except ImportError as error:  # also of a shared library that found no memory
+        if debug:
+            traceback.print_exc()
+        reason = (str(error).strip().splitlines() or ["no reason is given"])[-1]
+        click.echo(f"fpsolver: a library cannot be loaded, for lack of memory or badly installed: {reason}", err=True)
+        return 3
     except BrokenPipeError:
         # the reader (head, less) has gone: say nothing more, not even at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

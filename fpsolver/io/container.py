@@ -13,7 +13,7 @@ import numpy as np
 
 from fpsolver.errors import ConfigError, FileFormatError, FpsolverError, OutputError
 from fpsolver.grid import Grid
-from fpsolver.io.inspection import refuse_foreign
+from fpsolver.io.inspection import refuse_broken_heaps, refuse_foreign
 from fpsolver.io.paths import check_output, replace_file
 from fpsolver.io.seal import is_broken, seal_of
 from fpsolver.physics.potentials import FloatArray
@@ -107,6 +107,7 @@ def read_file(path: str | Path, kind: str, version: int, reader: Callable[[h5py.
             raise FileFormatError(f"{path} is a directory" if path.is_dir() else f"{path} does not exist")
         if is_broken(path):
             raise FileFormatError(f"{path} is damaged: its contents are not what was written")
+        refuse_broken_heaps(path)
         with h5py.File(path, "r") as file:
             _check_format(path, file, kind, version)
             refuse_foreign(file)
@@ -129,6 +130,7 @@ def file_format(path: Path) -> str:
     try:
         if is_broken(path):
             return ""
+        refuse_broken_heaps(path)
         with h5py.File(path, "r") as file:
             return str(file.attrs.get("format", ""))
     except DAMAGE:

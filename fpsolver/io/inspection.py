@@ -6,7 +6,9 @@ that nobody wrote, and ask for filters that load shared libraries. Files of ours
 
 from __future__ import annotations
 
+import mmap
 from collections.abc import Iterator
+from pathlib import Path
 
 import h5py
 
@@ -16,11 +18,38 @@ MOST_OBJECTS = 2000  # a sweep of many keys has a hundred
 MOST_LEVELS = 4
 FILTERS = {h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_FLETCHER32}
 GZIP_RATIO = 1100  # deflate cannot do better than 1032
+HEAP, HEADER = b"GCOL\1", 16  # start of a collection, bytes before its first object and before the data of each
 SMALL = 2**20  # bytes that are read whatever was written
 
 
 PLAIN = {h5py.h5t.INTEGER, h5py.h5t.FLOAT, h5py.h5t.STRING, h5py.h5t.ENUM}
 OF_SCALES = {b"DIMENSION_LIST", b"REFERENCE_LIST"}  # references between axes and arrays, which are not read
+
+
+def refuse_broken_heaps(path: Path) -> None:
+    """ValueError where HDF5 would read texts of variable length for ever: it believes the sizes in its heaps.
+
+    A heap is a collection ("GCOL", version 1, its size) of objects (index, size); index 0 is the space that is free.
+    Layout: HDF5 File Format Specification, section III.E.
+    """
+    if path.stat().st_size == 0:
+        return
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        place = data.find(HEAP)
+        while place >= 0:
+            _check_heap(data, place)
+            place = data.find(HEAP, place + len(HEAP))
+
+
+def _check_heap(data: mmap.mmap, place: int) -> None:
+    end = place + int.from_bytes(data[place + 8 : place + 16], "little")
+    place += HEADER
+    while place + HEADER <= end:
+        index = int.from_bytes(data[place : place + 2], "little")
+        size = int.from_bytes(data[place + 8 : place + 16], "little")
+        place += size if index == 0 else HEADER + -(-size // 8) * 8
+        if place > min(end, len(data)) or (index == 0 and size < HEADER):
+            raise ValueError("a heap of its texts is damaged")
 
 
 def refuse_foreign(file: h5py.File) -> None:
