@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from functools import cached_property
 
+import numba
 import numpy as np
 from numpy.typing import NDArray
 
@@ -39,6 +40,9 @@ class CentralFluxes:
 
     @cached_property
     def _scratch(self) -> tuple[FloatArray, NDArray[np.int64], FloatArray]:
+        # starts the threads: a serial kernel out of the disk cache does not, and asking for the number of a thread then
+        # ends in a segmentation fault
+        numba.get_num_threads()
         return phase_space.scratch(self.coefficients)
 
     @cached_property
