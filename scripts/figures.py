@@ -6,12 +6,13 @@ python scripts/figures.py [--results results]
 from __future__ import annotations
 
 import argparse
+import warnings
 from pathlib import Path
 
 import fpsolver as fp
-from fpsolver import api, plot
+from fpsolver import plot
 from fpsolver.errors import FpsolverError
-from fpsolver.result import Result
+from fpsolver.result import Outcome
 
 ROOT = Path(__file__).parents[1]
 CONFIGS, DOCS = ROOT / "configs", ROOT / "docs"
@@ -88,7 +89,7 @@ def main() -> None:
     print(f"wrote {DOCS / 'gallery.md'}")
 
 
-def current(config: Path, path: Path) -> Result:
+def current(config: Path, path: Path) -> Outcome:
     """The stored result of this configuration and version, or a new one."""
     wanted = fp.load_config(config).replaced(output={"path": str(path)})
     try:
@@ -98,12 +99,14 @@ def current(config: Path, path: Path) -> Result:
     except (FpsolverError, OSError):
         pass
     print(f"running {config.name}")
-    result = api.run_problem(api.prepare(wanted))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", fp.FpsolverWarning)  # known of these configurations
+        result = fp.run(wanted)
     result.save(path, force=True)
     return result
 
 
-def draw(results: dict[str, Result]) -> None:
+def draw(results: dict[str, Outcome]) -> None:
     """All pictures of the page, and that of the README."""
     plot.save(plot.overview(results["minimally_invasive"]), DOCS / "overview.png", dpi=DPI)
     for name in CAPTIONS:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -357,6 +358,37 @@ def test_processes_leave_nothing_and_survive_a_kill(tmp_path):
         found["entropy_production"][7]
         == worker.run_point(small(56), {ETA: over[ETA][7]})["numbers"]["entropy_production"]
     )
+    wait_for(lambda: not any(Path(f"/proc/{pid}/exe").exists() for pid in family))
+
+
+@pytest.mark.slow
+def test_an_interrupt_from_the_terminal_is_one_sentence(tmp_path):
+    """Ctrl-C reaches the workers, too; nothing is said of what loky leaves behind."""
+    (tmp_path / "run.yaml").write_text(small().to_yaml())
+    command = [sys.executable, "-m", "fpsolver", "sweep", "run.yaml", "--over", f"{ETA}=linspace(0.2,1,1000)"]
+    options = {"cwd": tmp_path, "env": environment(), "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    running = subprocess.Popen([*command, "--workers", "2"], text=True, start_new_session=True, **options)
+    partial = tmp_path / "run-sweep.h5.partial"
+    wait_for(lambda: partial.exists() and len(partial.read_text().splitlines()) > 2)
+    os.killpg(running.pid, signal.SIGINT)
+    out, said = running.communicate(timeout=60)
+    assert running.returncode == 3
+    assert out == ""
+    assert re.fullmatch(r"fpsolver: interrupted after \d+ of 1000 runs; they are kept in .*--resume.*\n", said), said
+
+
+@pytest.mark.slow
+@needs_proc
+def test_workers_end_with_a_sweep_that_is_killed(tmp_path):
+    (tmp_path / "run.yaml").write_text(small().to_yaml())
+    command = [sys.executable, "-m", "fpsolver", "sweep", "run.yaml", "--over", f"{ETA}=linspace(0.2,1,1000)"]
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    running = subprocess.Popen([*command, "--workers", "2"], cwd=tmp_path, env=environment(), **quiet)
+    partial = tmp_path / "run-sweep.h5.partial"
+    wait_for(lambda: partial.exists() and len(partial.read_text().splitlines()) > 2)
+    family = children(running.pid)
+    running.kill()
+    running.wait()
     wait_for(lambda: not any(Path(f"/proc/{pid}/exe").exists() for pid in family))
 
 

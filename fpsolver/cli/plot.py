@@ -33,7 +33,8 @@ def command(results: tuple[Path, ...], kinds: str | None, quantity: str, output:
     wanted = chosen(kinds or _usual(loaded), plot.KINDS)
     for kind in wanted:
         for name, group in _groups(kind, results, loaded):
-            path = _target(output, name, kind, many=len(wanted) > 1 or len(group) < len(loaded))
+            prefix = name.stem if len(group) < len(loaded) else ""
+            path = _target(output, name, kind, prefix=prefix, many=len(wanted) > 1)
             plot.save(plot.KINDS[kind](*group), path)
             click.echo(f"wrote {path}")
     return 0
@@ -45,7 +46,7 @@ def draw_sweeps(paths: tuple[Path, ...], kinds: str | None, quantity: str, outpu
         found = load_sweep(path)
         wanted = chosen(kinds or sweeps.default_kind(found), sweeps.KINDS)
         for kind in wanted:
-            target = _target(output, path, kind, many=len(wanted) * len(paths) > 1)
+            target = _target(output, path, kind, prefix=path.stem if len(paths) > 1 else "", many=len(wanted) > 1)
             plot.save(sweeps.draw(found, kind, quantity), target)
             click.echo(f"wrote {target}")
     return 0
@@ -76,10 +77,9 @@ def _groups(kind: str, paths: tuple[Path, ...], results: Sequence[Outcome]) -> l
     return [(paths[0], list(results))]
 
 
-def _target(output: Path | None, result: Path, kind: str, *, many: bool) -> Path:
-    """``<result>-<kind>.png``, or the given file (with the kind in its name if there are several figures)."""
+def _target(output: Path | None, result: Path, kind: str, *, prefix: str, many: bool) -> Path:
+    """``<result>-<kind>.png``, or the given file (with what tells several figures apart in its name)."""
     if output is None:
         return result.with_name(f"{result.stem}-{kind}.png")
-    if not many:
-        return output
-    return output.with_name(f"{output.stem}-{result.stem}-{kind}{output.suffix}")
+    parts = [output.stem, *([prefix] if prefix else []), *([kind] if many else [])]
+    return output.with_name(f"{'-'.join(parts)}{output.suffix}")

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import math
+import os
+from collections.abc import Iterator
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from typing import Any, Protocol
 
 from fpsolver.config.reader import Config
@@ -50,7 +53,10 @@ class LocalPool:
 
         # unlike the standard library's pool it needs no `if __name__ == "__main__"` in the user's script, and
         # sends objects of classes that are defined there
-        return loky.ProcessPoolExecutor(self.workers, timeout=None, initializer=worker.start, env=ONE_THREAD)
+        with _quiet_tracker():
+            return loky.ProcessPoolExecutor(
+                self.workers, timeout=None, initializer=worker.start, initargs=(os.getpid(),), env=ONE_THREAD
+            )
 
     def submit(self, config: Config, changes: Changes) -> Future[Any]:
         """A run; of a pool that broke while it was idle, a future that says so."""
@@ -69,6 +75,19 @@ class LocalPool:
     def close(self) -> None:
         """End the processes, whatever they are doing."""
         self._executor.shutdown(wait=True, kill_workers=True)
+
+
+@contextmanager
+def _quiet_tracker() -> Iterator[None]:
+    """Loky's process that removes semaphores starts here; after an interrupt it would warn of those it removes."""
+    before = os.environ.get("PYTHONWARNINGS")
+    os.environ["PYTHONWARNINGS"] = ",".join(filter(None, (before, "ignore:resource_tracker:UserWarning")))
+    try:
+        yield
+    finally:
+        del os.environ["PYTHONWARNINGS"]
+        if before is not None:
+            os.environ["PYTHONWARNINGS"] = before
 
 
 class DaskPool:

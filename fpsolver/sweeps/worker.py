@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import signal
 import sys
 import threading
@@ -28,9 +29,17 @@ Row = dict[str, Any]
 _one_at_a_time = threading.Lock()
 
 
-def start() -> None:
-    """Of a local worker process: an interrupt is the business of the process that waits for it."""
+def start(parent: int) -> None:
+    """Of a local worker process: an interrupt is the business of its parent, and without it there is nothing to do."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+
+
+def _end_with(parent: int) -> None:
+    """End this process when its parent is gone, which may have been killed; loky's workers would wait for ever."""
+    while os.getppid() == parent:
+        time.sleep(1)
+    os._exit(1)
 
 
 def version() -> str:
