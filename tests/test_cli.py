@@ -22,6 +22,7 @@ from fpsolver import api
 from fpsolver.cli.main import COMMANDS, status_of
 from fpsolver.config import schema_system
 from fpsolver.config.catalogue import MODELS
+from fpsolver.planning import choose_method
 from fpsolver.stepping.explicit import RungeKutta
 
 CONFIG = """\
@@ -732,3 +733,66 @@ def test_schema_is_json_that_knows_the_keys_of_this_version_only(cli):
     assert keys == {"mass", "potential", "bath", "matrices", "moyal", "husimi_omega"}
     described = schema["$defs"]["TranslationCovariantBath"]["properties"]
     assert all("description" in described[key] for key in ("eta", "beta", "temperature", "d_qp", "d_qq"))
+
+
+# --- what check says of special cases --------------------------------------------------------------------------------
+
+RING = (
+    "grid.q={cells: 48, extent: [0, 10], boundary: periodic}",
+    "system.potential={kind: cosine, amplitude: 0, wavenumber: 0.62831853071795865, tilt: 0.3}",
+)
+
+
+def test_check_of_a_ring_and_of_an_anharmonic_well(cli):
+    """Closed form on the ring: <p> = F/eta = 0.6 and variance T = 1/0.7; none in a double well, where line 2 tells."""
+    found = cli("check", "run.yaml", *sets(*RING))
+    assert found.status == 0, found.err
+    assert "uniform on the ring" in found.out
+    assert "mean 0.6, variance 1.42857" in found.out
+    grid = "grid={q: {cells: 96, allow_coarse: true}, p: {cells: 96}}"
+    well = ("system.potential={kind: double_well, quadratic: 1, quartic: 1}", "system.moyal=false", grid)
+    anharmonic = cli("check", "run.yaml", *sets(*well))
+    assert "none: the force is not linear" in anharmonic.out
+    assert "the run will tell: it needs the steady state" in anharmonic.out
+    crossed = "system.bath={model: translation_covariant, eta: 0.5, beta: 0.7, d_qp: 0.2}"
+    broken = cli("check", "run.yaml", *sets(*well, crossed))
+    assert "violated (line 2: 0.8)" in broken.out  # 4 d_qp
+
+
+def test_check_of_a_bath_with_memory(cli):
+    found = cli("check", "run.yaml", *sets("system.bath={model: hu_paz_zhang, gamma: 0.05, cutoff: 5.0, beta: 0.7}"))
+    assert found.status == 0, found.err
+    assert "hu_paz_zhang: gamma 0.05, cutoff 5, beta 0.7" in found.out
+    assert "what follows holds at late times" in found.out
+    assert "late bath" in found.out
+
+
+def test_auto_method_says_why_it_steps(tmp_path):
+    """What cannot be solved directly is stepped whatever it costs; else the faster way."""
+    (tmp_path / "run.yaml").write_text(CONFIG)
+    steady = ("time={until: steady, method: auto}", "grid.q.cells=80", "grid.p.cells=80")
+    classical = ("units.hbar=0", "system.bath={model: caldeira_leggett, eta: 0.5, beta: 0.7}")
+    limited = "scheme={flux: chang_cooper, order: 2, reversible: limited}"
+    memory = "system.bath={model: hu_paz_zhang, gamma: 0.05, cutoff: 5.0, beta: 0.7}"
+    for overrides, method, words in (
+        (("time={until: 0.5, method: auto}", *steady[1:]), "stepping", "auto: time.until is a time"),
+        ((*steady, *classical, limited), "stepping", "auto: limited fluxes are not linear"),
+        ((*steady, memory), "stepping", "auto: coefficients change with time"),
+        (steady, "direct", "s by stepping"),
+        (("time={until: steady, method: direct}", *steady[1:]), "direct", ""),
+    ):
+        config = fp.load_config(tmp_path / "run.yaml", overrides)
+        found = choose_method(config, fp.prepare(config).generator, 1e9)
+        assert found[0] == method
+        assert words in found[1]
+
+
+def test_complete_positivity_cannot_be_asked_of_a_classical_system(cli):
+    asked = "checks.require_complete_positivity=true"
+    found = cli("check", "run.yaml", *sets("units.hbar=0", asked))
+    assert "has no meaning for a classical system (units.hbar is 0)" in found.err
+    assert found.status in (2, 3)
+    cold = "system.bath={model: caldeira_leggett, eta: 0.5, beta: 0.7}"
+    refused = cli("check", "run.yaml", *sets(cold, asked))
+    assert "the model is not completely positive (margin -" in refused.err
+    assert cli("check", "run.yaml", *sets(asked)).status == 0

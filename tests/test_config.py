@@ -14,6 +14,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 import fpsolver as fp
+from fpsolver.config import initial
 from fpsolver.config.reader import Config, apply_override, load_config, parse_yaml
 from fpsolver.errors import ConfigError, FpsolverError, UsageError
 from fpsolver.physics import exact
@@ -108,6 +109,7 @@ FAULTS = {
     "misspelt section": ("scheme: {", "sceme: {", "sceme", ["unknown key", "did you mean `scheme`?"]),
     "misspelt key": ("mass: 1.0", "mas: 1.0", "system.mas", ["unknown key", "did you mean `mass`?"]),
     "misspelt bath key": ("eta: 0.5", "etta: 0.5", "system.bath.etta", ["unknown key", "did you mean `eta`?"]),
+    "misspelt chain": ("mass: 1.0", "mass: 1.0\n  chian: 1", "system.chian", ["did you mean `chain`?", "particles"]),
     "misspelt grid key": ("q: {cells: 48", "q: {cell: 48", "grid.q.cell", ["did you mean `cells`?"]),
     "key of another model": ("eta: 0.5", "eta: 0.5, alpha: 1", "system.bath.alpha", ["unknown key", "d_qq"]),
     "missing mass": ("  mass: 1.0\n", "", "system.mass", ["required"]),
@@ -215,6 +217,12 @@ def test_the_line_is_that_of_the_key(name, tmp_path):
     text, line = edited(old, new)
     message = refusal(written(tmp_path, text))
     assert f"line {line}, {key}: " in message
+
+
+def test_unknown_keys_name_those_of_their_own_section_only(tmp_path):
+    message = refusal(written(tmp_path, VALID.replace("eta: 0.5", "etta: 0.5")))
+    assert "chain" not in message
+    assert "cells" not in message
 
 
 def test_a_missing_key_has_the_line_of_its_section(tmp_path):
@@ -561,6 +569,46 @@ def test_faults_of_several_particles(old, new, key, words, tmp_path):
     message = refusal(path)
     assert f"{key}: " in message
     assert words in message
+
+
+def test_a_list_of_one_initial_state_may_hold_any(tmp_path):
+    """What several particles cannot have is fine for one, in a list or not."""
+    text = VALID.replace(f"  {STATE}", "  - {kind: fock, n: 1, omega: 1.0}").replace("cells: 48", "cells: 96")
+    assert type(fp.prepare(load_config(written(tmp_path, text))).state).__name__ != "GaussianState"
+
+
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_faults_of_the_baths_of_a_chain(side, tmp_path):
+    bath = {"left": "{model: caldeira_leggett, eta: 0.5, beta: 1.0}", "right": "{model: none}"}
+    bath[side] = "{model: custom, eta: 0.5, d_pp: 0.1, d_qp: 0.5}"
+    text = f"""\
+system:
+  chain: {{length: 3, mass: 1.0, potential: {{kind: harmonic, omega: 1.0}}, stiffness: 1.0, left: {bath["left"]},
+    right: {bath["right"]}}}
+time: {{method: gaussian}}
+"""
+    with pytest.raises(ConfigError, match=rf"system\.chain\.{side}: .*positive semidefinite"):
+        fp.run(load_config(written(tmp_path, text)))
+
+
+def test_lines_of_entries_of_lists_and_of_overrides(tmp_path):
+    """Each entry of a list has its own line; what --set wrote has none."""
+    entries = "covariance:\n    - [0.8, 0.0]\n    - [0.0, wide]"
+    text, line = edited("covariance: [[0.8, 0.0], [0.0, 0.8]]", entries)
+    assert f"line {line + 2}, initial.covariance.1.1: must be a number" in refusal(written(tmp_path, text))
+    path = written(tmp_path, VALID)
+    assert "--set, system.bath.eta: must be a number" in refusal(path, "system.bath.eta=fast")
+    assert "--set, initial.mean.1: must be a number" in refusal(path, "initial.mean.1=far")
+
+
+def test_uncertainty_of_initial_states():
+    """Below hbar/2 a sentence; at it, and for a classical system or another state, none."""
+    narrow, vacuum = (fp.states.gaussian([0, 0], size * np.eye(2)) for size in (0.4, 0.5))
+    text = initial.uncertainty_warning(narrow, 1.0)
+    assert "symplectic eigenvalue is 0.4, below hbar/2 = 0.5" in text
+    assert initial.uncertainty_warning(vacuum, 1.0) == ""
+    assert initial.uncertainty_warning(narrow, 0.0) == ""
+    assert initial.uncertainty_warning(None, 1.0) == ""
 
 
 def test_an_initial_state_too_many(tmp_path):

@@ -9,6 +9,7 @@ import sys
 import time
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
@@ -294,6 +295,42 @@ def test_figures(here, tmp_path):
         figures.draw(one, "map", "entropy_production")
     with pytest.raises(UsageError, match="must be one of"):
         figures.draw(one, "lines", "mean")
+
+
+def with_production(found, values):
+    """The same sweep with other values of Pi and without exact ones."""
+    data = {name: array for name, array in found.data.items() if not name.startswith("exact_")}
+    return replace(found, data={**data, "entropy_production": np.broadcast_to(values, found.shape).copy()})
+
+
+def test_scales_of_figures_follow_the_numbers(here):
+    """Signs: a colour scale around zero; decades: logarithmic; nothing finite: a sentence and no scale."""
+    two = fp.sweep(small(), {ETA: [1.2, 0.3], BETA: [0.5]})
+    decades = with_production(two, np.array([[1e-4], [1.0]]))
+    assert figures.draw(decades, "lines", "entropy_production").axes[0].get_yscale() == "log"
+    [mesh] = figures.draw(decades, "map", "entropy_production").axes[0].collections
+    assert (mesh.norm.vmin, mesh.norm.vmax) == (1e-4, 1.0)
+    assert type(mesh.norm).__name__ == "LogNorm"
+    signs = with_production(two, np.array([[-2.0], [1.0]]))
+    assert figures.draw(signs, "lines", "entropy_production").axes[0].get_yscale() == "linear"
+    [mesh] = figures.draw(signs, "map", "entropy_production").axes[0].collections
+    assert (mesh.norm.vmin, mesh.norm.vmax) == (-2.0, 2.0)
+    for kind in ("lines", "map"):
+        ax = figures.draw(with_production(two, np.nan), kind, "entropy_production").axes[0]
+        assert any("no run has a finite" in text.get_text() for text in ax.texts)
+    x, y = figures.draw(decades, "lines", "entropy_production").axes[0].lines[0].get_data()
+    assert list(x) == [0.3, 1.2]  # sorted, and the values with them
+    assert list(y) == [1.0, 1e-4]
+
+
+def test_too_many_panels_are_refused(here, monkeypatch):
+    monkeypatch.setattr(figures, "MAXIMUM_PANELS", 3)
+    found = fp.sweep(small(), {ETA: [0.3, 0.6], BETA: [0.5, 1.0], "system.mass": [1.0, 1.5, 2.0, 3.0]})
+    with pytest.raises(UsageError, match=r"would have 4 panels for system\.mass, and 3 are the most"):
+        figures.draw(found, "map", "entropy_production")
+    monkeypatch.setattr(figures, "MAXIMUM_PANELS", 4)
+    figure = figures.draw(found, "lines", "entropy_production")
+    assert [ax.axison for ax in figure.axes] == [True] * 4 + [False] * 2  # two rows of three
 
 
 def test_command_line(here, tmp_path, monkeypatch, capsys):
