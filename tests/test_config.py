@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 import fpsolver as fp
 from fpsolver.config import initial
 from fpsolver.config.reader import Config, apply_override, load_config, parse_yaml
+from fpsolver.config.types import shown
 from fpsolver.errors import ConfigError, FpsolverError, UsageError
 from fpsolver.physics import exact
 from fpsolver.thermo.detailed_balance import gaussian_detailed_balance
@@ -422,6 +423,12 @@ def test_complex_numbers_in_three_spellings(tmp_path):
     for system in found[1:]:
         np.testing.assert_array_equal(system.diffusion_matrix, B)
         np.testing.assert_array_equal(system.drift_matrix, found[0].drift_matrix)
+
+
+@pytest.mark.parametrize("entry", ["[1, 2, 3]", "[1, a]", "ab", "[1]", "{re: 1}"])
+def test_what_is_no_complex_number(entry, tmp_path):
+    text = VALID.replace(BATH, f"bath: {{model: lindblad, operators: [[0.5, {entry}]]}}")
+    assert "system.bath.operators.0.1: must be a complex number" in refusal(written(tmp_path, text))
 
 
 def test_matrices_instead_of_a_bath(tmp_path):
@@ -944,3 +951,9 @@ def test_overrides_do_not_change_the_file(tmp_path):
     path = written(tmp_path, VALID)
     load_config(path, ["system.bath.eta=1"])
     assert path.read_text() == VALID
+
+
+def test_long_values_are_cut_in_messages():
+    assert shown("a" * 58) == repr("a" * 58)
+    assert shown("a" * 59) == "'" + "a" * 56 + "..."
+    assert (shown(True), shown(None), shown(1.5)) == ("true", "empty", "1.5")

@@ -77,19 +77,17 @@ def _resolve(loc: tuple[str | int, ...], data: Any) -> tuple[list[str | int], ty
     steps: list[str | int] = []
     model: type[BaseModel] | None = schema.ConfigData
     node = data
-    for position, step in enumerate(loc):
+    for step in loc:
         if isinstance(step, str) and step.startswith("<"):  # tags of the form: one or a list, one particle or several
             model = FORMS.get(step, model)
             continue
         tagged = isinstance(node, dict) and step not in node and step in (node.get("kind"), node.get("model"))
-        if tagged and position < len(loc):
+        if tagged:
             model = next((m for m in _members(model) if step in _tag_values(m)), model)
             continue
         steps.append(step)
         annotation = model.model_fields[str(step)].annotation if model and str(step) in model.model_fields else None
-        last = position == len(loc) - 1
-        if not last or _models_in(annotation):
-            model = _union(annotation) if annotation is not None else model
+        model = _union(annotation) if annotation is not None else model
         if isinstance(node, dict):
             node = node.get(step)
         elif isinstance(node, list) and isinstance(step, int) and step < len(node):

@@ -1,7 +1,4 @@
-"""What a configuration may say: keys, types, ranges and defaults; pure data, no physics, no files.
-
-Values that later versions will understand are refused with a sentence, never ignored.
-"""
+"""What a configuration may say: keys, types, ranges and defaults; pure data, no physics, no files."""
 
 from __future__ import annotations
 
@@ -230,7 +227,7 @@ def to_plain(value: Any) -> Any:
 
 
 def json_schema() -> dict[str, Any]:
-    """JSON schema of a configuration for editors; keys of later versions are left out."""
+    """JSON schema of a configuration for editors."""
     title = "fpsolver configuration"
     _compile(ConfigData)
     return {

@@ -64,14 +64,12 @@ def number_or(word: str, *, above: float | None = None, whole: int | None = None
     return Annotated[Any, BeforeValidator(check), WithJsonSchema({"anyOf": [{"const": word}, json_type]})]
 
 
-def one_of(known: tuple[str, ...], later: tuple[str, ...] = ()) -> Any:
-    """Type of a word out of a list; ``later`` words are in the documentation but not in this version."""
+def one_of(known: tuple[str, ...]) -> Any:
+    """Type of a word out of a list."""
 
     def check(value: Any) -> Any:
         """The value if it is one of the words."""
         choices = " or ".join(f"`{word}`" for word in known)
-        if isinstance(value, str) and value in later:
-            raise fault(f"`{value}` is not available in this version of fpsolver; use {choices}")
         if value not in known:
             raise fault(f"must be {choices}, but is {shown(value)}")
         return value
