@@ -1,5 +1,12 @@
 """Sphinx configuration: Markdown pages, API from docstrings, no network."""
 
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
 from fpsolver import __version__
 
 project = "fpsolver"
@@ -21,3 +28,15 @@ nb_execution_timeout = 300
 nb_execution_raise_on_error = True
 nb_execution_show_tb = True
 nitpicky = False
+
+
+def setup(app: Any) -> None:
+    """Called by Sphinx."""
+    app.connect("builder-inited", draw_gallery)
+
+
+def draw_gallery(app: Any) -> None:
+    """With ``-t gallery``: run every configuration and draw the pictures anew, three minutes."""
+    if "gallery" in app.tags:
+        script = Path(__file__).parents[1] / "scripts" / "figures.py"
+        subprocess.run([sys.executable, str(script)], check=True)

@@ -63,9 +63,10 @@ GROUPS = (
 HEAD = """\
 # Gallery
 
-Written by `python scripts/figures.py`, which runs every configuration of `configs/` and draws these figures. Blue
-arrows: reversible current J^R; orange arrows: irreversible current J^I; grey: W with contours. Arrows of one kind have
-one scale in a figure; the arrow in the corner gives it.
+Written by `python scripts/figures.py`, which runs every configuration of `configs/` and draws these figures; the build
+of this site does so with `sphinx-build -t gallery docs site`. Blue arrows: reversible current J^R; orange arrows:
+irreversible current J^I; grey: W with contours. Arrows of one kind have one scale in a figure; the arrow in the corner
+gives it.
 
 ## How currents are drawn
 
