@@ -26,8 +26,8 @@ __all__ = ["Generator", "Scheme"]
 
 Fluxes = CentralFluxes | ChangCooperFluxes
 
-# Below this a thread's share of a pass (about 10 us) is eaten by starting it (7 us); see benchmarks/kernels.py.
-PARALLEL_FROM_CELLS = 120 * 120
+# Below this a thread's share of a pass (about 10 us) is eaten by starting it (1 us, and unequal shares).
+PARALLEL_FROM_CELLS = 80 * 80
 
 
 # One stage (keep, carry, part) whose result is L W alone.

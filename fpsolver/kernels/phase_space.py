@@ -47,6 +47,7 @@ from fpsolver.kernels.simd import LANES, flat, load, splat, store
 from fpsolver.kernels.terms import add_kicks, find_places, list_slopes, list_terms, next_place, weigh_axes
 
 TASK = 4096  # cells handled by one thread at a time, at most, or one block
+SHARES = 16  # tasks along q_1 come in multiples of this, so that two to sixteen threads get equal parts
 HELD = 1536  # cells whose terms are summed before they are used: 12 KB of the first-level cache
 
 
@@ -220,8 +221,8 @@ def _advance(
     last, block, sites = len(shape) - 1, on_momenta.shape[1], on_sites.shape[1]
     n, size, longest, k = shape[last], len(shape) // 2, near.shape[1], len(first)
     row, stages, count = n + 2 * PAD, parts.shape[0], at_rows.shape[0]
-    held, length = min(max(1, HELD // row), count), min(shape[0], max(1, TASK // block))
-    others, segments = sites // shape[0], -(-shape[0] // length)
+    held, others = min(max(1, HELD // row), count), sites // shape[0]
+    segments = min(shape[0], -(-shape[0] * block // (SHARES * TASK)) * SHARES)
     crossed, mixes, walled, pairs = cross[:, last].any(), uneven.any(), ends.any(), cross[:, :last].any()
     listed = size > 1 or reach[1] > 0 or crossed
     for _ in range(max(steps, 1)):
@@ -239,9 +240,9 @@ def _advance(
                 target = flat(work, (stage + 1) % 2 * W.size) if to_work else state
                 velocity, own, inner = flat(on_momenta, 0), flat(on_sites, 0), flat(at_rows, 0)
                 distance, width, corners = flat(near, 0), flat(spread, 0), flat(ends, 0)
-                rest, low = task // segments, task % segments * length
+                rest, segment = task // segments, task % segments
                 find_places(places, 1, size, rest, shape)
-                for i in range(low, min(low + length, shape[0])):
+                for i in range(segment * shape[0] // segments, (segment + 1) * shape[0] // segments):
                     places[0], site = i, i * others + rest
                     slot = ((size - 1) * longest + places[size - 1]) * LANES
                     ups, downs = take(distance, slot, ahead), take(distance, slot + k, ahead)
