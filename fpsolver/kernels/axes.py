@@ -108,6 +108,19 @@ def along(rates, W, c, ups, downs, above, below, velocity, y, own, first):
 
 
 @inlined
+def along_inside(rates, W, c, shift, stride, weights, velocity, y, own, first):
+    """The same for the cells ``shift`` places above c, far from walls, where both sides weigh alike."""
+    up, down = load(W, c + (shift + 1) * stride), load(W, c + (shift - 1) * stride)
+    odd = up - down
+    rates += weights[0] * (up + down)
+    for m in range(1, len(first)):
+        up, down = load(W, c + (shift + m + 1) * stride), load(W, c + (shift - m - 1) * stride)
+        odd += first[m] * (up - down)
+        rates += weights[m] * (up + down)
+    return rates - (splat(own) + load(velocity, y)) * odd
+
+
+@inlined
 def along_row(rates, W, c, velocity, y, own, centre, first, second):
     """The same for the axis of the row, with the weight of the cell itself."""
     up, down = load(W, c + 1), load(W, c - 1)

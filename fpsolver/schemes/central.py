@@ -36,7 +36,8 @@ class CentralFluxes:
         """Run the kernel: ``steps`` steps of the stages (keep, 0, part), in place on padded arrays."""
         kernel = phase_space.advance_parallel if parallel else phase_space.advance
         flat = W.reshape(-1), work.reshape(2, -1)
-        kernel(*flat, *self.coefficients, *self._scratch, stages[:, 2].copy(), stages[0, 0], steps)
+        shares = numba.get_num_threads() if parallel else 1
+        kernel(*flat, *self.coefficients, *self._scratch, stages[:, 2].copy(), stages[0, 0], steps, shares)
 
     @cached_property
     def _scratch(self) -> tuple[FloatArray, NDArray[np.int64], FloatArray]:
