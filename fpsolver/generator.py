@@ -26,7 +26,7 @@ __all__ = ["Generator", "Scheme"]
 
 Fluxes = CentralFluxes | ChangCooperFluxes
 
-# Below this a thread's share of a pass (about 10 us) is eaten by starting it (1 us, and unequal shares).
+# Below this a thread's share of a pass (about 10 us) is eaten by starting it (1 us) and waiting for the others.
 PARALLEL_FROM_CELLS = 80 * 80
 
 

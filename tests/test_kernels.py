@@ -217,3 +217,18 @@ def _vectors(W, found):
     simd.store_low(target, 28, simd.splat(7.0))
     target[28] = source[0]
     return simd.put((1, 2, 3), 1, 9)
+
+
+@pytest.mark.parametrize("cells", [(41, 24), (40, 21), (17, 16)], ids=str)
+@pytest.mark.parametrize("order", [2, 8])
+def test_shares_of_the_work_do_not_change_a_bit(cells, order, rng):
+    """Rows of one particle are computed in pairs: the same pairs wherever the work is divided."""
+    generator = Generator(systems.model("minimally_invasive"), grids(*cells, False), Scheme(order=order))
+    W, work = generator.pad(rng.normal(size=cells), generator.empty_padded()), generator.empty_work()
+    found, fluxes = [], generator.fluxes
+    flat = W.reshape(-1), work.reshape(2, -1), *fluxes.coefficients, *phase_space.scratch(fluxes.coefficients, 7)
+    for shares in range(1, 8):
+        phase_space.advance(*flat, np.array([1.0]), 0.0, 0, shares)
+        found.append(work[1].copy())
+    for other in found[1:]:
+        np.testing.assert_array_equal(other, found[0])

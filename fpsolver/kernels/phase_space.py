@@ -84,15 +84,14 @@ class Coefficients(NamedTuple):
     ahead: tuple[int, ...]
 
 
-def scratch(coefficients: Coefficients) -> tuple[Array, NDArray[np.int64], Array]:
+def scratch(coefficients: Coefficients, shares: int) -> tuple[Array, NDArray[np.int64], Array]:
     """What each share of the work writes into: sums of rows and two rows more, places and distances, weights."""
     shape, k, (offset, kicks) = coefficients.shape, len(coefficients.first), coefficients.reach
     last, size, row = len(shape) - 1, len(shape) // 2, shape[-1] + 2 * PAD
     terms = last * (LANES + 2 * k) + last * (last - 1) // 2 * 4 * k * k + size * 2 * kicks
-    threads: int = numba.config.NUMBA_NUM_THREADS  # type: ignore[attr-defined]
     rows = min(max(1, HELD // row), len(coefficients.at_rows))
-    numbers = empty_padded((threads, (rows + 2) * row + 2 * LANES + 2 * (offset + kicks)))[0]
-    return numbers, np.empty((threads, 2 * last + 2 + terms), np.int64), np.empty((threads, terms))
+    numbers = empty_padded((shares, (rows + 2) * row + 2 * LANES + 2 * (offset + kicks)))[0]
+    return numbers, np.empty((shares, 2 * last + 2 + terms), np.int64), np.empty((shares, terms))
 
 
 @inlined

@@ -41,10 +41,8 @@ class CentralFluxes:
 
     @cached_property
     def _scratch(self) -> tuple[FloatArray, NDArray[np.int64], FloatArray]:
-        # starts the threads: a serial kernel out of the disk cache does not, and asking for the number of a thread then
-        # ends in a segmentation fault
-        numba.get_num_threads()
-        return phase_space.scratch(self.coefficients)
+        threads: int = numba.config.NUMBA_NUM_THREADS  # type: ignore[attr-defined]
+        return phase_space.scratch(self.coefficients, threads)
 
     @cached_property
     def rates(self) -> FloatArray:
