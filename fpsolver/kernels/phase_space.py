@@ -29,23 +29,12 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from fpsolver.kernels.axes import (
-    PAD,
-    along,
-    along_inside,
-    along_row,
-    difference,
-    finish_row,
-    make_periodic,
-    start,
-    sum_row,
-    take,
-    unroll,
-)
+from fpsolver.kernels.axes import PAD, finish_row, take
 from fpsolver.kernels.jit import inlined, serial_and_parallel
 from fpsolver.kernels.memory import Array, empty_padded
-from fpsolver.kernels.simd import LANES, flat, load, splat, store
-from fpsolver.kernels.terms import add_kicks, find_places, list_slopes, list_terms, next_place, weigh_axes
+from fpsolver.kernels.rows import sum_terms, update_row, update_two
+from fpsolver.kernels.simd import LANES, flat
+from fpsolver.kernels.terms import find_places, next_place
 
 HELD = 1536  # cells whose terms are summed before they are used: 12 KB of the first-level cache
 
@@ -92,150 +81,6 @@ def scratch(coefficients: Coefficients, shares: int) -> tuple[Array, NDArray[np.
     rows = min(max(1, HELD // row), len(coefficients.at_rows))
     numbers = empty_padded((shares, (rows + 2) * row + 2 * LANES + 2 * (offset + kicks)))[0]
     return numbers, np.empty((shares, 2 * last + 2 + terms), np.int64), np.empty((shares, terms))
-
-
-@inlined
-def _sum_terms(
-    source, at, y, site, sites, block, places, slots, distances, weights, steady, sums, to_row, spare, own, velocity,
-    uneven, near, spread, turn, longest, cross, kicks, reach, first, shape, strides, ahead, mixes, crossed, pairs,
-):  # fmt: skip
-    """Sums of all terms of a row into sums[to_row], ..; ``spare``: where two rows are free."""
-    n, size, far = shape[len(shape) - 1], len(shape) // 2, reach[0] + reach[1]
-    line, slopes, fresh, end = spare + far, spare + PAD, size == 1, 0
-    if size > 1:
-        axes = weigh_axes(
-            slots, steady, places, site, y, sites, block, own, velocity, uneven, spread, turn, shape, longest
-        )
-        if pairs or reach[1] > 0:
-            end = list_terms(distances, weights, places, site, sites, cross, kicks, reach, first, shape, strides)
-        sum_row(source, at, n, near, slots, steady, axes, first, distances, weights, 0, end, sums, to_row, True)
-    if reach[1] > 0:
-        start_kicks = ((size - 1) * sites + site) * reach[1]
-        end = add_kicks(distances, weights, 0, far, 2 * far + 1, 1, kicks, start_kicks, reach)
-        unroll(source, at, n, far, sums, spare)
-        sum_row(sums, line, n, near, slots, steady, 0, first, distances, weights, 0, end, sums, to_row, fresh)
-        fresh = False
-    if mixes:
-        fresh = _add_uneven(
-            source, at, y, n, places, flat(own, site), sites, block, velocity, uneven, near, spread, first, shape,
-            longest, ahead, sums, to_row, fresh,
-        )  # fmt: skip
-    if crossed:
-        end = list_slopes(distances, weights, places, cross, first, shape, strides)
-        sum_row(source, at, n, near, slots, steady, 0, first, distances, weights, 0, end, sums, slopes, True)
-        _add_slopes(sums, to_row, slopes, n, first, fresh)
-
-
-@inlined
-def _add_uneven(
-    source, at, y, n, places, own, sites, block, velocity, uneven, near, spread, first, shape, longest, ahead, sums,
-    to_row, fresh,
-):  # fmt: skip
-    """Add the axes whose velocity changes along the row to its sums; returns whether there are still none."""
-    k, tail = len(first), n - LANES
-    for a in range(len(shape) - 1):
-        if uneven[a]:
-            slot, to_y, speed = (a * longest + places[a]) * LANES, a * block + y, own[a * sites]
-            ups, downs = take(near, slot, ahead), take(near, slot + k, ahead)
-            above, below = take(spread, slot, first), take(spread, slot + k, first)
-            rest = start(sums, to_row + tail, fresh)
-            rest = along(rest, source, at + tail, ups, downs, above, below, velocity, to_y + tail, speed, first)
-            for x in range(0, tail + 1, LANES):
-                rates = start(sums, to_row + x, fresh)
-                rates = along(rates, source, at + x, ups, downs, above, below, velocity, to_y + x, speed, first)
-                store(sums, to_row + x, rates)
-            store(sums, to_row + tail, rest)
-            fresh = False
-    return fresh
-
-
-@inlined
-def _add_slopes(sums, to_row, slopes, n, first, fresh):
-    """Add the derivative along the row of what begins at ``slopes`` (up to 7 cells beyond the end, which are free)."""
-    make_periodic(sums, slopes, n)
-    for x in range(0, n, LANES):
-        store(sums, to_row + x, start(sums, to_row + x, fresh) + difference(sums, slopes + x, first))
-
-
-@inlined
-def _cells(
-    rates, x, W, source, at, y, ups, downs, above, below, velocity, to_q, to_p, own_q, own_p, here, first, second, keep,
-    part,
-):  # fmt: skip
-    """New values of 8 cells from place x of a row: keep W + part x (rates so far + axes q_N and p_N)."""
-    rates = along(rates, source, at + x, ups, downs, above, below, velocity, to_q + y + x, own_q, first)
-    rates = along_row(rates, source, at + x, velocity, to_p + y + x, own_p, here, first, second)
-    return keep * load(W, at + x) + part * rates
-
-
-@inlined
-def _update_row(
-    n, listed, sums, to_row, W, source, target, at, y, ups, downs, above, below, velocity, to_q, to_p, own_q, own_p,
-    here, first, second, keep, part,
-):  # fmt: skip
-    """New values of a row. Its last 8 cells are computed first and stored last: ``target`` may be W.
-
-    Two loops, with terms and without: a condition within costs a sixth of the speed of a grid of one particle.
-    """
-    rest, tail = splat(0.0), n - LANES
-    if n % LANES != 0:
-        rest = _cells(
-            load(sums, to_row + tail) if listed else splat(0.0), tail, W, source, at, y, ups, downs, above, below,
-            velocity, to_q, to_p, own_q, own_p, here, first, second, keep, part,
-        )  # fmt: skip
-    if listed:
-        for x in range(0, tail + 1, LANES):
-            value = _cells(
-                load(sums, to_row + x), x, W, source, at, y, ups, downs, above, below, velocity, to_q, to_p, own_q,
-                own_p, here, first, second, keep, part,
-            )  # fmt: skip
-            store(target, at + x, value)
-    else:
-        for x in range(0, tail + 1, LANES):
-            value = _cells(
-                splat(0.0), x, W, source, at, y, ups, downs, above, below, velocity, to_q, to_p, own_q, own_p, here,
-                first, second, keep, part,
-            )  # fmt: skip
-            store(target, at + x, value)
-    if n % LANES != 0:
-        store(target, at + tail, rest)
-
-
-@inlined
-def _two(
-    x, W, source, at, row, velocity, block, own_q, next_q, own_p, next_p, here, first, weights, second, keep, part
-):  # fmt: skip
-    """New values of 8 cells from place x of two rows that follow each other along q, far from the walls of q."""
-    c, y = at + x, PAD + x
-    a = along_inside(splat(0.0), source, c, 0, row, weights, velocity, y, own_q, first)
-    b = along_inside(splat(0.0), source, c, 1, row, weights, velocity, y, next_q, first)
-    a = along_row(a, source, c, velocity, block + y, own_p, here, first, second)
-    b = along_row(b, source, c + row, velocity, block + y, next_p, here, first, second)
-    return keep * load(W, c) + part * a, keep * load(W, c + row) + part * b
-
-
-@inlined
-def _update_two(
-    n, W, source, target, at, row, velocity, block, own_q, next_q, own_p, next_p, here, first, weights, second, keep,
-    part,
-):  # fmt: skip
-    """New values of two rows, which have most of their neighbours in common: a fifth fewer loads."""
-    a, b, tail = splat(0.0), splat(0.0), n - LANES
-    if n % LANES != 0:
-        a, b = _two(
-            tail, W, source, at, row, velocity, block, own_q, next_q, own_p, next_p, here, first, weights, second, keep,
-            part,
-        )  # fmt: skip
-    for x in range(0, tail + 1, LANES):
-        c, d = _two(
-            x, W, source, at, row, velocity, block, own_q, next_q, own_p, next_p, here, first, weights, second, keep,
-            part,
-        )  # fmt: skip
-        store(target, at + x, c)
-        store(target, at + row + x, d)
-    if n % LANES != 0:
-        store(target, at + tail, a)
-        store(target, at + row + tail, b)
 
 
 @inlined
@@ -286,7 +131,7 @@ def _advance(
                 while number < stop:
                     i, rest = number % shape[0], number // shape[0]
                     if twins and i >= k and i + 1 < sites - k:
-                        _update_two(
+                        update_two(
                             n, state, source, target, i * block + PAD, row, velocity, block, own[i], own[i + 1],
                             own[sites + i], own[sites + i + 1], at_sites[i] + inner[0], first, q_weights, second, keep,
                             part,
@@ -307,7 +152,7 @@ def _advance(
                         top = min(bottom + held, count)
                         for r in range(bottom, top if listed else bottom):
                             y = PAD + r * row
-                            _sum_terms(
+                            sum_terms(
                                 source, site * block + y, y, site, sites, block, places, slots, distances, weights,
                                 steady, sums, PAD + (r - bottom) * row, held * row + LANES, own, velocity,
                                 flat(uneven, 0), distance, width, flat(turn, 0), longest, flat(cross, 0),
@@ -316,7 +161,7 @@ def _advance(
                             next_place(places, size, last, shape)
                         for r in range(bottom, top):
                             y = PAD + r * row
-                            _update_row(
+                            update_row(
                                 n, listed, sums, PAD + (r - bottom) * row, state, source, target, site * block + y, y,
                                 ups, downs, above, below, velocity, (size - 1) * block, last * block, own_q, own_p,
                                 at_sites[site] + inner[r], first, second, keep, part,
