@@ -8,6 +8,7 @@ the outer layers, along the wall, as soon as these hold more than they should.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import NamedTuple
@@ -87,7 +88,7 @@ class Checks:
         error = balance_error(record, self.slowest)
         if error > bounds.balance * (1 if self.generator.system.size == 1 else SEVERAL):
             found["balance"] = _unbalanced(error, time)
-        if self._path is not None and np.isfinite(time):
+        if self._path is not None and math.isfinite(time):
             error = moment_error(record, *self._path.moments(time))
             if error > bounds.moments:
                 found["moments"] = _off(error, time)
@@ -165,19 +166,22 @@ def _differences(cells: int) -> FloatArray:
 def balance_error(record: Record, slowest: float) -> float:
     """abs(dS/dt - (Pi - Phi) - Moyal term) over the largest of the rates; 0 where one of them does not exist."""
     rate, Pi, Phi, moyal = (
-        float(np.asarray(record.get(f"entropy_{name}", 0.0))) for name in ("rate", "production", "flux", "moyal")
+        float(record.get(f"entropy_{name}", 0.0)) for name in ("rate", "production", "flux", "moyal")
     )
     scale = max(abs(Pi), abs(Phi), abs(rate), abs(moyal), slowest)
     error = abs(rate - (Pi - Phi) - moyal)
-    return error / scale if scale > 0 and np.isfinite(error) else 0.0
+    return error / scale if scale > 0 and math.isfinite(error) else 0.0
 
 
 def moment_error(record: Record, mean: FloatArray, covariance: FloatArray) -> float:
     """Largest error of a moment, in exact standard deviations."""
-    deviations = np.sqrt(covariance.diagonal())
-    first = np.abs(record["mean"] - mean) / deviations
-    second = np.abs(record["covariance"] - covariance) / (deviations[:, None] * deviations)
-    return float(max(first.max(), second.max()))
+    exact, found = covariance.tolist(), np.asarray(record["covariance"]).tolist()
+    deviations = [math.sqrt(row[k]) for k, row in enumerate(exact)]
+    errors = np.abs(np.asarray(record["mean"]) - mean).tolist()
+    first = max(error / deviation for error, deviation in zip(errors, deviations, strict=True))
+    pairs = [(i, j) for i in range(len(exact)) for j in range(i + 1)]
+    second = max(abs(found[i][j] - exact[i][j]) / (deviations[i] * deviations[j]) for i, j in pairs)
+    return float(max(first, second))
 
 
 def _alternates(name: str, share: float, time: float) -> str:

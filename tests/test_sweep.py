@@ -19,7 +19,7 @@ import xarray
 
 import fpsolver as fp
 from fpsolver.cli.main import status_of
-from fpsolver.errors import FpsolverError, InterruptedSweepError, OutputExistsError, UsageError
+from fpsolver.errors import FileFormatError, FpsolverError, InterruptedSweepError, OutputExistsError, UsageError
 from fpsolver.plot import sweeps as figures
 from fpsolver.sweeps import axes, engine, journal, table, worker
 
@@ -465,6 +465,25 @@ def test_a_dask_cluster_gives_the_same_numbers_and_loses_nothing(tmp_path, here)
         for process in started[::-1]:
             process.kill()
             process.wait()
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "text"),
+    [
+        ("status", None, "it has no status of its runs"),
+        ("entropy_flux", None, "it has no entropy_flux of its runs"),
+        ("entropy_flux", ["a", "b"], "it has no entropy_flux of its runs"),
+        ("mass", np.ones(3), r"mass has the shape \(3,\), which does not begin with \(2,\)"),
+    ],
+)
+def test_a_table_without_what_every_sweep_has(name, values, text, here, tmp_path):
+    fp.sweep(small(), {ETA: [0.2, 0.3]}, path=tmp_path / "table.h5")
+    with h5py.File(tmp_path / "table.h5", "r+") as file:
+        del file["sweep"][name]
+        if values is not None:
+            file["sweep"][name] = values
+    with pytest.raises(FileFormatError, match=text):
+        fp.load_sweep(tmp_path / "table.h5")
 
 
 def test_no_scheduler_is_a_sentence(monkeypatch):

@@ -55,6 +55,9 @@ def write(sweep: Sweep, path: Path, *, force: bool = False) -> Path:
     return write_file(path, lambda file: _write_all(file, sweep), force=force)
 
 
+WORDS, RATES = ("status", "message"), ("entropy_production", "entropy_flux")
+
+
 def _write_all(file: h5py.File, sweep: Sweep) -> None:
     file.attrs.update(
         {
@@ -92,16 +95,30 @@ def _read_all(file: h5py.File) -> dict[str, Any]:
     group = file["sweep"]
     keys = [str(key) for key in group.attrs["over"]]
     scales = {*keys, "component", "row", "column", "particle"}
+    over = {key: _values(group[key]) for key in keys}
+    found = {name: _values(group[name]) for name in group if name not in scales}
+    _check(found, tuple(len(values) for values in over.values()))
     return {
         "config": Config(**data),
-        "over": {key: _values(group[key]) for key in keys},
-        "data": {name: _values(group[name]) for name in group if name not in scales},
+        "over": over,
+        "data": found,
         "components": tuple(str(name) for name in group["component"].asstr()[()]),
         "provenance": {
             name: value.item() if isinstance(value, np.generic) else value
             for name, value in file["provenance"].attrs.items()
         },
     }
+
+
+def _check(data: dict[str, Any], shape: tuple[int, ...]) -> None:
+    """ValueError if the table lacks what every sweep has, or has it for other runs."""
+    for names, kinds in ((WORDS, "O"), (RATES, "fiu")):
+        for name in names:
+            if name not in data or data[name].dtype.kind not in kinds:
+                raise ValueError(f"it has no {name} of its runs")
+    for name, values in data.items():
+        if values.shape[: len(shape)] != shape:
+            raise ValueError(f"{name} has the shape {values.shape}, which does not begin with {shape}")
 
 
 def _values(dataset: h5py.Dataset) -> Any:
