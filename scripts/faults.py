@@ -239,15 +239,17 @@ def removed_folder(folder: Path, trials: int) -> Found:
 
 
 def two_runs(folder: Path, trials: int) -> Found:
-    """Two runs on one output at the same time."""
+    """A second run on the output of one that is stepping (and held there until the second has ended)."""
     found: Found = Counter()
     for _ in range(trials):
-        both = [start(folder, "run", "run.yaml", "--quiet", "-o", "both.h5") for _ in range(2)]
-        results = sorted(ended(process) for process in both)
-        texts = "".join(error for _, error in results)
-        one = [status for status, _ in results] == [0, 2] and ("is writing" in texts or "exists already" in texts)
-        good = one and same(folder / "both.h5", folder / "whole.h5")
-        found["one went on and one was refused with a sentence" if good else "lost"] += 1
+        first = start(folder, "run", "run.yaml", "--quiet", "-o", "both.h5", code=MARKED)
+        reaches(first, "stepping", 0)
+        first.send_signal(signal.SIGSTOP)
+        status, error = ended(start(folder, "run", "run.yaml", "--quiet", "-o", "both.h5"))
+        first.send_signal(signal.SIGCONT)
+        good = ended(first)[0] == 0 and status == 2 and "is writing both.h5" in error
+        good = good and same(folder / "both.h5", folder / "whole.h5")
+        found["times the second was refused with a sentence and the first went on" if good else "lost"] += 1
         (folder / "both.h5").unlink(missing_ok=True)
     return found
 

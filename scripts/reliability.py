@@ -29,8 +29,9 @@ from fpsolver.cli import unfinished
 HEAD = """\
 # Reliability
 
-What became of runs that were broken on purpose, of input that makes no sense, and of a long run. `python
-scripts/reliability.py` writes this page, and nothing in it is typed in; `--only` {names} writes one section anew.
+What became of runs that were broken on purpose, of input that makes no sense, and of a long run.
+`python scripts/reliability.py` measures all of this and writes this page, and with `--only` one of its sections
+({names}).
 """
 SAFETY = """\
 ## What fpsolver never does
@@ -83,8 +84,8 @@ def input_section(arguments: argparse.Namespace) -> tuple[str, int]:
     lines = [rows[what] for what in fuzz.WHAT.values() if what in rows]
     total, failed = (sum(int(line.split(" | ")[k].strip(" |")) for line in lines) for k in (2, 5))
     text = (
-        f"`python scripts/fuzz.py --kind KIND --cases CASES --seed {arguments.seed}`: {total:,} cases, {failed} failed.\n"
-        "A case fails unless it is accepted, or refused with a sentence and exit status 2, within "
+        f"`python scripts/fuzz.py --kind KIND --cases CASES --seed {arguments.seed}`: {total:,} cases, {failed} failed."
+        "\nA case fails unless it is accepted, or refused with a sentence and exit status 2, within "
         f"{fuzz.SECONDS} seconds\nand 2 GiB; or if it opens a file for writing, starts a program, opens a socket or "
         "compiles code.\n\n| input | kind | cases | accepted | refused | failed |\n"
         "| --- | --- | --- | --- | --- | --- |\n"

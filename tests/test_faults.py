@@ -1,5 +1,6 @@
 """A few trials of every fault of scripts/faults.py, in processes of their own: nothing is lost."""
 
+import re
 import sys
 from pathlib import Path
 
@@ -35,6 +36,8 @@ def test_nothing_is_lost(fault, folder, capfd):
     if fault is faults.kill:
         assert min(found[f"while {word}"] for word in faults.MARKS) >= 2
         assert found["resumed from a checkpoint"] >= 2
+    if fault is faults.removed_folder:
+        assert found["went on"] == 1  # the folder is made again
     if fault is faults.full_disk:
         assert found["went on"] >= 1
         assert found["ended with a sentence"] >= 1
@@ -46,3 +49,18 @@ def test_no_place_for_compiled_kernels(folder, capfd):
     found = faults.read_only(folder, 1, "import fpsolver.api, fpsolver.kernels.chang_cooper")
     faults.clean(folder)
     assert found == {"went on": 1}, capfd.readouterr().err
+
+
+def test_the_page_tells_of_enough_trials_and_no_loss():
+    """What the page must be able to say after `python scripts/reliability.py`."""
+    page = (ROOT / "docs" / "reliability.md").read_text()
+    part = page.partition("## Faults")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| (.*) \| (\d+) \| (.*) \| (\d+) \|$", part, re.MULTILINE)
+    assert [row[0] for row in rows] == list(faults.FAULTS)
+    assert {row[3] for row in rows} == {"0"}
+    assert int(rows[0][1]) >= 100
+    cases, failed = re.search(r"([\d,]+) cases, (\d+) failed", page).groups()
+    assert int(cases.replace(",", "")) >= 100_000
+    assert failed == "0"
+    drift = float(re.search(r"1,000,000 steps.*mass changed by ([-\de.]+)", page).group(1))
+    assert drift <= 1e-11
