@@ -289,6 +289,21 @@ def test_steady_states_in_any_units(mass):
         assert path.entropy_production(time) == pytest.approx(reference.entropy_production(time), rel=1e-11)
 
 
+@pytest.mark.parametrize("mass", [1e-12, 1e12])
+def test_free_particles_in_any_units(mass):
+    """Nothing pulls at q, so that only the friction of p tells the units in which A is balanced."""
+    found, expected = (
+        exact.Gaussian(
+            System((Particle(m, potentials.free(), baths.caldeira_leggett(mass=m, eta=0.5, beta=1 / m)),), 0.0),
+            [1.0, 0.5 * m],
+            np.diag([0.5, 0.5 * m**2]),
+        ).covariance(5.0)
+        for m in (mass, 1.0)
+    )
+    units = np.array([1.0, mass])
+    np.testing.assert_allclose(found, expected * np.outer(units, units), rtol=1e-12)
+
+
 def test_laboratory_units():
     """A nanoparticle in SI units has a steady state with V_pp = m T."""
     mass, temperature = 1e-18, 4.14e-21
@@ -305,6 +320,7 @@ def test_laboratory_units():
         ([0, 0, 0], np.eye(2), "2 and 2 x 2"),
         ([0, 0], [[1, 0], [0, -1]], "positive definite"),
         ([0, 0], [[1, 0.5], [0, 1]], "symmetric"),
+        ([0, 0], [[1e-20, 0.5e-20], [0, 1e-20]], "symmetric"),
         ([0, math.nan], np.eye(2), "positive definite"),
     ],
 )

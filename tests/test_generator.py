@@ -9,7 +9,7 @@ from fpsolver.errors import GridError
 from fpsolver.generator import Generator, Scheme
 from fpsolver.grid import Axis, Grid
 from fpsolver.kernels import stencils
-from fpsolver.physics import baths, hu_paz_zhang, potentials
+from fpsolver.physics import baths, hu_paz_zhang, potentials, transients
 from fpsolver.physics.system import Coupling, Particle, System
 from fpsolver.schemes import chang_cooper, moyal
 from tests import systems
@@ -91,6 +91,14 @@ def test_there_is_no_one_matrix_of_a_bath_with_memory():
         frozen = Generator(system.at(time), g)
         np.testing.assert_allclose(generator.apply(W, time=time).ravel(), frozen.to_sparse() @ W.ravel(), atol=1e-12)
     assert generator.fluxes_at(system.settled) is generator.fluxes
+    first, last, largest = (bound.particles[0].bath for bound in transients.bounds(system))
+    assert (first.eta, first.d_pp, first.d_qp) == (0.0, 0.0, 0.0)  # nothing has happened yet
+    late = system.at(math.inf).particles[0].bath
+    assert (last.eta, last.d_pp) == pytest.approx((late.eta, late.d_pp), rel=1e-12)
+    for time in (0.05, 0.5, 5.0):
+        now = system.at(time).particles[0].bath
+        assert abs(now.d_pp) <= 1.02 * abs(largest.d_pp)  # bounds are taken at sixty times
+        assert abs(now.eta) <= 1.02 * abs(largest.eta)
 
 
 # --- what limits the step --------------------------------------------------------------------------------------------

@@ -273,3 +273,9 @@ def test_a_cosine_confines_nothing():
 def test_levels_that_cannot_be(levels):
     with pytest.raises(UsageError, match=f"from 1 to 700, but is {levels}"):
         fock.to_fock(np.ones((16, 16)), np.arange(16), np.arange(16), levels=levels, mass=1.0, hbar=1.0, omega=1.0)
+
+
+def test_the_vacuum_in_one_level():
+    x = np.linspace(-6, 6, 120)
+    W = states.gaussian([0, 0], np.eye(2) / 2).values((x[:, None], x[None, :]))
+    np.testing.assert_allclose(fock.to_fock(W, x, x, levels=1, mass=1.0, hbar=1.0, omega=1.0), [[1.0]], atol=1e-12)

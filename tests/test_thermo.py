@@ -250,3 +250,20 @@ def test_no_window_no_husimi_function():
     residual = fp.thermo.detailed_balance_residual(state.W, state.system, state.grid)
     assert residual == detailed_balance.first_line_residual(state)
     assert residual > 0.1
+
+
+def test_why_there_is_no_distance_to_a_thermal_state():
+    """A classical Gibbs state is known in any confining well, if the bath has a temperature; a quantum one is not."""
+    well = potentials.double_well(quadratic=1.0, quartic=0.4)
+    thermal, other = baths.caldeira_leggett(mass=1.0, eta=0.5, beta=0.7), baths.Bath(eta=0.5, d_pp=0.7)
+    grid = box(np.eye(2))
+    W = states.gaussian([0, 0], np.eye(2)).values(grid.coordinates)
+    for bath, hbar, reason in (
+        (thermal, 0.0, ""),
+        (other, 0.0, equilibrium.NO_BETA),
+        (thermal, 1.0, equilibrium.NO_FORM),
+    ):
+        state = State(W, PhaseSpace(System((Particle(1.0, well, bath),), hbar), grid))
+        assert entropy.why_no_relative_entropy(state) == reason
+        found = entropy.relative_entropy_thermal(state, *observables.moments(state), entropy.wigner_entropy(state))
+        assert math.isnan(found) == bool(reason)

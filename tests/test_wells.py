@@ -100,6 +100,15 @@ def test_rates_of_several_particles():
     assert timescales.slowest_rate(tied, None).value == pytest.approx(0.25 * math.exp(-2.0), rel=1e-2)
 
 
+def test_barriers_that_are_never_crossed_count_as_forty_temperatures():
+    """exp(-40) = 4e-18: beyond it the estimate only says that nothing will happen."""
+    high = potentials.double_well(quadratic=40.0, quartic=1.0)  # barrier 400
+    one = System((particle(high),), 0.0)
+    assert timescales.slowest_rate(one, None).value == pytest.approx(0.25 * math.exp(-40), rel=1e-9, abs=0)
+    pair = System((particle(high), particle(DOUBLE)), 0.0)
+    assert timescales.slowest_rate(pair, None).value == pytest.approx(0.25 * math.exp(-40), rel=1e-9, abs=0)
+
+
 def test_rates_in_a_corrugated_ring():
     """The smaller of the rate in the well and that of spreading around the ring, times exp(-2 amplitude/T)."""
     ring = System((particle(potentials.Cosine(0.6, 1.0)),), 0.0)

@@ -107,7 +107,7 @@ def record(root: Path, tests: list[str], areas: list[str], file: Path) -> Knowle
     """Run the unmutated tests once, in a child, and note what they run; a failing suite ends everything."""
 
     def work() -> int:
-        tool = coverage.Coverage(data_file=None, include=[str(root / area) for area in areas])
+        tool = coverage.Coverage(data_file=None, config_file=False, include=[str(root / area) for area in areas])
         recorder = _Recorder(tool)
         tool.start()
         status = int(pytest.main([*OPTIONS, *tests], plugins=[recorder]))
