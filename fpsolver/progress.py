@@ -11,7 +11,7 @@ class Bar:
     """Callable progress for :func:`fpsolver.run`."""
 
     def __init__(self) -> None:
-        layout = "{desc} {percentage:3.0f}%|{bar}| t = {postfix} [{elapsed}<{remaining}]"
+        layout = "{desc} {percentage:3.0f}%|{bar}|{postfix} [{elapsed}<{remaining}]"
         self._bar = tqdm(
             total=1.0,
             desc="running",
@@ -25,7 +25,7 @@ class Bar:
         """Show that ``time`` of about ``end`` has been simulated."""
         if self._bar.disable:
             return
-        self._bar.set_postfix_str(f"{time:.4g} of about {end:.4g}", refresh=False)
+        self._bar.set_postfix_str(f"t = {time:.4g} of about {end:.4g}", refresh=False)
         self._bar.n = min(time / end, 1.0) if end > 0 else 0.0
         self._bar.refresh()
         if time >= end:

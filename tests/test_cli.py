@@ -1,5 +1,6 @@
 """Command line: exit statuses, messages without tracebacks, and nothing written that was not asked for."""
 
+import io
 import json
 import math
 import os
@@ -23,6 +24,7 @@ from fpsolver.cli.main import COMMANDS, status_of
 from fpsolver.config import schema_system
 from fpsolver.config.catalogue import MODELS
 from fpsolver.planning import choose_method
+from fpsolver.progress import Bar, Count
 from fpsolver.stepping.explicit import RungeKutta
 
 CONFIG = """\
@@ -796,3 +798,22 @@ def test_complete_positivity_cannot_be_asked_of_a_classical_system(cli):
     refused = cli("check", "run.yaml", *sets(cold, asked))
     assert "the model is not completely positive (margin -" in refused.err
     assert cli("check", "run.yaml", *sets(asked)).status == 0
+
+
+def test_a_bar_on_a_terminal(monkeypatch):
+    """Simulated time of the expected end, on a terminal only; gone when it is reached."""
+    for is_terminal in (True, False):
+        screen = io.StringIO()
+        screen.isatty = lambda is_terminal=is_terminal: is_terminal
+        monkeypatch.setattr(sys, "stderr", screen)
+        bar = Bar()
+        bar.update(2.5, 10.0)
+        assert ("25%" in screen.getvalue()) == is_terminal
+        assert ("t = 2.5 of about 10" in screen.getvalue()) == is_terminal
+        bar.update(0.0, 0.0)
+        bar.update(12.0, 10.0)
+        count = Count(4, 1, shown=True)
+        count.step(failed=False)
+        count.step(failed=True)
+        count.close()
+        assert ("runs:  25%" in screen.getvalue()) == is_terminal

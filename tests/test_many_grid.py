@@ -14,12 +14,14 @@ from fpsolver.errors import ConfigError, GridError, ResourceError
 from fpsolver.evaluation import final_and_particles
 from fpsolver.grid import Axis
 from fpsolver.kernels.axes import PAD
+from fpsolver.physics import baths, potentials
 from fpsolver.physics.states import GaussianState
+from fpsolver.physics.system import Particle, System
 from fpsolver.recorder import make_record, phase_space
 from fpsolver.simulation import simulate
 from fpsolver.stepping.explicit import RungeKutta
-from fpsolver.thermo import integrals, observables, slabs
-from fpsolver.thermo.state import State
+from fpsolver.thermo import integrals, observables, several, slabs
+from fpsolver.thermo.state import PhaseSpace, State
 
 WELL = {"kind": "harmonic", "omega": 1.0}
 MEAN = np.array([0.3, -0.2, 0.1, 0.4])
@@ -300,3 +302,39 @@ def test_coupled_anharmonic_oscillators_against_qutip():
     assert (
         np.abs(without.series["covariance"][-1] - result.series["covariance"][-1]).max() > 10 * error
     )  # 14: quantum terms are seen
+
+
+def crossed(negative=False):
+    """Two particles with cross-diffusion of their own on 16^4 cells, product Gaussian; or a W with a negative part."""
+    bath = baths.Bath(eta=0.4, d_qq=0.3, d_pp=0.8, d_qp=0.2)
+    well = potentials.harmonic(mass=1.0, omega=1.0)
+    system = System(2 * [Particle(1.0, well, bath)], 1.0)
+    grid = fp.Grid(tuple(Axis(name, -4.5, 4.5, 16) for name in ("q1", "q2", "p1", "p2")))
+    W = GaussianState(np.zeros(4), np.eye(4)).values(grid.coordinates)
+    W = W * (1 + grid.coordinates[0] * grid.coordinates[2]) if negative else W
+    return State(W, PhaseSpace(system, grid))
+
+
+def test_densities_of_two_particles_add_up_to_their_rates():
+    """With cross-diffusion: the density of Phi holds both parts, with the full currents kept or not."""
+    state = crossed()
+    sums = integrals.integrate(state, -state.W, *observables.moments(state))
+    found = several.fields(state, keep_currents=True)
+    assert state.grid.integrate(found.production) == pytest.approx(sums.production.sum(), rel=1e-12)
+    assert state.grid.integrate(found.flux) == pytest.approx(sums.flux_drift.sum() + sums.flux_cross.sum(), rel=1e-12)
+    assert sums.flux_cross.sum() == pytest.approx(0.0, abs=1e-10)  # <p q> of a product of symmetric Gaussians
+    tilted = State(state.W * np.exp(-0.3 * state.grid.coordinates[0] * state.grid.coordinates[2]), state.space)
+    sums = integrals.integrate(tilted, -tilted.W, *observables.moments(tilted))
+    assert abs(sums.flux_cross.sum()) > 0.1
+    found = several.fields(tilted, keep_currents=False)
+    assert found.J_reversible is None
+    assert tilted.grid.integrate(found.flux) == pytest.approx(sums.flux_drift.sum() + sums.flux_cross.sum(), rel=1e-12)
+
+
+def test_what_two_particles_do_not_have_where_w_is_negative():
+    state = crossed(negative=True)
+    sums = integrals.integrate(state, -state.W, *observables.moments(state))
+    assert sums.negativity > 1e-2
+    for name in ("production", "entropy", "entropy_rate", "tail", "flux_cross"):
+        assert np.isnan(getattr(sums, name)).all(), name
+    assert np.isfinite(sums.flux_drift).all()

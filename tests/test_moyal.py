@@ -15,7 +15,7 @@ from fpsolver.physics import baths, potentials
 from fpsolver.physics.system import Particle, System
 from fpsolver.schemes.moyal import MoyalTerms
 from fpsolver.stepping.explicit import RungeKutta, stable_step
-from fpsolver.thermo import entropy
+from fpsolver.thermo import entropy, integrals, observables
 from fpsolver.thermo.state import PhaseSpace, State
 
 HBAR = 0.9
@@ -171,6 +171,8 @@ def test_entropy_of_the_quantum_terms(name):
     expected = -g.integrate(rate * np.log(W))
     assert abs(expected) > 1e-3
     found = entropy.moyal_sum(State(W, PhaseSpace(system(name), g)))
+    state = State(W, PhaseSpace(system(name), g))
+    assert integrals.integrate(state, W, *observables.moments(state)).moyal == pytest.approx(found, rel=1e-12)
     assert found == pytest.approx(expected, rel=1e-4)  # differences of order 8 at 8 cells, weighed by ln W in the tails
     assert entropy.moyal_sum(State(W, PhaseSpace(system(name, moyal=False), g))) == 0.0
 
