@@ -18,6 +18,7 @@ from fpsolver.physics import baths, husimi, potentials, states
 from fpsolver.physics.system import Particle, System
 from fpsolver.recorder import SERIES, make_record, phase_space, reasons
 from fpsolver.thermo.state import State
+from fpsolver.thermo.window import Window
 from tests import systems
 
 MEAN, V = np.array([0.9, -0.6]), np.array([[0.8, 0.15], [0.15, 0.7]])
@@ -296,3 +297,15 @@ def test_infinite_wehrl_rates_have_the_reason():
     assert rates.entropy_flux == math.inf
     assert "noise" in rates.reason
     assert math.isfinite(rates.entropy_rate)
+
+
+@pytest.mark.parametrize("cells", [(48, 56), (49, 56), (48, 57), (49, 57)], ids=str)
+def test_finer_points_hold_the_same_function(cells):
+    """Every second point of the finer grid is one of the coarse grid, with the same Q."""
+    system = windowed(systems.model("minimally_invasive"), 1.0)
+    grid = fp.Grid((fp.Axis("q", -6.5, 6.0, cells[0]), fp.Axis("p", -6.0, 6.5, cells[1])))
+    W = states.gaussian([0.4, 0.2], [[0.9, 0.2], [0.2, 0.7]]).values(grid.coordinates)
+    coarse, fine = (Window(system, grid, vacuum(system, 1.0), refine) for refine in (1, 2))
+    for one, other in zip(coarse.grid.axes, fine.grid.axes, strict=True):
+        np.testing.assert_allclose(other.centres[::2], one.centres, atol=1e-13)
+    np.testing.assert_allclose(fine.smooth(W)[::2, ::2], coarse.smooth(W), atol=1e-13)
