@@ -279,6 +279,7 @@ def test_currents_and_densities_belong_to_the_series():
         assert np.abs(getattr(balanced.final, part) - reference).max() <= 0.05 * np.abs(reference).max()
 
 
+@pytest.mark.slow
 def test_a_driven_ring_agrees_with_central_differences():
     """Tilted cosine: there is no global reference state, only a local one; Pi to second order."""
     sections = {

@@ -28,6 +28,7 @@ def test_observed_orders_are_those_built_in(order):
     assert found.reference == "the exact Gaussian"
 
 
+@pytest.mark.slow
 def test_without_a_closed_form_the_finest_grid_is_the_measure():
     """A double well with Chang-Cooper fluxes is exact on every grid; central ones of order 4 converge as such."""
     config = fp.load_config(CONFIGS / "double_well.yaml").replaced(time={"method": "direct"}, scheme={"order": 4})

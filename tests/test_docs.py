@@ -63,6 +63,7 @@ def test_names_in_the_pages_exist(name):
         assert path.endswith("NAME.py") or (ROOT / path).exists(), path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["extend", "own"])
 def test_code_of_the_pages_runs(name):
     text = (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8")

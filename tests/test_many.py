@@ -183,6 +183,7 @@ def test_heat_current_of_a_chain_is_that_of_its_phonons():
     assert fp.run(chain(6, KAPPA)).series["heat_current"][-1][0] == pytest.approx(transmitted(6, KAPPA), rel=1e-6)
 
 
+@pytest.mark.slow
 def test_long_chains_have_a_flat_profile_and_a_current_that_does_not_fall():
     """Rieder, Lebowitz and Lieb (1967): the mean temperature inside, and a current without Fourier's law."""
     found = {n: fp.run(chain(n)).series for n in (60, 120)}
@@ -191,6 +192,7 @@ def test_long_chains_have_a_flat_profile_and_a_current_that_does_not_fall():
     assert found[60]["heat_current"][-1][0] == pytest.approx(found[120]["heat_current"][-1][0], rel=1e-6)
 
 
+@pytest.mark.slow
 def test_many_coordinates_take_the_way_of_few_directions():
     """500 coordinates: the compressed end of the squaring against the Schur form; the slowest rate against eigvals."""
     system = fp.build_system(chain(250))
@@ -210,6 +212,7 @@ def test_undamped_long_chains_have_no_steady_state():
         fp.run(config)
 
 
+@pytest.mark.slow
 def test_the_shipped_chain_keeps_its_promises():
     path = Path(__file__).parents[1] / "configs" / "chain.yaml"
     result, header = fp.run(fp.load_config(path)), path.read_text()

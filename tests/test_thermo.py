@@ -214,6 +214,16 @@ def test_distance_to_a_thermal_state_that_is_not_in_the_middle():
     )
 
 
+def test_a_function_without_mass_has_no_moments():
+    """As in a run that explodes: W and -W side by side."""
+    state = sampled(systems.model("custom"), np.zeros(2), np.eye(2))
+    odd = State(np.where(state.grid.coordinates[0] > 0, 1.0, -1.0) * np.ones(state.grid.shape), state.space)
+    assert state.grid.integrate(odd.W) == 0.0
+    mean, covariance = observables.moments(odd)
+    assert np.isnan(mean).all()
+    assert np.isnan(covariance).all()
+
+
 def test_zero_is_no_density():
     grid = box(np.eye(2), 20)
     with pytest.raises(fp.FpsolverError, match="zero everywhere"):

@@ -14,9 +14,9 @@ RING_REASON = "undefined: q lives on a ring"
 
 
 def moments(state: State) -> tuple[FloatArray, FloatArray]:
-    """Mean (2N,) and covariance (2N, 2N), by midpoint sums over W / mass; NaN for coordinates on a ring."""
+    """Mean (2N,) and covariance (2N, 2N), by midpoint sums over W / mass; NaN on a ring and without mass."""
     axes, W = state.grid.axes, state.W
-    n, mass = len(axes), state.grid.integrate(W)
+    n, mass = len(axes), state.grid.integrate(W) or math.nan  # a run that explodes may hit zero
     mean, V = np.full(n, np.nan), np.full((n, n), np.nan)
     known = [k for k, axis in enumerate(axes) if not axis.periodic]
     for k in known:
