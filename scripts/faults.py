@@ -161,7 +161,7 @@ def kill(folder: Path, trials: int) -> Found:
         calls, seconds = phases[word]
         process = start(folder, "run", "run.yaml", "--quiet", "--resume", code=MARKED)
         if reaches(process, word, int(rng.integers(max(calls, 1)))):
-            time.sleep(rng.uniform(0, seconds))
+            time.sleep(rng.uniform(0, 1.3 * seconds))
             process.kill()
         status, error = ended(process)
         found["resumed from a checkpoint"] += "going on from" in error
