@@ -140,11 +140,13 @@ def alternation(W: FloatArray) -> list[float]:
     """Share of W that alternates from cell to cell along each axis: 1 for (-1)^i, sin(theta/2)^16 for a wave."""
     found = []
     for axis in range(W.ndim):
-        some = tuple(slice(None) if k == axis else slice(STRIDE // 2, None, STRIDE) for k in range(W.ndim))
-        lines = np.ascontiguousarray(W[some].swapaxes(axis, -1))  # a product with strides costs ten times more
-        size = float(np.abs(lines).sum())
-        rest = float(np.abs(lines @ _differences(W.shape[axis])).sum())
-        found.append(rest / size if size > 0 else 0.0)
+        some = [slice(STRIDE // 2, None, STRIDE)] * W.ndim
+        some[axis] = slice(None)
+        lines = W[tuple(some)]
+        if axis < W.ndim - 1:
+            lines = np.ascontiguousarray(lines.swapaxes(axis, -1))  # a product with strides costs ten times more
+        size = np.abs(lines).sum()
+        found.append(float(np.abs(lines @ _differences(W.shape[axis])).sum() / size) if size > 0 else 0.0)
     return found
 
 

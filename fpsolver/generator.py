@@ -127,6 +127,11 @@ def _check_axes(system: System, grid: Grid) -> None:
     for k, axis in enumerate(grid.axes):
         if axis.periodic and (k >= n or system.particles[k].potential.period is None or system.spring_matrix[k].any()):
             raise GridError("a ring needs a periodic force along q; p and every other q must be closed axes")
+        if axis.periodic and system.dissipative_drift[:, k].any():
+            raise GridError(
+                f"the bath pulls in proportion to {axis.name} (alpha, xi or a stiffness), which has no meaning on a "
+                "ring; make the axis closed, or use a bath without these"
+            )
 
 
 def _fluxes(system: System, grid: Grid, scheme: Scheme) -> Fluxes:

@@ -64,6 +64,7 @@ def production(generator, W):
     return sum(entropy.production_parts(State(W, phase_space(generator))))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("reversible", CHOICES)
 @pytest.mark.parametrize("name", WELLS)
 def test_sampled_gibbs_states_do_not_move(name, reversible):
@@ -192,6 +193,7 @@ def test_matrix_and_kernel_are_the_same_operator(name):
         generator_of(system, grid, "limited").to_sparse()
 
 
+@pytest.mark.slow
 def test_parallel_kernel_gives_the_same_bits():
     system, grid, W = well("quartic", cells=(45, 40))
     for reversible in CHOICES:

@@ -96,6 +96,7 @@ def same_bits(a, b):
     assert a.snapshots.W.tobytes() == b.snapshots.W.tobytes()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", RUNS)
 def test_the_same_bits_after_any_number_of_interruptions(name, tmp_path, monkeypatch):
     """Stopped between records as well: groups of three steps, stopped after 1, 8, 15, .. of them."""

@@ -93,6 +93,7 @@ def spawned(folder, *arguments, **environment):
 # --- real processes --------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_run_and_info_in_real_processes(tmp_path):
     (tmp_path / "run.yaml").write_text(CONFIG)
     run = spawned(tmp_path, "run", "run.yaml", "--threads", "1")
@@ -645,6 +646,7 @@ def test_no_traceback_without_debug(cli):
     assert cli("run", "run.yaml", "--set", "system.mass=-1").status == 2
 
 
+@pytest.mark.slow
 def test_debug_shows_the_traceback_of_a_real_process(tmp_path):
     run = spawned(tmp_path, "--debug", "run", "missing.yaml")
     assert run.returncode != 0

@@ -4,6 +4,7 @@ import json
 import math
 import re
 import runpy
+from functools import cache
 from pathlib import Path
 
 import jsonschema
@@ -279,10 +280,13 @@ def test_every_case_is_covered():
     }  # fmt: skip
 
 
+_schema = cache(json_schema)
+
+
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
 def test_configs_satisfy_the_schema_that_lies_beside_them(path):
     schema = json.loads((FOLDER / "fpsolver.schema.json").read_text())
-    assert schema == json_schema(), "run `fpsolver schema -o configs/fpsolver.schema.json --force`"
+    assert schema == _schema(), "run `fpsolver schema -o configs/fpsolver.schema.json --force`"
     document = YAML(typ="safe", pure=True).load(path.read_text())
     jsonschema.validate(document, schema)
     for broken in ({**document, "tme": 1}, {**document, "system": {**document["system"], "mass": -1}}):

@@ -19,6 +19,7 @@ def study(order, cells=(32, 48), **sections):
     return fp.convergence(config.replaced(scheme={"order": order}, time={"method": "direct"}, **sections), cells)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("order", [2, 4])
 def test_observed_orders_are_those_built_in(order):
     """L1 error of W in the steady state; the second grid resolves 3 cells for a deviation."""
@@ -40,6 +41,7 @@ def test_without_a_closed_form_the_finest_grid_is_the_measure():
     assert 3.5 <= found.orders("moments")[1] <= 5.5
 
 
+@pytest.mark.slow
 def test_the_command(tmp_path, capsys):
     arguments = ["convergence", str(CONFIGS / "cold.yaml"), "--cells", "32,48", "--set", "time.method=direct"]
     figure = tmp_path / "order.svg"

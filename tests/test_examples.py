@@ -292,6 +292,7 @@ def test_python_callers_get_sentences():
         fp.thermo.detailed_balance_residual(0 * W, system, grid)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["exact", "states", "thermo", "plot", "Result", "Generator"])
 def test_every_public_name_is_there_from_the_start(name):
     """In a process of its own: other tests would have imported what a name needs."""

@@ -490,6 +490,7 @@ def test_a_seal_shows_every_flipped_bit(path, tmp_path):
         assert "is damaged: its contents are not what was written" in sentence(bad)
 
 
+@pytest.mark.slow
 def test_flipped_bits_never_give_another_error(path, tmp_path):
     """Without a seal a damaged file is refused with a sentence, or was damaged where nothing looks."""
     whole = path.read_bytes()[: -seal.LENGTH]

@@ -32,6 +32,15 @@ def test_a_ring_needs_a_periodic_force_along_q():
             Generator(System((particle,), 0.0), grid("q", "p", rings=rings))
 
 
+@pytest.mark.parametrize("pull", [{"alpha": 0.1}, {"xi": 0.1}])
+def test_a_bath_that_pulls_at_q_does_not_fit_on_a_ring(pull):
+    """Its force is not periodic: mass would be lost where the ring closes."""
+    pulled = Particle(1.0, potentials.Cosine(0.5, 1.0), baths.Bath(eta=0.5, d_qq=0.2, d_pp=0.6, **pull))
+    with pytest.raises(GridError, match=r"pulls in proportion to q .* make the axis closed"):
+        Generator(System((pulled,), 0.0), grid("q", "p", rings="q"))
+    assert Generator(System((pulled,), 0.0), grid("q", "p")).grid.axes[0].cells == 16
+
+
 def test_a_spring_does_not_fit_on_a_ring():
     names = ("q1", "q2", "p1", "p2")
     pair = System((RING, RING), 0.0)

@@ -214,6 +214,7 @@ def integrated(found, time):
     return solve_ivp(rate, (0, time), start, method="DOP853", rtol=1e-13, atol=1e-15).y[:, -1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("changes", CASES, ids=str)
 def test_moments_against_an_integrator(changes):
     found = system(**changes)
@@ -224,6 +225,7 @@ def test_moments_against_an_integrator(changes):
         np.testing.assert_allclose(np.append(mean[k], covariance[k]), expected, atol=2e-11)  # 1e-12 aimed at, V to 3
 
 
+@pytest.mark.slow
 def test_moments_after_settling_and_in_the_end():
     found = system()
     exact, steady = fp.exact.Gaussian(found, MEAN, COVARIANCE), fp.exact.steady(found)
@@ -232,6 +234,7 @@ def test_moments_after_settling_and_in_the_end():
     np.testing.assert_allclose(exact.covariance(900.0), steady.covariance, atol=1e-11)
 
 
+@pytest.mark.slow
 def test_rates_are_those_of_each_moment():
     """Pi - Phi = dS/dt = d(ln det V)/dt/2; Pi < 0 while d_pp < 0, and Pi >= 0 otherwise."""
     found, times = system(cutoff=0.2, beta=0.05), np.linspace(0.2, 8.0, 40)
@@ -258,6 +261,7 @@ def magnus_moments(found, time, count):
     return np.append(mean, V)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("hbar", "lowest"), [(0.0, 3.9), (1.0, 3.6)])
 def test_magnus_steps_have_order_four(hbar, lowest):
     """Classical: 4.0. Quantum: 4 up to a logarithm, because coefficients start as t ln t."""
@@ -287,6 +291,7 @@ def small_generator(**changes):
     return fp.Generator(found, fp.Grid(tuple(axes)))
 
 
+@pytest.mark.slow
 def test_steps_on_the_grid_have_order_four():
     generator = small_generator(hbar=0.0)
     W = displaced(generator.system, generator.grid)
@@ -347,6 +352,7 @@ def outcome(chosen):
     return api.run_problem(api.prepare(chosen))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bath", [{}, {"cutoff": 0.2, "beta": 0.05}], ids=str)
 def test_run_against_the_exact_gaussian(bath, tmp_path):
     """Pi and Phi to 1e-9, also where Pi < 0; the balance closes; the file keeps the margin."""
@@ -377,6 +383,7 @@ def test_constant_systems_have_no_series_of_margins(tmp_path):
     assert "cp_margin" not in fp.load_result(result.save(tmp_path / "out.h5")).series
 
 
+@pytest.mark.slow
 def test_nothing_is_steady_before_the_coefficients_are():
     """A Gaussian that does not move at t = 0: thermal for the bare frequency of that moment."""
     bare = math.sqrt(1 + 2 * 0.05 * 5)
@@ -391,6 +398,7 @@ def test_nothing_is_steady_before_the_coefficients_are():
     assert outcome(loose).status == "steady"
 
 
+@pytest.mark.slow
 def test_strong_coupling_warns():
     assert api.prepare(config()).warnings == ()
     [text] = api.prepare(config({"gamma": 0.2})).warnings
@@ -413,6 +421,7 @@ def test_refusals(changes, text):
         api.prepare(config(**changes))
 
 
+@pytest.mark.slow
 def test_more_refusals():
     well = {"kind": "quartic", "omega": 1.0, "quartic": 0.1}
     bath = config().system.bath.model_dump(exclude_none=True)
@@ -438,6 +447,7 @@ def test_cold_bath_for_a_short_time_needs_no_long_memory():
     np.testing.assert_allclose(covariance.ravel(), integrated(system(beta=1e6), 1.0)[2:], atol=1e-11)
 
 
+@pytest.mark.slow
 def test_moments_without_a_grid():
     """``method: gaussian``: the moments and rates of the exact solution, with the coefficients of each time."""
     result = fp.run(config(time={"until": 3.0, "method": "gaussian"}, grid={}, output={"every": 0.5}))
@@ -452,6 +462,7 @@ def test_moments_without_a_grid():
     np.testing.assert_array_equal(steady.series["covariance"][0], fp.exact.steady(found).covariance)
 
 
+@pytest.mark.slow
 def test_moments_from_one_record_to_the_next():
     """What a run is watched with agrees with the whole path, across the time at which coefficients have settled."""
     exact = fp.exact.Gaussian(system(), MEAN, COVARIANCE)

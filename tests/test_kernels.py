@@ -80,6 +80,7 @@ def test_one_step_is_the_runge_kutta_polynomial(generator, rng):
     np.testing.assert_allclose(found.ravel(), expected, atol=1e-13)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("order", ORDERS)
 def test_serial_and_parallel_kernels_agree(order, rng):
     generator = Generator(systems.model("custom"), grids(45, 48, False), Scheme(order=order))

@@ -178,6 +178,7 @@ def transmitted(length, kappa):
     return (HOT - COLD) / math.pi * float(np.sum(2 * (ETA * w) ** 2 * np.abs(G) ** 2)) * (w[1] - w[0])
 
 
+@pytest.mark.slow
 def test_heat_current_of_a_chain_is_that_of_its_phonons():
     """Landauer's formula for phonons (A. Dhar, Adv. Phys. 57, 457 (2008)) shares nothing with the Lyapunov equation."""
     assert fp.run(chain(6, KAPPA)).series["heat_current"][-1][0] == pytest.approx(transmitted(6, KAPPA), rel=1e-6)

@@ -122,6 +122,7 @@ def test_grid_and_gaussian_method_agree(result):
         np.testing.assert_allclose(result.series[name], other.series[name], atol=1e-4, err_msg=name)
 
 
+@pytest.mark.slow
 def test_the_file_gives_everything_back(result, tmp_path):
     path = result.save(tmp_path / "two.h5")
     again = fp.load_result(path)

@@ -153,6 +153,7 @@ def test_the_extent_of_the_grid_stands_for_a_span():
     assert fp.prepare(config(Quartic(span=None), grid=grid, initial=NARROW)).grid.axes[0].high == 4.0
 
 
+@pytest.mark.slow
 def test_a_bath_of_the_user_is_the_same_physics():
     """The matrices of the minimally invasive model: every number to the bit, but for what needs a temperature."""
     model = brownian(model="minimally_invasive", mass=1.0, hbar=1.0, eta=0.5, beta=0.7)
@@ -245,6 +246,7 @@ def test_callback_may_end_the_run():
     assert fp.run(config(), callback=lambda time, W, record: 1).series["time"][-1] == 0.5  # True itself, not truth
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["stepping", "direct", "anharmonic"])
 def test_xarray_and_back(kind, tmp_path):
     import xarray

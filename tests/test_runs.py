@@ -119,6 +119,7 @@ def test_fine_tuned_models_produce_nothing_on_the_grid(name, units):
     assert 0 <= trajectory.records[-1]["entropy_production"] <= 1e-11 * 0.5
 
 
+@pytest.mark.slow
 def test_strong_damping_conserves_mass():
     system = systems.model("minimally_invasive", eta=10.0)
     state = states.gaussian([0.5, 0.0], 0.9 * systems.lyapunov(system))

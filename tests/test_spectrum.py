@@ -69,6 +69,7 @@ def test_weak_damping_is_searched_beside_the_imaginary_axis():
 RING = {"cells": 48, "extent": [-5.0, 5.0], "boundary": "periodic"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("d_qp", "force"), [(0.0, 0.0), (0.2, 0.0), (0.0, 0.3)])
 def test_modes_of_a_free_ring(d_qp, force):
     """-n eta - k^2 D_eff - i k F/(m eta), pairs for +-k; the drift term from the frame that moves with <p>/m."""
@@ -132,6 +133,7 @@ def test_escape_rate_against_an_independent_package():
     assert defects[0] / defects[1] == pytest.approx(4.0, rel=0.25)
 
 
+@pytest.mark.slow
 def test_the_command_prints_modes_and_differences(capsys, tmp_path):
     path = tmp_path / "ring.yaml"
     text = (

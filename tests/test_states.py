@@ -393,6 +393,7 @@ def test_cross_diffusion_takes_phi_away_from_negative_states():
     assert np.isnan(result.exact["entropy_flux"]).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("hbar", "n"), [(1.0, 0), (0.8, 4)])
 def test_box_and_cells_hold_fock_states(hbar, n):
     """The proposed grid, damped and not: mass to 1e-12, nothing at the edge; and coarser ones are called coarse."""

@@ -273,6 +273,7 @@ def test_chains_of_different_length(here):
     assert np.isfinite(found["covariance"][1]).all()
 
 
+@pytest.mark.slow
 def test_figures(here, tmp_path):
     one = fp.sweep(small(), {ETA: [0.3, 0.6, 1.2]})
     two = fp.sweep(small(), {"system.bath.d_qq": [0.0, 0.01, 0.04], BETA: [-1.0, 0.5, 2.0]})
@@ -323,6 +324,7 @@ def test_scales_of_figures_follow_the_numbers(here):
     assert list(y) == [1.0, 1e-4]
 
 
+@pytest.mark.slow
 def test_too_many_panels_are_refused(here, monkeypatch):
     monkeypatch.setattr(figures, "MAXIMUM_PANELS", 3)
     found = fp.sweep(small(), {ETA: [0.3, 0.6], BETA: [0.5, 1.0], "system.mass": [1.0, 1.5, 2.0, 3.0]})

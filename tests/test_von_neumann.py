@@ -25,6 +25,7 @@ def density_matrix(mean, covariance, levels=70):
     return to_fock(W, x, x, levels=levels, **UNITS)
 
 
+@pytest.mark.slow
 def test_entropy_and_relative_entropy_are_those_of_density_matrices():
     """-Tr rho ln rho and Tr rho (ln rho - ln sigma), by eigenvalues and matrix logarithms in 70 levels."""
     rho = density_matrix(MEAN, V)
