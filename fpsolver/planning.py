@@ -19,6 +19,7 @@ from fpsolver.stepping.rational import ImplicitStepSize, implicit_steps
 
 MOST_PARTICLES = 4  # on a grid: 16 cells along eight axes are 34 GB
 RECORDS_OF_SEVERAL = 50  # a record costs as much as about ten steps
+ERROR_OF_SEVERAL = 1e-7  # of second moments along a transient; 32 cells along an axis leave 5e-8 and more themselves
 LONG = 60.0  # seconds
 
 
@@ -64,7 +65,7 @@ def make_plan(
     records = 200 if generator.system.size == 1 else RECORDS_OF_SEVERAL
     every = round_number(expected / records) if config.output.every == "auto" else float(config.output.every)
     kept = snapshot_times(config.output.snapshots, until)
-    error = TIME_ERROR / max(1.0, 1.6 * displacement)
+    error = (TIME_ERROR if generator.system.size == 1 else ERROR_OF_SEVERAL) / max(1.0, 1.6 * displacement)
     stepping = choose_stepper(config, generator, expected, every, error)
     method, why = choose_method(config, generator, stepping.seconds)
     return Plan(

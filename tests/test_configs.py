@@ -264,7 +264,7 @@ def test_headers_promise_what_the_oracles_give(path):
     text = path.read_text()
     header = " ".join(line[2:] for line in text.splitlines() if line.startswith("# "))
     assert text.startswith(SCHEMA_LINE)
-    assert re.search(r"about (a minute|(one|two|four|five|thirty) seconds?)", header, re.IGNORECASE)
+    assert re.search(r"about (a minute|(one|two|four|five|thirty|forty) seconds?)", header, re.IGNORECASE)
     assert f"results/{path.stem}.h5" in text
     if path.stem in PROMISED:
         assert f"{PROMISED[path.stem]:.10g}" in header

@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 import numba
 
-RETRY = 2.0  # seconds after which the slower choice gets another chance
+RETRY = 2.0  # seconds after which the slower choice gets another chance, or
+SELDOM = 20  # times as long as it takes, whichever is more
 
 
 class Team:
@@ -20,7 +21,7 @@ class Team:
 
     def __init__(self) -> None:
         self._pace: dict[int, float] = {}  # thread count: seconds for each pass
-        self._measured = 0.0
+        self._expires = 0.0
 
     def run(self, passes: int, work: Callable[[], None]) -> None:
         """Do ``work``, which makes so many passes over memory."""
@@ -32,11 +33,13 @@ class Team:
             work()
         finally:
             numba.set_num_threads(most)
-        self._pace[count] = (time.perf_counter() - begun) / passes
+        ended = time.perf_counter()
+        if count not in self._pace:  # a trial
+            self._expires = ended + max(RETRY, SELDOM * (ended - begun))
+        self._pace[count] = (ended - begun) / passes
 
     def _choose(self, most: int) -> int:
         """The count without a measurement, or the faster one; old measurements are forgotten."""
-        now = time.perf_counter()
-        if now > self._measured + RETRY:
-            self._pace, self._measured = {}, now
+        if time.perf_counter() > self._expires:
+            self._pace = {}
         return min((most, 1), key=lambda count: self._pace.get(count, 0.0))
