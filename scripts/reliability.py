@@ -112,7 +112,7 @@ def long_run(steps: int) -> tuple[float, float, int]:
     config = fp.Config(
         system=system, initial={"kind": "gaussian", "mean": [0.3, 0.0], "covariance": [[1.2, 0.0], [0.0, 1.2]]},
         grid={"q": axis, "p": axis}, time={"until": 0.02 * steps, "dt": 0.02, "stepper": "rk4"},
-        output={"every": 0.02 * steps / 100, "snapshots": 2, "checkpoint_every": 0.5},
+        output={"every": 0.02 * steps / 100, "snapshots": 2, "checkpoint_every": 0.1},
     )  # fmt: skip
     memory: list[int] = []
     saved: list[None] = []

@@ -64,7 +64,7 @@ RUNS = {
     },
     "rk4": OSCILLATOR | {"time": {"until": 2.0, "stepper": "rk4"}, "output": {"every": 0.3}},
     "taylor8": OSCILLATOR | {"time": {"until": 2.0, "stepper": "taylor8"}, "output": {"every": 0.3}},
-    "four axes": TWO | {"time": {"until": 0.5}, "output": {"every": 0.2, "snapshots": [0.1]}},
+    "four axes": TWO | {"time": {"until": 1.0}, "output": {"every": 0.2, "snapshots": [0.1]}},
     "limited fluxes": OSCILLATOR
     | {"time": {"until": 1.0}, "scheme": {"flux": "chang_cooper", "reversible": "limited"}, "output": {"every": 0.3}},
 }
