@@ -51,7 +51,8 @@ class Coefficients(NamedTuple):
     2 D_ab c_1^2/(h_a h_b). kicks (N, S, K): quantum terms kicks[i, site, m] (W_{+d} - W_{-d}) along p_i with
     d = offset + m + 1; reach = (offset, K). first: c_m/c_1 (the velocities carry c_1, which saves a product and a
     register); second: s_m of p_N. Tuples, because the compiler knows their length and unrolls the sums over m. shape:
-    cells of each axis; strides: distance of neighbours along each axis in memory; ahead: (1, .., k).
+    cells of each axis; strides: distance of neighbours along each axis in memory; ahead: k integers, which tell
+    the compiler how many distances there are.
     """
 
     on_sites: Array
@@ -73,14 +74,17 @@ class Coefficients(NamedTuple):
     ahead: tuple[int, ...]
 
 
-def scratch(coefficients: Coefficients, shares: int) -> tuple[Array, NDArray[np.int64], Array]:
-    """What each share of the work writes into: sums of rows and two rows more, places and distances, weights."""
+def scratch(coefficients: Coefficients, shares: int) -> tuple[int, Array, NDArray[np.int64], Array]:
+    """Rows of a block that are summed at a time, and what each share of the work writes into.
+
+    Sums of these rows and two rows more, places and distances, weights.
+    """
     shape, k, (offset, kicks) = coefficients.shape, len(coefficients.first), coefficients.reach
     last, size, row = len(shape) - 1, len(shape) // 2, shape[-1] + 2 * PAD
     terms = last * (LANES + 2 * k) + last * (last - 1) // 2 * 4 * k * k + size * 2 * kicks
-    rows = min(max(1, HELD // row), len(coefficients.at_rows))
-    numbers = empty_padded((shares, (rows + 2) * row + 2 * LANES + 2 * (offset + kicks)))[0]
-    return numbers, np.empty((shares, 2 * last + 2 + terms), np.int64), np.empty((shares, terms))
+    held = min(max(1, HELD // row), len(coefficients.at_rows))
+    numbers = empty_padded((shares, (held + 2) * row + 2 * LANES + 2 * (offset + kicks)))[0]
+    return held, numbers, np.empty((shares, 2 * last + 2 + terms), np.int64), np.empty((shares, terms))
 
 
 @inlined
@@ -93,7 +97,7 @@ def _begin(share, shares, sites, k, twins):
 
 def _advance(
     W, work, on_sites, on_momenta, at_sites, at_rows, uneven, near, spread, turn, ends, cross, kicks, reach, first,
-    second, shape, strides, ahead, sums_of, integers_of, weights_of, parts, keep, steps, shares,
+    second, shape, strides, ahead, held, sums_of, integers_of, weights_of, parts, keep, steps, shares,
 ):  # fmt: skip
     """Steps of nested stages: each stage makes keep * W + part * L(result of the stage before), starting from W.
 
@@ -109,7 +113,7 @@ def _advance(
     last, block, sites = len(shape) - 1, on_momenta.shape[1], on_sites.shape[1]
     n, size, longest, k = shape[last], len(shape) // 2, near.shape[1], len(first)
     row, stages, count = n + 2 * PAD, parts.shape[0], at_rows.shape[0]
-    held, others = min(max(1, HELD // row), count), sites // shape[0]
+    others = sites // shape[0]
     crossed, mixes, walled, pairs = cross[:, last].any(), uneven.any(), ends.any(), cross[:, :last].any()
     listed = size > 1 or reach[1] > 0 or crossed
     twins, q_weights = size == 1 and not listed, take(flat(spread, k * LANES), 0, first)

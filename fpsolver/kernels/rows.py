@@ -148,7 +148,7 @@ def update_two(
     n, W, source, target, at, row, velocity, block, own_q, next_q, own_p, next_p, here, first, weights, second, keep,
     part,
 ):  # fmt: skip
-    """New values of two rows, which have most of their neighbours in common: a fifth fewer loads."""
+    """New values of two rows, which have most of their neighbours in common: 12 loads instead of 16 at order 6."""
     a, b, tail = splat(0.0), splat(0.0), n - LANES
     if n % LANES != 0:
         a, b = _two(

@@ -40,7 +40,7 @@ class CentralFluxes:
         kernel(*flat, *self.coefficients, *self._scratch, stages[:, 2].copy(), stages[0, 0], steps, shares)
 
     @cached_property
-    def _scratch(self) -> tuple[FloatArray, NDArray[np.int64], FloatArray]:
+    def _scratch(self) -> tuple[int, FloatArray, NDArray[np.int64], FloatArray]:
         threads: int = numba.config.NUMBA_NUM_THREADS  # type: ignore[attr-defined]
         return phase_space.scratch(self.coefficients, threads)
 
