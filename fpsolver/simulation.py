@@ -139,6 +139,7 @@ def simulate(
                 progress(time, _expected_end(trajectory, plan))
     except KeyboardInterrupt:
         _finish(trajectory, "interrupted", f"at time {time:.6g}")
+    _warn(trajectory, checks.finish(), checks)
     keeper.store(trajectory)
     return trajectory
 
@@ -235,7 +236,8 @@ def _visit(
     trajectory.records.append(record)
     trajectory.W, trajectory.dWdt = W, dWdt
     started_positive = float(np.asarray(trajectory.records[0]["negativity"])) <= negative(generator.system.size)
-    _warn(trajectory, checks.look(W, record, edges, time, started_positive=started_positive), checks)
+    turn = len(trajectory.records) - 1
+    _warn(trajectory, checks.look(W, record, edges, time, turn=turn, started_positive=started_positive), checks)
     if not trajectory.message:
         _decide(trajectory, plan, time, settled=time >= generator.system.settled)
 

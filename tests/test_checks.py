@@ -111,6 +111,19 @@ def test_moments_off_the_exact_gaussian():
     assert trajectory.times[-1] < 1.0
 
 
+@pytest.mark.parametrize("strict", [False, True])
+def test_the_last_record_is_looked_at_in_full(monkeypatch, strict):
+    """80^2 cells: in full at every tenth record, the first and the last, or at all of them if one ends the run."""
+    seen = []
+    inner = module.Checks._look
+    monkeypatch.setattr(module.Checks, "_look", lambda self, *a, **k: seen.append(a[2]) or inner(self, *a, **k))
+    monkeypatch.setattr(module, "moment_error", lambda record, *_: float(seen[-1] == 1.0))
+    found = run(strict=strict)
+    assert seen == ([0.0, 0.25, 0.5, 0.75, 1.0] if strict else [0.0, 1.0])
+    text = found.message if strict else found.warnings[0]
+    assert "at time 1 a mean or covariance is 1 standard deviations off" in text
+
+
 def test_direct_solves_are_watched():
     time = {"method": "direct", "tolerance": 1e-6}
     found = run(strict=True, grid=SMALL, time=time, output={})
@@ -125,7 +138,7 @@ def test_the_share_of_a_wave(axis):
     for theta in (np.pi, 3 * np.pi / 4, np.pi / 2):
         wave = np.cos(theta * i + 0.3)
         W = np.outer(wave, np.ones(80)) if axis == 0 else np.outer(np.ones(80), wave)
-        shares = module.alternation(W)
+        shares = [module.alternation(W, k) for k in range(2)]
         inner = np.abs(wave[8:-8]).sum() / np.abs(wave).sum()  # lines lose eight cells at both ends
         assert shares[axis] == pytest.approx(np.sin(theta / 2) ** 16 * inner, rel=1e-9)
         assert shares[1 - axis] <= 1e-12  # constant lines: round-off of sixteen differences

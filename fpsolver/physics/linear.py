@@ -40,6 +40,7 @@ def balance(A: FloatArray) -> FloatArray:
     size, units = np.abs(A - np.diag(np.diag(A))), np.ones(len(A))
     diagonal = float(np.abs(np.diag(A)).max(initial=0.0))
     for _ in range(20):
+        before = units.copy()
         for i in range(len(A)):
             column, row = size[:, i].sum(), size[i].sum()
             if column == 0 or row == 0:  # nothing to balance against but the rates on the diagonal
@@ -49,6 +50,8 @@ def balance(A: FloatArray) -> FloatArray:
                 units[i] *= factor
                 size[:, i] *= factor
                 size[i] /= factor
+        if (units == before).all():
+            break
     return units
 
 
