@@ -26,6 +26,7 @@ from fpsolver.physics.system import System
 CELL_CHOICES = {1: range(96, 513, 16), 2: range(32, 65, 16), 3: range(16, 25, 8)}  # by the number of particles
 CELLS_PER_DEVIATION = 4.0
 WARN_BELOW, REFUSE_BELOW = 3.0, 1.5
+MOST_CELLS = 2048  # along an axis that are worth an advice: 40 arrays of 2048^2 numbers are 1.3 GB
 WIDEST_BOX = 8.5  # standard deviations: exp(-8.5^2/2) = 2e-16
 MAXIMUM_TURNS = 1000  # of an initial state around the ring
 
@@ -202,12 +203,28 @@ def cells_advice(found: Resolution, grid: Grid) -> str:
 
 def refuse_coarse(found: Resolution, grid: Grid) -> None:
     """GridError if a deviation spans less than 1.5 cells: the numbers would be wrong without a sign of trouble."""
-    if found.cells < REFUSE_BELOW:
-        raise GridError(
-            f"the grid is too coarse: {moment(found.time)} the {found.structure} spans "
-            f"{found.cells:.2g} cells, and at least {REFUSE_BELOW:g} are needed; give "
-            f"{cells_advice(found, grid)}, a smaller extent, or grid.q.allow_coarse: true"
+    if not found.cells < REFUSE_BELOW:
+        return
+    text = (
+        f"the grid is too coarse: {moment(found.time)} the {found.structure} spans {found.cells:.2g} cells, and at "
+        f"least {REFUSE_BELOW:g} are needed"
+    )
+    axis, needed = max(
+        ((axis, cells_for(axis.cells, found.cells)) for axis in grid.axes if axis.name in found.axes),
+        key=lambda pair: pair[1],
+    )
+    if needed <= MOST_CELLS:
+        cure = f"{cells_advice(found, grid)}, a smaller extent"
+    else:
+        text += (
+            f"; on [{axis.low:g}, {axis.high:g}] that takes {needed} cells along {axis.name}, and {MOST_CELLS} along "
+            "each of two axes take 1.3 GB"
         )
+        cure = (
+            "a smaller extent if it was given, an initial state that is less narrow (a squeezed one: a smaller r, "
+            "since the cells grow as exp(2 r))"
+        )
+    raise GridError(f"{text}; give {cure}, or grid.q.allow_coarse: true")
 
 
 def refuse_cut(path: Path, grid: Grid) -> None:

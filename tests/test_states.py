@@ -5,6 +5,7 @@ function by quadrature, of Fock n the Laguerre polynomial (W_n is its own Fourie
 """
 
 import math
+import re
 import sys
 
 import h5py
@@ -534,3 +535,20 @@ def test_the_path_of_a_gaussian_is_what_it_was():
     np.testing.assert_array_equal(path.centres, mean)
     np.testing.assert_array_equal(path.covariances, V)
     assert path.finest is None
+
+
+def test_a_state_too_narrow_for_any_grid_is_refused_with_a_cure_that_can_be_had():
+    """Four cells for a width exp(-r) on a box of widths exp(r)."""
+    system = {
+        "mass": 1.0,
+        "potential": {"kind": "harmonic", "omega": 1.0},
+        "bath": {"model": "minimally_invasive", "eta": 0.5, "beta": 0.7},
+    }
+    needed = []
+    for r in (2.0, 3.0):
+        start = {"kind": "squeezed", "q": 0.0, "p": 0.0, "omega": 1.0, "r": r}
+        with pytest.raises(GridError, match="give a smaller extent if it was given, an initial state that") as error:
+            api.prepare(Config(system=system, initial=start, time={"until": 1.0}))
+        assert "grid.q.cells" not in str(error.value)
+        needed.append(float(re.search(r"takes (\d+) cells along q", str(error.value))[1]))
+    assert needed[1] / needed[0] == pytest.approx(math.exp(2), rel=0.04)  # what the bath adds to the box

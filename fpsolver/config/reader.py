@@ -151,7 +151,7 @@ def _tree(text: str, name: str) -> Any:
     except YAMLError as error:
         raise ConfigError(Fault(_marked(name, error), _problem(error))) from None
     except (RecursionError, ValueError, TypeError) as error:  # TypeError: a list or section as a key
-        what = "nested too deeply" if isinstance(error, RecursionError) else str(error)
+        what = "nested too deeply" if isinstance(error, RecursionError) else str(error).partition(";")[0]
         raise ConfigError(Fault(name, f"cannot be parsed: {what}")) from None
 
 

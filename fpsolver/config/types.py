@@ -28,6 +28,8 @@ def shown(value: Any) -> str:
         return str(value).lower()
     if value is None:
         return "empty"
+    if isinstance(value, int) and not is_number(value):
+        return f"an integer of about {math.log10(abs(value)):.0f} digits, and numbers end at 1.8e308"
     text = repr(value) if isinstance(value, str) else str(value)
     return text if len(text) <= 60 else text[:57] + "..."
 
