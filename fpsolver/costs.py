@@ -16,7 +16,7 @@ ARRAYS_IN_MEMORY = 40  # of the grid's size, at the peak: stepper 5, thermodynam
 PADDED_OF_SEVERAL, ARRAYS_OF_SEVERAL = 6, 8  # of several particles: state and work arrays; densities and copies
 BYTES_PER_RECORD = 4000
 LIBRARIES = 2e8  # bytes of Python with NumPy, Numba and SciPy
-STEP_SPEED = 5e8  # cell updates a second on two axes, order 8, one core of 2022 or two of them
+STEP_SPEED = 8e8  # cell updates a second on two axes, order 8: 0.8 to 1.0e9 measured on one core of 2022, in runs
 # The same of four axes for each thread, orders 6 and 8, 24^4 to 32^4 (0.2 and 0.4e9 measured on one and two threads);
 # more axes cost in proportion, and beyond four threads nothing was measured.
 STEP_SPEED_OF_SEVERAL, MOST_THREADS = 2e8, 4

@@ -76,6 +76,10 @@ def test_steps_double_as_the_transient_fades():
     steps, factors = implicit_steps(step, 0.5, 100.0)
     assert 200 <= steps <= 100 / step.at(0.0)
     assert 2 <= factors <= 8
+    rare = ImplicitStepSize(1000.0, fastest=1.0, slowest=0.25)
+    doubling = 5 * math.log(2) / 0.25  # units of time, with half as many steps each; the first one is cut short
+    steps, _ = implicit_steps(rare, 1000.0, 1000.0)
+    assert doubling <= steps * rare.at(0.0) <= 2.2 * doubling
 
 
 def outcome(**sections):

@@ -72,14 +72,14 @@ COUNTED = 10_000
 def implicit_steps(step: ImplicitStepSize, every: float, end: float) -> tuple[int, int]:
     """Predicted steps and factorisations of a run to ``end`` with records at multiples of ``every``.
 
-    The first ten thousand intervals are counted one by one; in the others the steps have the size of the last.
+    The first ten thousand intervals between stops are counted one by one; in the others the steps have the size of the last.
     """
     steps, time = 0, 0.0
     sizes: set[str] = set()
     for _ in range(COUNTED):
         if time >= end * (1 - 1e-12):
             return steps, len(sizes)
-        stop = min((math.floor(time / every + 1e-9) + 1) * every, end)
+        stop = min((math.floor(time / every + 1e-9) + 1) * every, step.reconsider_at(time), end)
         here = max(1, math.ceil((stop - time) / step.at(time) * (1 - 1e-12)))
         sizes.add(f"{(stop - time) / here:.6e}")
         steps, time = steps + here, stop
