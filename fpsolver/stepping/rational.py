@@ -72,7 +72,7 @@ COUNTED = 10_000
 def implicit_steps(step: ImplicitStepSize, every: float, end: float) -> tuple[int, int]:
     """Predicted steps and factorisations of a run to ``end`` with records at multiples of ``every``.
 
-    The first ten thousand intervals between stops are counted one by one; in the others the steps have the size of the last.
+    The first ten thousand intervals between stops are counted one by one; in the others steps are as the last ones.
     """
     steps, time = 0, 0.0
     sizes: set[str] = set()
