@@ -25,7 +25,8 @@ ROOT = Path(__file__).parents[1]
 INTERPRETED = ["test_kernels.py", "test_many_axes.py", "test_moyal.py", "test_chang_cooper.py", "test_thermo.py"]
 CHOSEN = (
     "(assembled and not 16) or runge_kutta or serial_and_parallel or halo or same_operator or parallel_kernel "
-    "or limited_steps or sampled_gibbs or rates_of_a_gaussian or parts_add_up or free_ring"
+    "or limited_steps or sampled_gibbs or rates_of_a_gaussian or parts_add_up or free_ring or integrals_of_a_record "
+    "or tail_uncertainty"
 )
 
 
