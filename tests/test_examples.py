@@ -300,3 +300,12 @@ def test_every_public_name_is_there_from_the_start(name):
     """In a process of its own: other tests would have imported what a name needs."""
     code = f"import fpsolver as fp; assert fp.{name}.__name__.endswith('{name}')"
     subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
+
+
+def test_a_state_that_goes_around_the_ring_thousands_of_times_is_refused():
+    """A deviation of 1000 lengths: 8.5 of them to both sides are 17000 turns."""
+    start = {"kind": "gaussian", "mean": [0.0, 0.0], "covariance": [[1e8, 0.0], [0.0, 1.0]]}
+    config = ring(potential={"kind": "free"}, bath={"model": "caldeira_leggett", "eta": 0.5, "beta": 1.0})
+    problem = api.prepare(fp.Config(**{**config.model_dump(exclude_none=True), "initial": start}))
+    with pytest.raises(GridError, match=r"around the ring 1700\d times; give initial: {kind: uniform"):
+        api.run_problem(problem)

@@ -14,7 +14,7 @@ import fpsolver as fp
 from fpsolver import api
 from fpsolver.config.reader import Config, load_config
 from fpsolver.errors import FileFormatError, OutputError
-from fpsolver.io import hdf5, seal
+from fpsolver.io import hdf5, paths, seal
 from fpsolver.simulation import Trajectory
 from fpsolver.snapshots import SnapshotKeeper
 
@@ -312,6 +312,12 @@ def test_permissions_follow_the_umask(result, tmp_path):
     finally:
         os.umask(before)
     assert target.stat().st_mode & 0o777 == 0o640
+
+
+def test_a_pipe_is_not_replaced_by_a_result(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(OutputError, match="pipe is not an ordinary file and will not be replaced"):
+        paths.write_text(tmp_path / "pipe", "text", force=True)
 
 
 @pytest.mark.parametrize("bad", ["a directory", "below a file"])

@@ -445,3 +445,34 @@ def test_moments_of_a_noiseless_friction_say_that_production_is_infinite():
     assert "noise" in result.reasons["entropy_production"]
     assert "classical system has no purity" in result.reasons["purity"]
     assert result.diagnostics["slowest_rate"] == pytest.approx(0.25)  # half of the trace: the motion turns
+
+
+def test_a_summary_names_four_baths_and_counts_the_others():
+    """One of them has no temperature, so that there is no sum of heat over temperature."""
+    baths = [bath("caldeira_leggett", COLD)] * 5 + [{"model": "custom", "eta": ETA, "d_pp": 0.5}]
+    system = {"particles": [{"mass": 1.0, "potential": WELL, "bath": one} for one in baths], "couplings": []}
+    text = str(fp.run(fp.Config(units={"hbar": 0}, system=system, time={"method": "gaussian"})))
+    assert "from bath 4" in text
+    assert "from bath 5" not in text
+    assert "and 2 more" in text
+    assert "sum of -J/T" not in text
+
+
+def test_a_particle_without_bath_and_matrices_is_refused():
+    system = particles()
+    del system["particles"][0]["bath"]
+    with pytest.raises(
+        ConfigError, match=r"particles.0 has no bath; give it one, `bath: {model: none}`, or `matrices`"
+    ):
+        fp.Config(system=system, time={"method": "gaussian"})
+
+
+def test_only_gaussian_states_have_gaussian_solutions():
+    system = {"mass": 1.0, "potential": {"kind": "harmonic", "omega": 1.0}, "bath": {"model": "none"}}
+    config = fp.Config(
+        system=system,
+        initial={"kind": "fock", "n": 1, "omega": 1.0},
+        time={"method": "gaussian", "until": 1.0},
+    )
+    with pytest.raises(ConfigError, match="initial: `gaussian` needs a Gaussian initial state"):
+        fp.run(config)

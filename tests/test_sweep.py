@@ -513,3 +513,16 @@ def test_the_price_of_complete_positivity_over_eta_and_beta():
     # 2e-9 to 4e-9 at beta = 0.1, where Pi is smallest: what order 8 leaves at 5.6 cells for a deviation
     np.testing.assert_allclose(found["entropy_production"], exact, rtol=1e-8)
     np.testing.assert_allclose(found["entropy_flux"], exact, rtol=1e-9)  # 1e-10: no W in the denominator
+
+
+def test_a_key_swept_twice_is_refused():
+    with pytest.raises(UsageError, match="--over a is given twice; put all its values into one list"):
+        axes.parse_over(["a=1,2", "a=3"])
+
+
+def test_a_file_that_is_no_journal_is_not_read(tmp_path):
+    """Valid JSON of another kind; what is no JSON at all is refused alike."""
+    for text in ("[1]\n", '{"format": "other"}\n', "no JSON\n"):
+        (tmp_path / "rows").write_text(text)
+        with pytest.raises(FileFormatError, match="does not hold the rows of a sweep; remove it"):
+            journal.Journal(tmp_path / "rows", {}).read()
