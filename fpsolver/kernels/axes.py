@@ -7,7 +7,7 @@ file of the outer kernel only: after an edit here, touch phase_space.py.
 from __future__ import annotations
 
 from fpsolver.kernels.jit import inlined
-from fpsolver.kernels.simd import LANES, load, put, splat, store, store_high, store_low
+from fpsolver.kernels.simd import LANES, join, load, put, splat, store
 
 PAD = 4  # the widest stencil, order 8; half a vector
 
@@ -108,30 +108,29 @@ def along(rates, W, c, ups, downs, above, below, velocity, y, own, first):
 
 
 @inlined
-def along_inside(rates, W, c, shift, stride, weights, velocity, y, own, first):
-    """The same for the cells ``shift`` places above c, far from walls, where both sides weigh alike."""
-    up, down = load(W, c + (shift + 1) * stride), load(W, c + (shift - 1) * stride)
+def across(rates, W, c, ups, downs, velocity, inner, first):
+    """Add the axis q_N to the rates of 8 cells, with a vector of velocities."""
+    up, down = load(W, c + ups[0]), load(W, c + downs[0])
     odd = up - down
-    rates += weights[0] * (up + down)
+    rates += inner[0] * (up + down)
     for m in range(1, len(first)):
-        up, down = load(W, c + (shift + m + 1) * stride), load(W, c + (shift - m - 1) * stride)
+        up, down = load(W, c + ups[m]), load(W, c + downs[m])
         odd += first[m] * (up - down)
-        rates += weights[m] * (up + down)
-    return rates - (splat(own) + load(velocity, y)) * odd
+        rates += inner[m] * (up + down)
+    return rates - velocity * odd
 
 
 @inlined
-def along_row(rates, W, c, velocity, y, own, centre, first, second):
-    """The same for the axis of the row, with the weight of the cell itself."""
+def along_row(rates, W, c, velocity, first, second):
+    """Add the axis of the row, p_N, to the rates of 8 cells, with a vector of velocities."""
     up, down = load(W, c + 1), load(W, c - 1)
     odd = up - down
-    rates += centre * load(W, c)
     rates += second[0] * (up + down)
     for m in range(1, len(first)):
         up, down = load(W, c + m + 1), load(W, c - m - 1)
         odd += first[m] * (up - down)
         rates += second[m] * (up + down)
-    return rates - (splat(own) + load(velocity, y)) * odd
+    return rates - velocity * odd
 
 
 @inlined
@@ -144,30 +143,44 @@ def difference(W, c, first):
 
 
 @inlined
-def close_row(W, at, n, ends, k, part):
-    """Part x what walls add to the first and last 8 cells of a row: two vectors."""
-    low, high = splat(0.0), splat(0.0)
-    for c in range(2 * k):
-        value = splat(W[at + c] if c < k else W[at + n - 2 * k + c])
-        low += load(ends, c * LANES) * value
-        high += load(ends, (2 * k + c) * LANES) * value
-    return part * low, part * high
+def finish_row(W, target, at, n, walled, ends, k, part):
+    """Walls at the ends of a row that is computed but for them, and its halo.
+
+    Its last four and its first four cells are neighbours on the wrapped row, and one vector for both ends.
+    """
+    edge = join(target, at + n - PAD, at)
+    if walled:
+        wall = splat(0.0)
+        for c in range(2 * k):
+            wall += W[at - k + c] * load(ends, c * LANES)
+        edge += part * wall
+    store(target, at - PAD, edge)
+    store(target, at + n - PAD, edge)
 
 
 @inlined
-def finish_row(W, target, at, n, walled, ends, k, part):
-    """Walls at the ends of a row that is computed but for them, and its halo."""
-    head = load(target, at)
+def finish_four(W, target, at, step, n, walled, ends, k, part):
+    """The same for four rows."""
+    second, third, fourth = at + step, at + 2 * step, at + 3 * step
+    e, f = join(target, at + n - PAD, at), join(target, second + n - PAD, second)
+    g, h = join(target, third + n - PAD, third), join(target, fourth + n - PAD, fourth)
     if walled:
-        low, high = close_row(W, at, n, ends, k, part)
-        head += low
-        store(target, at, head)
-        last = load(target, at + n - LANES) + high
-        store(target, at + n - LANES, last)
-    else:
-        last = load(target, at + n - LANES)
-    store_high(target, at - PAD, last)
-    store_low(target, at + n, head)
+        i, j, r, s = splat(0.0), splat(0.0), splat(0.0), splat(0.0)
+        for c in range(2 * k):
+            weights, d = load(ends, c * LANES), c - k
+            i += W[at + d] * weights
+            j += W[second + d] * weights
+            r += W[third + d] * weights
+            s += W[fourth + d] * weights
+        e += part * i
+        f += part * j
+        g += part * r
+        h += part * s
+    for x in (at - PAD, at + n - PAD):
+        store(target, x, e)
+        store(target, x + step, f)
+        store(target, x + 2 * step, g)
+        store(target, x + 3 * step, h)
 
 
 @inlined

@@ -42,14 +42,10 @@ def store(pointer, at, value):
     pointer[at : at + LANES] = value
 
 
-def store_low(pointer, at, value):
-    """Put the first half of a vector into the numbers at, .., at + 3."""
-    pointer[at : at + LANES // 2] = value[: LANES // 2]
-
-
-def store_high(pointer, at, value):
-    """Put the second half of a vector into the numbers at, .., at + 3."""
-    pointer[at : at + LANES // 2] = value[LANES // 2 :]
+def join(pointer, low, high):
+    """Vector of the numbers low, .., low + 3 and high, .., high + 3."""
+    half = LANES // 2
+    return np.concatenate([pointer[low : low + half], pointer[high : high + half]])
 
 
 def splat(number):
@@ -111,9 +107,12 @@ def _type_load(context):
     return lambda pointer, at: vector if pointer == numbers else None
 
 
+@type_callable(join)
+def _type_join(context):
+    return lambda pointer, low, high: vector if pointer == numbers else None
+
+
 @type_callable(store)
-@type_callable(store_low)
-@type_callable(store_high)
 def _type_store(context):
     return lambda pointer, at, value: types.none if pointer == numbers and value == vector else None
 
@@ -176,23 +175,14 @@ def _lower_store(context, builder, sig, args):
     return context.get_dummy_value()
 
 
-def _store_half(context, builder, sig, args, first):
-    half = ir.VectorType(ir.DoubleType(), LANES // 2)
-    lanes = ir.Constant(ir.VectorType(cgutils.int32_t, LANES // 2), list(range(first, first + LANES // 2)))
-    at = context.cast(builder, args[1], sig.args[1], types.intp)
-    where = builder.bitcast(builder.gep(args[0], [at]), half.as_pointer())
-    builder.store(builder.shuffle_vector(args[2], args[2], lanes), where, align=_ONE_NUMBER)
-    return context.get_dummy_value()
-
-
-@lower_builtin(store_low, Pointer, types.Integer, Vector)
-def _lower_store_low(context, builder, sig, args):
-    return _store_half(context, builder, sig, args, 0)
-
-
-@lower_builtin(store_high, Pointer, types.Integer, Vector)
-def _lower_store_high(context, builder, sig, args):
-    return _store_half(context, builder, sig, args, LANES // 2)
+@lower_builtin(join, Pointer, types.Integer, types.Integer)
+def _lower_join(context, builder, sig, args):
+    half, places = ir.VectorType(ir.DoubleType(), LANES // 2), ir.VectorType(cgutils.int32_t, LANES)
+    halves = []
+    for at, kind in zip(args[1:], sig.args[1:], strict=True):
+        where = builder.gep(args[0], [context.cast(builder, at, kind, types.intp)])
+        halves.append(builder.load(builder.bitcast(where, half.as_pointer()), align=_ONE_NUMBER))
+    return builder.shuffle_vector(*halves, ir.Constant(places, list(range(LANES))))
 
 
 def _splat(builder, number):

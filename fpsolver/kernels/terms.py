@@ -84,13 +84,24 @@ def list_terms(distances, weights, places, site, sites, cross, kicks, reach, fir
 
 
 @inlined
-def weigh_axes(slots, steady, places, site, y, sites, block, own, velocity, uneven, spread, turn, shape, longest):
-    """Weights of the axes whose velocity is one number in a row, and where their distances are; returns how many."""
+def weigh_axes(
+    slots, steady, places, site, y, sites, block, own, velocity, on_row, uneven, spread, turn, shape, longest, first
+):  # fmt: skip
+    """Weights of the axes whose velocity is one number in a row, and where their distances are; returns how many.
+
+    Of q_N, which the columns weigh, only walls nearby and the part of the velocity that is the same in all columns.
+    """
     size, last, count = len(shape) // 2, len(shape) - 1, 0
     for a in range(last):
-        if a != size - 1 and not uneven[a]:
-            slots[count] = (a * longest + places[a]) * LANES
-            speed = own[a * sites + site] + velocity[a * block + y]
+        if not uneven[a]:
+            place, speed = places[a], own[a * sites + site]
+            if a < size - 1 or a >= size:
+                speed += velocity[a * block + y]
+            else:
+                speed += on_row
+                if speed == 0.0 and len(first) <= place < shape[a] - len(first):
+                    continue
+            slots[count] = (a * longest + place) * LANES
             store(steady, count * LANES, load(spread, slots[count]) - speed * load(turn, 0))
             count += 1
     return count

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from functools import cached_property
+from typing import Any
 
 import numba
 import numpy as np
@@ -35,14 +36,12 @@ class CentralFluxes:
     def advance(self, W: FloatArray, work: FloatArray, stages: FloatArray, steps: int, *, parallel: bool) -> None:
         """Run the kernel: ``steps`` steps of the stages (keep, 0, part), in place on padded arrays."""
         kernel = phase_space.advance_parallel if parallel else phase_space.advance
-        flat = W.reshape(-1), work.reshape(2, -1)
-        shares = numba.get_num_threads() if parallel else 1
-        kernel(*flat, *self.coefficients, *self._scratch, stages[:, 2].copy(), stages[0, 0], steps, shares)
+        kernel(W, work, *self._arguments, stages, steps, numba.get_num_threads() if parallel else 1)
 
     @cached_property
-    def _scratch(self) -> tuple[int, FloatArray, NDArray[np.int64], FloatArray]:
+    def _arguments(self) -> tuple[Any, ...]:
         threads: int = numba.config.NUMBA_NUM_THREADS  # type: ignore[attr-defined]
-        return phase_space.scratch(self.coefficients, threads)
+        return *self.coefficients, *phase_space.scratch(self.coefficients, threads)
 
     @cached_property
     def rates(self) -> FloatArray:
@@ -72,6 +71,7 @@ class CentralFluxes:
         parts = self.velocities()[1]
         diffusion = np.diag(self.system.diffusion_matrix) / 2
         second = [self._symmetric(axis, r, d) for axis, r, d in zip(axes, self.rates, diffusion, strict=True)]
+        speeds, second[n - 1] = self._exact(scale[n - 1] * parts[n - 1][-1], second[n - 1])
         centre, second = _conserving(second, self.rates)
         row = self.grid.shape[-1] + 2 * PAD
         strides = [math.prod((*self.grid.shape[a + 1 : -1], row)) for a in range(2 * n - 1)] + [1]
@@ -84,6 +84,8 @@ class CentralFluxes:
         return Coefficients(
             on_sites=np.stack([scale[a] * _outer_sum(parts[a][:n]).ravel() for a in range(2 * n)]),
             on_momenta=on_momenta.reshape(2 * n, -1),
+            on_rows=np.stack([scale[a] * _outer_sum(parts[a][n:-1]).ravel() for a in (n - 1, 2 * n - 1)]),
+            columns=_columns(speeds, scale[n - 1] * parts[n - 1][-1], scale[-1] * parts[-1][-1], second[n - 1]),
             at_sites=centre + _outer_sum(selves[:n]).ravel(),
             at_rows=_outer_sum(selves[n:]).ravel(),
             uneven=np.array(uneven),
@@ -95,11 +97,22 @@ class CentralFluxes:
             kicks=self.moyal.kicks,
             reach=self.moyal.reach,
             first=tuple(c / first[0] for c in first),
+            inner=second[n - 1],
             second=second[-1],
             shape=self.grid.shape,
             strides=tuple(strides),
             ahead=tuple(range(1, order // 2 + 1)),
         )
+
+    def _exact(self, speeds: FloatArray, weights: tuple[float, ...]) -> tuple[FloatArray, tuple[float, ...]]:
+        """Antisymmetric weights (k, columns) along q_N and its symmetric ones, whose sums and differences are exact.
+
+        Rounded to multiples of one number: what leaves a cell is then what its neighbours gain, to the last bit.
+        """
+        first = stencils.first_derivative(self.order)
+        odd = np.outer([c / first[0] for c in first], speeds)
+        unit = np.spacing(np.abs(odd).max() + np.abs(weights).max())
+        return np.round(odd / unit) * unit, tuple(float(round(s / unit) * unit) for s in weights)
 
     def _neighbours(
         self, second: list[tuple[float, ...]], strides: list[int]
@@ -115,7 +128,7 @@ class CentralFluxes:
             for i in range(n):
                 places = [(i + m) % n for m in (*range(1, k + 1), *range(-1, -k - 1, -1))]
                 near[a, i, : 2 * k] = [(place - i) * strides[a] for place in places]
-                spread[a, i] = _slots(weights, 1.0)
+                spread[a, i] = _slots(weights, 1.0) if a != self.system.size - 1 else 0.0
                 for c in range(2 * k) if i < k or i >= n - k else ():
                     place, weight = c if c < k else n - 2 * k + c, walls[i if i < k else i - n + 2 * k, c]
                     if place == i:
@@ -199,6 +212,16 @@ def _conserving(second: list[tuple[float, ...]], rates: FloatArray) -> tuple[flo
     return centre, [*second[:-1], (*second[-1][:-1], -rest / 2)]
 
 
+def _columns(odd: FloatArray, across: FloatArray, along: FloatArray, even: tuple[float, ...]) -> FloatArray:
+    """Table of :class:`Coefficients`: for 8 columns each, the last 8 once more if their number is no multiple."""
+    even_part, n = np.array(even)[:, None], len(along)
+    table = np.concatenate([even_part - odd, even_part + odd, along[None], across[None]])
+    starts = [*range(0, n - LANES + 1, LANES), *([n - LANES] if n % LANES else [])]
+    columns: FloatArray = empty_padded((len(starts) * len(table) * LANES,))[0, PAD:-PAD]
+    columns[:] = np.concatenate([table[:, x : x + LANES].ravel() for x in starts])
+    return columns
+
+
 def _slots(weights: tuple[float, ...], below: float) -> FloatArray:
     """Weights of the places above, and those below with a factor, as one vector."""
     slots = np.zeros(LANES)
@@ -207,10 +230,11 @@ def _slots(weights: tuple[float, ...], below: float) -> FloatArray:
 
 
 def _ends(walls: FloatArray) -> FloatArray:
-    """Wall weights of a row's first and last cells, as vectors for each cell that they come from."""
+    """Wall weights of a row's last and first four cells, from its k highest and its k lowest, as vectors (2k, 8)."""
     k = len(walls) // 2
-    ends = np.zeros((2, 2 * k, LANES))
-    ends[0, :, :k], ends[1, :, LANES - k :] = walls[:k].T, walls[k:].T
+    wrapped = np.roll(walls, k, axis=(0, 1))
+    ends = np.zeros((2 * k, LANES))
+    ends[:, PAD - k : PAD + k] = wrapped.T
     return ends
 
 
