@@ -1,7 +1,5 @@
 """Shared by all tests: every floating-point fault an error, and random cases that are the same in every run."""
 
-import os
-
 import numpy as np
 import pytest
 from hypothesis import settings
@@ -10,12 +8,6 @@ from hypothesis import settings
 settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.register_profile("explore", max_examples=1000, deadline=None, print_blob=True)
 settings.load_profile("repeatable")
-
-if os.environ.get("NUMBA_DISABLE_JIT") == "1":  # kernels as plain Python, for their coverage (docs/testing.md)
-    from fpsolver.kernels import axes
-
-    axes.U = int  # indices that wrap around at 2^64 are a trick of the compiled code
-    axes.tuple_setitem = lambda values, place, value: (*values[:place], value, *values[place + 1 :])
 
 
 @pytest.fixture(autouse=True)

@@ -177,16 +177,18 @@ def test_sums_of_a_record_are_those_of_the_formulas(d, cells):
     np.testing.assert_array_equal(without, np.where(np.arange(len(found)) == 5, 0.0, found))
 
 
-@pytest.mark.parametrize("shape", [(12, 13), (6, 7, 6, 9)], ids=str)
-def test_the_kernels_run_as_python(shape, tmp_path):
+@pytest.mark.parametrize("system", ["several(1)", "several(2)", "model('translation_covariant')"])
+def test_the_kernels_run_as_python(system, tmp_path):
     """Without Numba the same source gives the assembled matrix: pointers are slices, vectors are arrays of eight."""
+    shape = (6, 7, 6, 9) if system == "several(2)" else (12, 13)
     script = tmp_path / "as_python.py"
     script.write_text(
         "import numpy as np\nimport fpsolver.grid\nfpsolver.grid.MINIMUM_CELLS = 6\n"
-        "from fpsolver.generator import Generator, Scheme\nfrom tests.test_many_axes import box, several\n"
+        "from fpsolver.generator import Generator, Scheme\nfrom tests.systems import model\n"
+        "from tests.test_many_axes import box, several\n"
         f"shape = {shape}\n"
         "names = None if len(shape) > 2 else ('q', 'p')\n"
-        "generator = Generator(several(len(shape) // 2), box(*shape, names=names), Scheme(order=4))\n"
+        f"generator = Generator({system}, box(*shape, names=names), Scheme(order=4))\n"
         "W = np.random.default_rng(1).normal(size=shape)\n"
         "matrix = generator.to_sparse()\n"
         "np.testing.assert_allclose(generator.apply(W).ravel(), matrix @ W.ravel(),\n"
@@ -225,10 +227,24 @@ def _vectors(W, found):
 def test_shares_of_the_work_do_not_change_a_bit(cells, order, name, rng):
     """Rows of one particle are computed in fours: the same fours wherever the work is divided."""
     generator = Generator(systems.model(name), grids(*cells, False), Scheme(order=order))
-    W, work = generator.pad(rng.normal(size=cells), generator.empty_padded()), generator.empty_work()
-    found, fluxes = [], generator.fluxes
-    given = W, work, *fluxes.coefficients, *phase_space.scratch(fluxes.coefficients, 7)
-    for shares in range(1, 8):
+    compare_shares(generator, [*range(1, 8), 50], rng)
+
+
+def test_shares_of_several_particles_do_not_change_a_bit(rng):
+    """Strips of q_1 are divided; with more shares than strips some are empty."""
+    system = System(tuple(systems.model(name).particles[0] for name in ("minimally_invasive", "custom")))
+    axes = tuple(
+        Axis(name, -4.0, 4.0, cells) for name, cells in zip(("q1", "q2", "p1", "p2"), (9, 8, 8, 11), strict=True)
+    )
+    compare_shares(Generator(system, Grid(axes), Scheme(order=4)), [1, 2, 3, 50], rng)
+
+
+def compare_shares(generator, counts, rng):
+    """dW/dt of noise, once for each number of shares: the same bits."""
+    W = generator.pad(rng.normal(size=generator.grid.shape), generator.empty_padded())
+    work, found, fluxes = generator.empty_work(), [], generator.fluxes
+    given = W, work, *fluxes.coefficients, *phase_space.scratch(fluxes.coefficients, max(counts))
+    for shares in counts:
         phase_space.advance(*given, np.array([[0.0, 0.0, 1.0]]), 0, shares)
         found.append(work[1].copy())
     for other in found[1:]:

@@ -82,10 +82,10 @@ class Coefficients(NamedTuple):
     ahead: tuple[int, ...]
 
 
-def scratch(coefficients: Coefficients, shares: int) -> tuple[int, int, Array, NDArray[np.int64], Array]:
-    """Rows of a block that are summed at a time, sites along q_1 that follow each other, and room for each share.
+def scratch(coefficients: Coefficients, shares: int) -> tuple[int, Array, NDArray[np.int64], Array]:
+    """Rows of a block that are summed at a time, and what each share of the work writes into.
 
-    Room for sums of these rows and four rows more, places and distances, weights.
+    Sums of these rows and four rows more, places and distances, weights.
     """
     shape, k, (offset, kicks) = coefficients.shape, len(coefficients.first), coefficients.reach
     last, size, row = len(shape) - 1, len(shape) // 2, shape[-1] + 2 * PAD
@@ -93,13 +93,7 @@ def scratch(coefficients: Coefficients, shares: int) -> tuple[int, int, Array, N
     held = max(GROUP, min(HELD // row, len(coefficients.at_rows)))
     numbers = (held + GROUP) * row + 2 * LANES + 2 * (offset + kicks)
     sums = empty_padded((shares, -(-numbers // LANES) * LANES))[0]
-    return (
-        held,
-        -(-shape[0] // STRIPS),
-        sums,
-        np.empty((shares, 2 * last + 2 + terms), np.int64),
-        np.empty((shares, terms)),
-    )
+    return held, sums, np.empty((shares, 2 * last + 2 + terms), np.int64), np.empty((shares, terms))
 
 
 @inlined
@@ -158,7 +152,7 @@ def _sweep_rows(
 
 @inlined
 def _sweep_blocks(
-    strip, stop, tile, source, state, target, places, slots, distances, weights, steady, sums, held, own, velocity,
+    strip, stop, source, state, target, places, slots, distances, weights, steady, sums, held, own, velocity,
     on_rows, columns, at_sites, at_rows, count, sites, block, longest, uneven, near, spread, turn, ends, cross, kicks,
     reach, first, inner, second, shape, strides, ahead, mixes, crossed, pairs, walled, keep, part,
 ):  # fmt: skip
@@ -169,8 +163,8 @@ def _sweep_blocks(
     """
     last, size, others, n, k = len(shape) - 1, len(shape) // 2, sites // shape[0], shape[len(shape) - 1], len(first)
     while strip < stop:
-        rest, begin = strip % others, strip // others * tile
-        for i in range(begin, min(begin + tile, shape[0])):
+        rest, part_of_q = strip % others, strip // others
+        for i in range(part_of_q * shape[0] // STRIPS, (part_of_q + 1) * shape[0] // STRIPS):
             site = i * others + rest
             places[0] = i
             find_places(places, 1, size, rest, shape)
@@ -194,7 +188,7 @@ def _sweep_blocks(
 
 def _advance(
     W, work, on_sites, on_momenta, on_rows, columns, at_sites, at_rows, uneven, near, spread, turn, ends, cross, kicks,
-    reach, first, inner, second, shape, strides, ahead, held, tile, sums_of, integers_of, weights_of, stages, steps,
+    reach, first, inner, second, shape, strides, ahead, held, sums_of, integers_of, weights_of, stages, steps,
     shares,
 ):  # fmt: skip
     """Steps of nested stages: each stage makes keep * W + part * L(result of the stage before), starting from W.
@@ -207,7 +201,7 @@ def _advance(
     """
     last, block, sites = len(shape) - 1, on_momenta.shape[1], on_sites.shape[1]
     count, keep, longest, size = at_rows.shape[0], stages[0, 0], near.shape[1], W.size
-    strips = -(-shape[0] // tile) * (sites // shape[0])
+    strips = STRIPS * (sites // shape[0])
     crossed, mixes, walled, pairs = cross[:, last].any(), uneven.any(), ends.any(), cross[:, :last].any()
     listed = reach[1] > 0 or on_sites[0].any()  # one particle: quantum terms, or a velocity of q that depends on q
     for _ in range(max(steps, 1)):
@@ -233,7 +227,7 @@ def _advance(
                     )  # fmt: skip
                 else:
                     _sweep_blocks(
-                        share * strips // shares, (share + 1) * strips // shares, tile, source, state, target, places,
+                        share * strips // shares, (share + 1) * strips // shares, source, state, target, places,
                         slots, distances, weights, steady, sums, held, flat(on_sites, 0), flat(on_momenta, 0),
                         flat(on_rows, 0), flat(columns, 0), flat(at_sites, 0), flat(at_rows, 0), count, sites, block,
                         longest, flat(uneven, 0), flat(near, 0), flat(spread, 0), flat(turn, 0), flat(ends, 0),

@@ -33,7 +33,7 @@ def sum_terms(
     on_row, uneven, near, spread, turn, longest, cross, kicks, reach, first, shape, strides, ahead, mixes, crossed,
     pairs,
 ):  # fmt: skip
-    """Sums of all terms of a row into sums[to_row], ..; ``spare``: where two rows are free."""
+    """Sums of all terms of a row into sums[to_row], ..; ``spare``: room for a row and for kicks."""
     n, size, far = shape[len(shape) - 1], len(shape) // 2, reach[0] + reach[1]
     line, slopes, end = spare + far, spare + PAD, 0
     axes = weigh_axes(
@@ -165,7 +165,7 @@ def sum_rows(
 
 @inlined
 def _find_slopes(n, slopes, W, at, weight, first):
-    """Weight x d_q W of four rows of one particle, far from the ends of q, as four rows with halos."""
+    """Weight x d_q W of four rows of one particle, far from the ends of q, as four rows with halos, one vector on."""
     row, tail = n + 2 * PAD, n - LANES
     for x in range(0, n, LANES):
         y = min(x, tail)
@@ -177,9 +177,9 @@ def _find_slopes(n, slopes, W, at, weight, first):
             b += part * (load(W, c + (m + 2) * row) - load(W, c - m * row))
             d += part * (load(W, c + (m + 3) * row) - load(W, c - (m - 1) * row))
             e += part * (load(W, c + (m + 4) * row) - load(W, c - (m - 2) * row))
-        _store_four(slopes, y, row, a, b, d, e)
+        _store_four(slopes, LANES + y, row, a, b, d, e)
     for j in range(GROUP):
-        make_periodic(slopes, j * row, n)
+        make_periodic(slopes, LANES + j * row, n)
 
 
 @inlined
@@ -197,7 +197,7 @@ def _one_of_four(
     """New values of 8 cells of the j-th of four rows; c: their place in the first row, g: their columns' weights."""
     rates, k, d = load(sums, j * row + x) if listed else splat(0.0), len(first), c + j * row
     if sloped:
-        rates = difference(sums, j * row + x, first)
+        rates = difference(sums, LANES + j * row + x, first)
     for m in range(k):
         rates += load(columns, g + m * LANES) * load(source, c + (j + m + 1) * row)
         rates += load(columns, g + (k + m) * LANES) * load(source, c + (j - m - 1) * row)
@@ -262,7 +262,7 @@ def update_fours(
     """New values of the rows from ``begin`` to ``end`` of one particle, four at a time, far from the ends of q.
 
     ``listed``: other terms of four rows are in ``sums``; ``sloped``: add weight d_q d_p W. Four rows share the weights
-    of their columns and most of their neighbours: 10 loads instead of 24 at order 6, and loads are what bounds the
+    of their columns and most of their neighbours: 10 loads instead of 28 at order 6, and loads are what bounds the
     loop. Not inlined: within a larger function it keeps its pointers on the stack, a fifth of its speed.
     """
     for i in range(begin, end, GROUP):

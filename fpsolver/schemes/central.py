@@ -85,7 +85,7 @@ class CentralFluxes:
             on_sites=np.stack([scale[a] * _outer_sum(parts[a][:n]).ravel() for a in range(2 * n)]),
             on_momenta=on_momenta.reshape(2 * n, -1),
             on_rows=np.stack([scale[a] * _outer_sum(parts[a][n:-1]).ravel() for a in (n - 1, 2 * n - 1)]),
-            columns=_columns(speeds, scale[n - 1] * parts[n - 1][-1], scale[-1] * parts[-1][-1], second[n - 1]),
+            columns=_columns(speeds, speeds[0], scale[-1] * parts[-1][-1], second[n - 1]),
             at_sites=centre + _outer_sum(selves[:n]).ravel(),
             at_rows=_outer_sum(selves[n:]).ravel(),
             uneven=np.array(uneven),
@@ -107,17 +107,21 @@ class CentralFluxes:
     def _exact(self, speeds: FloatArray, weights: tuple[float, ...]) -> tuple[FloatArray, tuple[float, ...]]:
         """Antisymmetric weights (k, columns) along q_N and its symmetric ones, whose sums and differences are exact.
 
-        Rounded to multiples of one number: what leaves a cell is then what its neighbours gain, to the last bit.
+        Rounded to multiples of one number: what leaves a cell is then what its neighbours gain, to the last bit (among
+        rows in fours; the few near the ends of q round once more).
         """
         first = stencils.first_derivative(self.order)
         odd = np.outer([c / first[0] for c in first], speeds)
         unit = np.spacing(np.abs(odd).max() + np.abs(weights).max())
-        return np.round(odd / unit) * unit, tuple(float(round(s / unit) * unit) for s in weights)
+        return np.round(odd / unit) * unit, tuple(float(np.round(s / unit) * unit) for s in weights)
 
     def _neighbours(
         self, second: list[tuple[float, ...]], strides: list[int]
     ) -> tuple[NDArray[np.int64], FloatArray, list[FloatArray]]:
-        """Distances and weights of the neighbours of places of all axes but p_N, and weights of the cell itself."""
+        """Distances and weights of the neighbours of places of all axes but p_N, and weights of the cell itself.
+
+        Of q_N only what walls add.
+        """
         k, axes = self.order // 2, self.grid.axes[:-1]
         longest = max(axis.cells for axis in axes)
         near = np.zeros((len(axes), longest, LANES), np.int64)
