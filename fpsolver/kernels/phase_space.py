@@ -114,34 +114,25 @@ def _sweep_rows(
     row, i = n + 2 * PAD, begin
     while i < end:
         at, fours = i * row + PAD, 0
-        if k <= i < sites - k:
+        if k <= i < sites - k and not listed:
             fours = (min(end, sites - k) - i) // GROUP
-        if listed:
-            fours = min(fours, 1)
-        if fours == 0 or listed:
-            for j in range(GROUP if fours > 0 else 1):
-                places[0] = i + j
-                sum_rows(
-                    0, 1, source, at + j * row, i + j, sites, row, places, slots, distances, weights, steady,
-                    flat(sums, j * row), (held - j) * row, own, velocity, on_rows, uneven, near, spread, turn, longest,
-                    cross, kicks, reach, first, shape, strides, ahead, False, crossed, False,
-                )  # fmt: skip
-        if fours > 0 and listed:
+        if fours > 0 and crossed:
             update_fours(
-                i, i + GROUP, True, False, n, sums, state, source, target, columns, flat(own, sites), on_rows[1],
-                at_sites, at_rows[0], 0.0, first, second, keep, part, walled, ends,
-            )  # fmt: skip
-        elif fours > 0 and crossed:
-            update_fours(
-                i, i + fours * GROUP, False, True, n, sums, state, source, target, columns, flat(own, sites),
-                on_rows[1], at_sites, at_rows[0], cross[1], first, second, keep, part, walled, ends,
+                i, i + fours * GROUP, True, n, sums, state, source, target, columns, flat(own, sites), on_rows[1],
+                at_sites, at_rows[0], cross[1], first, second, keep, part, walled, ends,
             )  # fmt: skip
         elif fours > 0:
             update_fours(
-                i, i + fours * GROUP, False, False, n, sums, state, source, target, columns, flat(own, sites),
-                on_rows[1], at_sites, at_rows[0], 0.0, first, second, keep, part, walled, ends,
+                i, i + fours * GROUP, False, n, sums, state, source, target, columns, flat(own, sites), on_rows[1],
+                at_sites, at_rows[0], 0.0, first, second, keep, part, walled, ends,
             )  # fmt: skip
         else:
+            places[0] = i
+            sum_rows(
+                0, 1, source, at, i, sites, row, places, slots, distances, weights, steady, sums, held * row, own,
+                velocity, on_rows, uneven, near, spread, turn, longest, cross, kicks, reach, first, shape, strides,
+                ahead, False, crossed, False,
+            )  # fmt: skip
             ups, downs = take(near, i * LANES, ahead), take(near, i * LANES + k, ahead)
             update_rows(
                 0, 1, n, sums, state, source, target, at, ups, downs, columns, own[sites + i], flat(on_rows, 1),

@@ -192,12 +192,11 @@ def _store_four(target, c, row, a, b, d, e):
 
 @inlined
 def _one_of_four(
-    listed, sloped, sums, x, j, row, state, source, c, columns, g, velocity, centre, first, second, keep, part
+    sloped, sums, x, j, row, state, source, c, columns, g, velocity, centre, first, second, keep, part
 ):  # fmt: skip
     """New values of 8 cells of the j-th of four rows; c: their place in the first row, g: their columns' weights."""
-    rates, k, d = load(sums, j * row + x) if listed else splat(0.0), len(first), c + j * row
-    if sloped:
-        rates = difference(sums, LANES + j * row + x, first)
+    k, d = len(first), c + j * row
+    rates = difference(sums, LANES + j * row + x, first) if sloped else splat(0.0)
     for m in range(k):
         rates += load(columns, g + m * LANES) * load(source, c + (j + m + 1) * row)
         rates += load(columns, g + (k + m) * LANES) * load(source, c + (j - m - 1) * row)
@@ -208,24 +207,24 @@ def _one_of_four(
 
 @inlined
 def _four(
-    listed, sloped, sums, x, g, row, state, source, at, columns, speeds, centres, first, second, keep, part
+    sloped, sums, x, g, row, state, source, at, columns, speeds, centres, first, second, keep, part
 ):  # fmt: skip
     """New values of 8 cells from place x of four rows, their columns' weights from g."""
     velocity, c = load(columns, g + 2 * len(first) * LANES), at + x
     a = _one_of_four(
-        listed, sloped, sums, x, 0, row, state, source, c, columns, g, splat(speeds[0]) + velocity, centres[0], first,
+        sloped, sums, x, 0, row, state, source, c, columns, g, splat(speeds[0]) + velocity, centres[0], first,
         second, keep, part,
     )  # fmt: skip
     b = _one_of_four(
-        listed, sloped, sums, x, 1, row, state, source, c, columns, g, splat(speeds[1]) + velocity, centres[1], first,
+        sloped, sums, x, 1, row, state, source, c, columns, g, splat(speeds[1]) + velocity, centres[1], first,
         second, keep, part,
     )  # fmt: skip
     d = _one_of_four(
-        listed, sloped, sums, x, 2, row, state, source, c, columns, g, splat(speeds[2]) + velocity, centres[2], first,
+        sloped, sums, x, 2, row, state, source, c, columns, g, splat(speeds[2]) + velocity, centres[2], first,
         second, keep, part,
     )  # fmt: skip
     e = _one_of_four(
-        listed, sloped, sums, x, 3, row, state, source, c, columns, g, splat(speeds[3]) + velocity, centres[3], first,
+        sloped, sums, x, 3, row, state, source, c, columns, g, splat(speeds[3]) + velocity, centres[3], first,
         second, keep, part,
     )  # fmt: skip
     return a, b, d, e
@@ -233,19 +232,19 @@ def _four(
 
 @inlined
 def _update_four(
-    listed, sloped, n, sums, state, source, target, at, columns, speeds, centres, first, second, keep, part, walled,
+    sloped, n, sums, state, source, target, at, columns, speeds, centres, first, second, keep, part, walled,
     ends,
 ):  # fmt: skip
     row, k = n + 2 * PAD, len(first)
     a, b, d, e, tail, width = splat(0.0), splat(0.0), splat(0.0), splat(0.0), n - LANES, 2 * k + 2
     if n % LANES != 0:
         a, b, d, e = _four(
-            listed, sloped, sums, tail, n // LANES * LANES * width, row, state, source, at, columns, speeds, centres,
+            sloped, sums, tail, n // LANES * LANES * width, row, state, source, at, columns, speeds, centres,
             first, second, keep, part,
         )  # fmt: skip
     for x in range(0, tail + 1, LANES):
         f, g, h, i = _four(
-            listed, sloped, sums, x, x * width, row, state, source, at, columns, speeds, centres, first, second, keep,
+            sloped, sums, x, x * width, row, state, source, at, columns, speeds, centres, first, second, keep,
             part,
         )  # fmt: skip
         _store_four(target, at + x, row, f, g, h, i)
@@ -256,12 +255,12 @@ def _update_four(
 
 @kernel
 def update_fours(
-    begin, end, listed, sloped, n, sums, state, source, target, columns, own, on_row, at_sites, at_row, weight, first,
+    begin, end, sloped, n, sums, state, source, target, columns, own, on_row, at_sites, at_row, weight, first,
     second, keep, part, walled, ends,
 ):  # fmt: skip
     """New values of the rows from ``begin`` to ``end`` of one particle, four at a time, far from the ends of q.
 
-    ``listed``: other terms of four rows are in ``sums``; ``sloped``: add weight d_q d_p W. Four rows share the weights
+    ``sloped``: add weight d_q d_p W. Four rows share the weights
     of their columns and most of their neighbours: 10 loads instead of 28 at order 6, and loads are what bounds the
     loop. Not inlined: within a larger function it keeps its pointers on the stack, a fifth of its speed.
     """
@@ -272,6 +271,6 @@ def update_fours(
         if sloped:
             _find_slopes(n, sums, source, at, weight, first)
         _update_four(
-            listed, sloped, n, sums, state, source, target, at, columns, speeds, centres, first, second, keep, part,
+            sloped, n, sums, state, source, target, at, columns, speeds, centres, first, second, keep, part,
             walled, ends,
         )  # fmt: skip
