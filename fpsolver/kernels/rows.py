@@ -236,20 +236,21 @@ def _update_four(
     ends,
 ):  # fmt: skip
     row, k = n + 2 * PAD, len(first)
-    a, b, d, e, tail, width = splat(0.0), splat(0.0), splat(0.0), splat(0.0), n - LANES, 2 * k + 2
-    if n % LANES != 0:
+    tail, width, held = n - LANES, 2 * k + 2, (GROUP + 1) * row
+    cut = n % LANES != 0  # the last 8 cells are then computed first, and stored last: target may be state
+    for t in range(-1 if cut else 0, n // LANES):
+        x, g = t * LANES, t * LANES * width
+        where, to, step = target, at + x, row
+        if t < 0:
+            x, g = tail, n // LANES * LANES * width
+            where, to, step = sums, held, LANES
         a, b, d, e = _four(
-            sloped, sums, tail, n // LANES * LANES * width, row, state, source, at, columns, speeds, centres,
-            first, second, keep, part,
-        )  # fmt: skip
-    for x in range(0, tail + 1, LANES):
-        f, g, h, i = _four(
-            sloped, sums, x, x * width, row, state, source, at, columns, speeds, centres, first, second, keep,
-            part,
-        )  # fmt: skip
-        _store_four(target, at + x, row, f, g, h, i)
-    if n % LANES != 0:
-        _store_four(target, at + tail, row, a, b, d, e)
+            sloped, sums, x, g, row, state, source, at, columns, speeds, centres, first, second, keep, part
+        )
+        _store_four(where, to, step, a, b, d, e)
+    if cut:
+        for j in range(GROUP):
+            store(target, at + tail + j * row, load(sums, held + j * LANES))
     finish_four(source, target, at, row, n, walled, ends, k, part)
 
 
