@@ -7,12 +7,13 @@ from collections.abc import Callable
 
 import numba
 
-RETRY = 2.0  # seconds after which the slower choice gets another chance, or
+RETRY = 0.5  # seconds after which the slower choice gets another chance, or
 SELDOM = 20  # times as long as it takes, whichever is more
+PATIENCE = 1.5  # how much worse one measurement may make a choice look: an interruption should not decide
 
 
 class Team:
-    """All threads or one, whichever was faster the last time; the results are the same bits.
+    """All threads or one, whichever was faster lately; the results are the same bits.
 
     Threads wait for one another at the end of every pass. A pass over 96^2 cells takes 20 us on an idle machine, but
     as long as the other process's time slice where it has to share a core: 18 s instead of 1 s for a whole run,
@@ -36,7 +37,8 @@ class Team:
         ended = time.perf_counter()
         if count not in self._pace:  # a trial
             self._expires = ended + max(RETRY, SELDOM * (ended - begun))
-        self._pace[count] = (ended - begun) / passes
+        pace = (ended - begun) / passes
+        self._pace[count] = min(pace, PATIENCE * self._pace.get(count, pace))
 
     def _choose(self, most: int) -> int:
         """The count without a measurement, or the faster one; old measurements are forgotten."""
