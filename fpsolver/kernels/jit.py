@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import types
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 # A thread that waits spins for a few microseconds and then sleeps. GNU OpenMP's default, spinning on and on, slows the
@@ -23,12 +25,17 @@ OPTIONS: dict[str, Any] = {
     "fastmath": {"contract", "nsz", "arcp"},
 }
 
+# Numba's disk cache watches the file of a kernel, not those of the functions that are inlined into it: after an update
+# of another file it would run the old code. So the name of every kernel carries a digest of all sources.
+SOURCES = hashlib.sha256(b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py"))))
+
 
 def kernel(function: Callable[..., Any], **options: Any) -> Any:
     """Compile a kernel when it is first called, with a place on the disk: compiling takes seconds, loading 0.05 s.
 
     Where neither the package nor the home folder can be written, there is none, and every process compiles anew.
     """
+    function.__qualname__ += f"_{SOURCES.hexdigest()[:8]}"
     try:
         return numba.njit(cache=True, **OPTIONS, **options)(function)
     except RuntimeError:
