@@ -3,7 +3,7 @@ r"""The generator: a System on a Grid with a Scheme; steppers ask for ``apply`` 
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -49,6 +49,10 @@ class Generator:
         self.fluxes = _fluxes(system, grid, self.scheme)
         self.is_parallel = grid.size >= PARALLEL_FROM_CELLS
         self._team = Team()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without the arrays for the kernels, of which a copy has no room at its ends (kernels/memory.py)."""
+        return {name: value for name, value in self.__dict__.items() if name not in ("_padded", "_work")}
 
     def apply(self, W: FloatArray, out: FloatArray | None = None, time: float = 0.0) -> FloatArray:
         """dW/dt at ``time``, shape of the grid; GridError if W or ``out`` does not fit."""
@@ -101,7 +105,7 @@ class Generator:
         return padded
 
     def empty_padded(self) -> FloatArray:
-        """Uninitialised array with halos."""
+        """Uninitialised array with halos, and room at its ends that kernels read: not to be replaced by a copy."""
         return np.asarray(empty_padded(self.grid.shape)[0])
 
     def empty_work(self) -> FloatArray:

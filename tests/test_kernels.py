@@ -1,6 +1,9 @@
 """Kernels against matrices assembled from the formulas, stencil weights from their moment conditions."""
 
+import copy
+import hashlib
 import os
+import pickle
 import subprocess
 import sys
 import time
@@ -151,6 +154,18 @@ def test_threads_are_left_alone_where_they_wait_for_another_process():
     assert numba.get_num_threads() == most
 
 
+def test_one_interruption_does_not_take_threads_away():
+    team, used, most = Team(), [], numba.get_num_threads()
+
+    def work():
+        used.append(numba.get_num_threads())
+        time.sleep(0.3 if len(used) == 4 else 0.02 if used[-1] == most else 0.06)
+
+    for _ in range(6):
+        team.run(1, work)
+    assert used == [most, 1, most, most, most, most]
+
+
 @pytest.mark.parametrize(("d", "cells"), [(2, 1000), (4, 300), (2, 128), (2, 5)])
 def test_sums_of_a_record_are_those_of_the_formulas(d, cells):
     draw = np.random.default_rng(d * cells).standard_normal
@@ -219,6 +234,58 @@ def _vectors(W, found):
     simd.store(target, 24, simd.splat(7.0))
     target[28] = source[0]
     return simd.put((1, 2, 3), 1, 9)
+
+
+def test_neighbours_of_a_vector(rng):
+    """The shifts of a vector by up to half of it, compiled (on some processors a shuffle) and as Python."""
+    W = rng.normal(size=64)
+    for function in (_neighbours, jit.kernel(_neighbours)):
+        found = np.zeros((9, 8))
+        function(W, found)
+        np.testing.assert_array_equal(found, [W[24 + shift : 32 + shift] for shift in range(-4, 5)])
+
+
+def test_kernels_on_the_disk_belong_to_these_sources():
+    """Numba watches the file of a kernel only; what is inlined into it is in other files."""
+    sources = sorted((ROOT / "fpsolver" / "kernels").glob("*.py"))
+    digest = hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:8]
+    names = [function.py_func.__qualname__ for function in (phase_space.advance, phase_space.advance_parallel)]
+    assert names == [f"_advance_{digest}", f"_advance_parallel_{digest}"]
+
+
+def test_copies_of_a_generator_make_their_own_arrays(rng):
+    """Kernels read a little beyond both ends of their arrays, for which a plain copy of them has no room."""
+    generator = Generator(systems.model("minimally_invasive"), grids(17, 16, False))
+    W = rng.normal(size=generator.grid.shape)
+    found = generator.apply(W)
+    for copied in (copy.deepcopy(generator), pickle.loads(pickle.dumps(generator))):
+        assert "_padded" not in vars(copied)
+        np.testing.assert_array_equal(copied.apply(W), found)
+
+
+def _neighbours(W, found):
+    source, target = simd.flat(W, 0), simd.flat(found, 0)
+    for shift in range(-4, 5):
+        simd.prefetch(source, 1000 * shift)
+        simd.store(target, 8 * (shift + 4), simd.beside(source, 24, shift))
+
+
+@pytest.mark.parametrize("name", ["minimally_invasive", "translation_covariant"])
+@pytest.mark.parametrize("order", [2, 8])
+@pytest.mark.parametrize("cells", [255, 263, 264, 266, 528], ids=str)
+def test_rows_longer_than_the_columns_done_at_a_time(cells, order, name, rng):
+    """Pieces of rows meet, and the last few cells are stored last, also where the result overwrites the state."""
+    generator = Generator(systems.model(name), grids(19, cells, False), Scheme(order=order))
+    matrix, W, dt = generator.to_sparse(), rng.normal(size=(19, cells)), 1e-3
+    size = abs(matrix).sum(axis=1).max()  # W is a few units
+    np.testing.assert_allclose(generator.apply(W).ravel(), matrix @ W.ravel(), rtol=0, atol=5e-15 * size)
+    padded = generator.pad(W, generator.empty_padded())
+    RungeKutta(generator).advance(padded, 0.0, dt / size, 1)
+    x = term = W.ravel()
+    for n in range(1, 5):
+        term = matrix @ term * (dt / size / n)
+        x = x + term
+    np.testing.assert_allclose(padded[:, axes.PAD : -axes.PAD].ravel(), x, rtol=0, atol=5e-15)
 
 
 @pytest.mark.parametrize("name", ["minimally_invasive", "translation_covariant", "position_friction"])

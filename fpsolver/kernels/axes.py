@@ -1,13 +1,12 @@
 """What the axes of a grid of any dimension add to dW/dt along one row of cells.
 
-Part of :mod:`fpsolver.kernels.phase_space`, which explains the formulas and the layout. Numba's disk cache watches the
-file of the outer kernel only: after an edit here, touch phase_space.py.
+Part of :mod:`fpsolver.kernels.phase_space`, which explains the formulas and the layout.
 """
 
 from __future__ import annotations
 
 from fpsolver.kernels.jit import inlined
-from fpsolver.kernels.simd import LANES, join, load, put, splat, store
+from fpsolver.kernels.simd import LANES, beside, join, load, put, splat, store
 
 PAD = 4  # the widest stencil, order 8; half a vector
 
@@ -108,26 +107,25 @@ def along(rates, W, c, ups, downs, above, below, velocity, y, own, first):
 
 
 @inlined
-def across(rates, W, c, ups, downs, velocity, inner, first):
-    """Add the axis q_N to the rates of 8 cells, with a vector of velocities."""
-    up, down = load(W, c + ups[0]), load(W, c + downs[0])
-    odd = up - down
-    rates += inner[0] * (up + down)
+def differences(W, c, first, second):
+    """Antisymmetric and symmetric difference of 8 cells along their row with their weights, c on a cache line."""
+    up, down = beside(W, c, 1), beside(W, c, -1)
+    odd, even = up - down, second[0] * (up + down)
     for m in range(1, len(first)):
-        up, down = load(W, c + ups[m]), load(W, c + downs[m])
+        up, down = beside(W, c, m + 1), beside(W, c, -m - 1)
         odd += first[m] * (up - down)
-        rates += inner[m] * (up + down)
-    return rates - velocity * odd
+        even += second[m] * (up + down)
+    return odd, even
 
 
 @inlined
 def along_row(rates, W, c, velocity, first, second):
     """Add the axis of the row, p_N, to the rates of 8 cells, with a vector of velocities."""
-    up, down = load(W, c + 1), load(W, c - 1)
+    up, down = beside(W, c, 1), beside(W, c, -1)
     odd = up - down
     rates += second[0] * (up + down)
     for m in range(1, len(first)):
-        up, down = load(W, c + m + 1), load(W, c - m - 1)
+        up, down = beside(W, c, m + 1), beside(W, c, -m - 1)
         odd += first[m] * (up - down)
         rates += second[m] * (up + down)
     return rates - velocity * odd

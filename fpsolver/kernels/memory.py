@@ -14,9 +14,12 @@ LINE = 64  # bytes; loads of whole vectors across a line cost two (10 to 15 % of
 
 
 def empty_padded(shape: tuple[int, ...], count: int = 1) -> Array:
-    """Uninitialised arrays (count, *shape) with PAD more cells at both ends of the last axis."""
+    """Uninitialised arrays (count, *shape) with PAD more cells at both ends of the last axis.
+
+    And a line before and after all, which kernels read with whole vectors and do not use.
+    """
     padded = (count, *shape[:-1], shape[-1] + 2 * PAD)
-    size = int(np.prod(padded))
-    buffer = np.empty(size + LINE // 8)
-    start = (-buffer.ctypes.data // 8 - PAD) % (LINE // 8)
+    line, size = LINE // 8, int(np.prod(padded))
+    buffer = np.empty(size + 3 * line)
+    start = line + (-buffer.ctypes.data // 8 - PAD) % line
     return buffer[start : start + size].reshape(padded)

@@ -1,17 +1,16 @@
 """Rows of cells: sums of their terms, and new values from them and the axes q_N and p_N.
 
-Part of :mod:`fpsolver.kernels.phase_space`, which explains the formulas and the layout; after an edit here, touch that
-file (kernels/axes.py says why).
+Part of :mod:`fpsolver.kernels.phase_space`, which explains the formulas and the layout.
 """
 
 from __future__ import annotations
 
 from fpsolver.kernels.axes import (
     PAD,
-    across,
     along,
     along_row,
     difference,
+    differences,
     finish_four,
     finish_row,
     make_periodic,
@@ -21,10 +20,11 @@ from fpsolver.kernels.axes import (
     unroll,
 )
 from fpsolver.kernels.jit import inlined, kernel
-from fpsolver.kernels.simd import LANES, flat, load, splat, store
+from fpsolver.kernels.simd import LANES, flat, load, prefetch, put, splat, store
 from fpsolver.kernels.terms import add_kicks, list_slopes, list_terms, next_place, weigh_axes
 
 GROUP = 4  # rows that are computed at a time
+RING = 3 * GROUP  # rows of which four rows need differences along p, at order 8
 
 
 @inlined
@@ -92,60 +92,6 @@ def _add_slopes(sums, to_row, slopes, n, first, fresh):
         store(sums, to_row + x, start(sums, to_row + x, fresh) + difference(sums, slopes + x, first))
 
 
-@inlined
-def _cells(
-    rates, state, source, c, ups, downs, columns, g, speed, centre, first, inner, second, keep, part
-):  # fmt: skip
-    """New values of 8 cells: keep W + part (rates so far + the cell itself + axes q_N and p_N)."""
-    y = g + 2 * len(first) * LANES
-    rates += centre * load(source, c)
-    rates = across(rates, source, c, ups, downs, load(columns, y + LANES), inner, first)
-    rates = along_row(rates, source, c, splat(speed) + load(columns, y), first, second)
-    return keep * load(state, c) + part * rates
-
-
-@inlined
-def update_row(
-    n, sums, to_row, state, source, target, at, ups, downs, columns, speed, centre, first, inner, second, keep,
-    part,
-):  # fmt: skip
-    """New values of a row. Its last 8 cells are computed first and stored last: ``target`` may be ``state``."""
-    rest, tail, width = splat(0.0), n - LANES, 2 * len(first) + 2
-    if n % LANES != 0:
-        rest = _cells(
-            load(sums, to_row + tail), state, source, at + tail, ups, downs, columns,
-            n // LANES * LANES * width, speed, centre, first, inner, second, keep, part,
-        )  # fmt: skip
-    for x in range(0, tail + 1, LANES):
-        value = _cells(
-            load(sums, to_row + x), state, source, at + x, ups, downs, columns, x * width, speed, centre,
-            first, inner, second, keep, part,
-        )  # fmt: skip
-        store(target, at + x, value)
-    if n % LANES != 0:
-        store(target, at + tail, rest)
-
-
-@kernel
-def update_rows(
-    begin, end, n, sums, state, source, target, at, ups, downs, columns, speed, on_rows, centre, at_rows, first, inner,
-    second, keep, part, walled, ends,
-):  # fmt: skip
-    """New values of the rows ``begin`` to ``end`` of a block that begins at ``at``. Not inlined, for its registers."""
-    row = n + 2 * PAD
-    for r in range(begin, end):
-        y = at + r * row
-        update_row(
-            n, sums, (r - begin) * row, state, source, target, y, ups, downs, columns, speed + on_rows[r], centre +
-            at_rows[r], first, inner, second, keep, part,
-        )  # fmt: skip
-    fours = begin + (end - begin) // GROUP * GROUP
-    for r in range(begin, fours, GROUP):
-        finish_four(source, target, at + r * row, row, n, walled, ends, len(first), part)
-    for r in range(fours, end):
-        finish_row(source, target, at + r * row, n, walled, ends, len(first), part)
-
-
 @kernel
 def sum_rows(
     begin, end, source, at, site, sites, block, places, slots, distances, weights, steady, sums, spare, own, velocity,
@@ -164,114 +110,156 @@ def sum_rows(
 
 
 @inlined
-def _find_slopes(n, slopes, W, at, weight, first):
-    """Weight x d_q W of four rows of one particle, far from the ends of q, as four rows with halos, one vector on."""
-    row, tail = n + 2 * PAD, n - LANES
-    for x in range(0, n, LANES):
-        y = min(x, tail)
-        c = at + y
-        a, b, d, e = splat(0.0), splat(0.0), splat(0.0), splat(0.0)
-        for m in range(len(first)):
-            part = weight * first[m]
-            a += part * (load(W, c + (m + 1) * row) - load(W, c - (m + 1) * row))
-            b += part * (load(W, c + (m + 2) * row) - load(W, c - m * row))
-            d += part * (load(W, c + (m + 3) * row) - load(W, c - (m - 1) * row))
-            e += part * (load(W, c + (m + 4) * row) - load(W, c - (m - 2) * row))
-        _store_four(slopes, LANES + y, row, a, b, d, e)
-    for j in range(GROUP):
-        make_periodic(slopes, LANES + j * row, n)
-
-
-@inlined
-def _store_four(target, c, row, a, b, d, e):
-    store(target, c, a)
-    store(target, c + row, b)
-    store(target, c + 2 * row, d)
-    store(target, c + 3 * row, e)
-
-
-@inlined
-def _one_of_four(
-    sloped, sums, x, j, row, state, source, c, columns, g, velocity, centre, first, second, keep, part
+def _cells(
+    sloped, rates, ring, turn, x, state, source, c, ups, downs, columns, g, velocity, centre, first, second, mixed,
+    kept, part,
 ):  # fmt: skip
-    """New values of 8 cells of the j-th of four rows; c: their place in the first row, g: their columns' weights."""
-    k, d = len(first), c + j * row
-    rates = difference(sums, LANES + j * row + x, first) if sloped else splat(0.0)
+    """New values of 8 cells: state + part (rates so far + q_N + the cell itself + p_N); g: their columns' weights."""
+    k = len(first)
     for m in range(k):
-        rates += load(columns, g + m * LANES) * load(source, c + (j + m + 1) * row)
-        rates += load(columns, g + (k + m) * LANES) * load(source, c + (j - m - 1) * row)
-    rates += centre * load(source, d)
-    rates = along_row(rates, source, d, velocity, first, second)
-    return keep * load(state, d) + part * rates
+        rates += load(columns, g + m * LANES) * load(source, c + ups[m])
+        rates += load(columns, g + (k + m) * LANES) * load(source, c + downs[m])
+    rates += centre * load(source, c)
+    if sloped:
+        rates = _add_ring(rates, ring, turn, x, ups[0], velocity, first, mixed)
+    else:
+        rates = along_row(rates, source, c, velocity, first, second)
+    return load(state, c & kept) + part * rates
 
 
 @inlined
-def _four(
-    sloped, sums, x, g, row, state, source, at, columns, speeds, centres, first, second, keep, part
+def _update_row(
+    n, sums, state, source, target, at, ups, downs, columns, speed, centre, first, second, kept, part
 ):  # fmt: skip
-    """New values of 8 cells from place x of four rows, their columns' weights from g."""
-    velocity, c = load(columns, g + 2 * len(first) * LANES), at + x
-    a = _one_of_four(
-        sloped, sums, x, 0, row, state, source, c, columns, g, splat(speeds[0]) + velocity, centres[0], first,
-        second, keep, part,
-    )  # fmt: skip
-    b = _one_of_four(
-        sloped, sums, x, 1, row, state, source, c, columns, g, splat(speeds[1]) + velocity, centres[1], first,
-        second, keep, part,
-    )  # fmt: skip
-    d = _one_of_four(
-        sloped, sums, x, 2, row, state, source, c, columns, g, splat(speeds[2]) + velocity, centres[2], first,
-        second, keep, part,
-    )  # fmt: skip
-    e = _one_of_four(
-        sloped, sums, x, 3, row, state, source, c, columns, g, splat(speeds[3]) + velocity, centres[3], first,
-        second, keep, part,
-    )  # fmt: skip
-    return a, b, d, e
+    """New values of a row. Its last 8 cells are computed first and stored last: ``target`` may be ``state``."""
+    rest, tail, width, whole = splat(0.0), n - LANES, (2 * len(first) + 1) * LANES, n // LANES
+    if n % LANES != 0:
+        g = whole * width
+        rest = _cells(
+            False, load(sums, tail), sums, 0, 0, state, source, at + tail, ups, downs, columns, g,
+            splat(speed) + load(columns, g + width - LANES), centre, first, second, first, kept, part,
+        )  # fmt: skip
+    for t in range(whole):
+        x, g = t * LANES, t * width
+        value = _cells(
+            False, load(sums, x), sums, 0, 0, state, source, at + x, ups, downs, columns, g,
+            splat(speed) + load(columns, g + width - LANES), centre, first, second, first, kept, part,
+        )  # fmt: skip
+        store(target, at + x, value)
+    if n % LANES != 0:
+        store(target, at + tail, rest)
 
 
 @inlined
 def _update_four(
-    sloped, n, sums, state, source, target, at, columns, speeds, centres, first, second, keep, part, walled,
-    ends,
+    sloped, ring, turn, n, aside, state, source, target, at, ups, downs, columns, speeds, centre, first, second, mixed,
+    kept, part,
 ):  # fmt: skip
-    row, k = n + 2 * PAD, len(first)
-    tail, width, held = n - LANES, 2 * k + 2, (GROUP + 1) * row
-    cut = n % LANES != 0  # the last 8 cells are then computed first, and stored last: target may be state
-    for t in range(-1 if cut else 0, n // LANES):
-        x, g = t * LANES, t * LANES * width
-        where, to, step = target, at + x, row
-        if t < 0:
-            x, g = tail, n // LANES * LANES * width
-            where, to, step = sums, held, LANES
-        a, b, d, e = _four(
-            sloped, sums, x, g, row, state, source, at, columns, speeds, centres, first, second, keep, part
-        )
-        _store_four(where, to, step, a, b, d, e)
+    """New values of four rows that begin at ``at``; turn: their place in the ring.
+
+    Where a row's last cells are no vector, the last 8 are computed first, kept ``aside`` and stored last: ``target``
+    may be ``state``.
+    """
+    row, width, whole = n + 2 * PAD, (2 * len(first) + 1) * LANES, n // LANES * LANES
+    cut, zero = n > whole, splat(0.0)
+    for piece in range(2 if cut else 1):
+        x, end, shift, to, step, base = 0, whole, 0, flat(target, at), row, 0
+        if cut and piece == 0:
+            x, end, shift, to, step, base = n - LANES, n, whole + LANES - n, aside, LANES, n - LANES
+        while x < end:
+            g, values = (x + shift) // LANES * width, (zero, zero, zero, zero)
+            velocity = load(columns, g + width - LANES)
+            for j in range(GROUP):  # all four before any is stored, so that the compiler shares what they load
+                rates = _cells(
+                    sloped, splat(0.0), ring, turn + j, x, state, source, at + j * row + x, ups, downs, columns, g,
+                    splat(speeds[j]) + velocity, centre, first, second, mixed, kept, part,
+                )  # fmt: skip
+                values = put(values, j, rates)
+            for j in range(GROUP):
+                store(to, j * step + x - base, values[j])
+            x += LANES
     if cut:
         for j in range(GROUP):
-            store(target, at + tail + j * row, load(sums, held + j * LANES))
-    finish_four(source, target, at, row, n, walled, ends, k, part)
+            store(target, at + n - LANES + j * row, load(aside, j * LANES))
+
+
+@kernel
+def update_rows(
+    begin, end, n, sums, state, source, target, at, ups, downs, columns, speed, on_rows, centre, at_rows, first,
+    second, kept, part, walled, ends, next_q,
+):  # fmt: skip
+    """New values of the rows ``begin`` to ``end`` of a block that begins at ``at``. Not inlined, for its registers.
+
+    next_q: 0, or distance of the next block, of which the same rows are fetched into the second-level cache: of target
+    and state, and of the farthest place along q_N, which it will be the first to need.
+    """
+    row, fours = n + 2 * PAD, begin + (end - begin) // GROUP * GROUP
+    for r in range(begin, end):
+        _update_row(
+            n, flat(sums, (r - begin) * row), state, source, target, at + r * row, ups, downs, columns,
+            speed + on_rows[r], centre + at_rows[r], first, second, kept, part,
+        )  # fmt: skip
+        if next_q > 0:
+            y = at + r * row + next_q
+            for x in range(0, row, LANES):
+                prefetch(source, y + x + ups[len(ups) - 1])
+                prefetch(target, y + x)
+                prefetch(state, (y + x) & kept)
+    for r in range(begin, fours, GROUP):
+        finish_four(source, target, at + r * row, row, n, walled, ends, len(first), part)
+    for r in range(fours, end):
+        finish_row(source, target, at + r * row, n, walled, ends, len(first), part)
+
+
+@inlined
+def _find_slopes(begin, end, done, n, ring, W, first, second):
+    """Differences along p of the rows ``done`` to ``end``, into the ring of rows: antisymmetric, symmetric."""
+    row = n + 2 * PAD
+    for r in range(done, end):
+        to_row = (r - begin + GROUP) % RING * row
+        for y in range(0, n, LANES):
+            x = min(y, n - LANES)
+            odd, even = differences(W, r * row + PAD + x, first, second)
+            store(ring, to_row + x, odd)
+            store(ring, RING * row + to_row + x, even)
+
+
+@inlined
+def _add_ring(rates, ring, turn, x, row, velocity, first, mixed):
+    """Add p_N and the mixed derivative to the rates of 8 cells of a row, from the ring; turn: its place there."""
+    own = (turn + GROUP) % RING * row + x
+    rates += load(ring, RING * row + own)
+    for m in range(len(first)):
+        up, down = (turn + GROUP + m + 1) % RING * row, (turn + GROUP - m - 1) % RING * row
+        rates += mixed[m] * (load(ring, up + x) - load(ring, down + x))
+    return rates - velocity * load(ring, own)
 
 
 @kernel
 def update_fours(
-    begin, end, sloped, n, sums, state, source, target, columns, own, on_row, at_sites, at_row, weight, first,
-    second, keep, part, walled, ends,
+    begin, end, sites, sloped, n, ring, state, source, target, ahead, columns, own, on_row, centre, weight, first,
+    second, kept, part, walled, ends,
 ):  # fmt: skip
     """New values of the rows from ``begin`` to ``end`` of one particle, four at a time, far from the ends of q.
 
-    ``sloped``: add weight d_q d_p W. Four rows share the weights
-    of their columns and most of their neighbours: 10 loads instead of 28 at order 6, and loads are what bounds the
-    loop. Not inlined: within a larger function it keeps its pointers on the stack, a fifth of its speed.
+    Four rows share the weights of their columns and most of their neighbours along q, 10 rows instead of 28 at order 6:
+    loads bound the loop. ``sloped``: add weight d_q d_p W, from differences along p of the rows that four rows need, in
+    a ring. (Columns in groups of 256 would stay in the first-level cache, but break the streams from memory: 1.2
+    instead of 1.8 Gcell/s on 2048^2.) Not inlined: within a larger function it keeps its pointers on the stack, a fifth
+    of its speed.
     """
+    row, mixed, ups, downs, done = n + 2 * PAD, first, ahead, ahead, max(begin - GROUP, 0)
+    for m in range(len(first)):
+        mixed = put(mixed, m, weight * first[m])
+        ups, downs = put(ups, m, (m + 1) * row), put(downs, m, -(m + 1) * row)
     for i in range(begin, end, GROUP):
-        speeds = (own[i] + on_row, own[i + 1] + on_row, own[i + 2] + on_row, own[i + 3] + on_row)
-        centres = (at_sites[i] + at_row, at_sites[i + 1] + at_row, at_sites[i + 2] + at_row, at_sites[i + 3] + at_row)
-        at = i * (n + 2 * PAD) + PAD
         if sloped:
-            _find_slopes(n, sums, source, at, weight, first)
+            _find_slopes(begin, min(i + 2 * GROUP, sites), done, n, ring, source, first, second)
+            done = i + 2 * GROUP
+        speeds = (own[i] + on_row, own[i + 1] + on_row, own[i + 2] + on_row, own[i + 3] + on_row)
         _update_four(
-            sloped, n, sums, state, source, target, at, columns, speeds, centres, first, second, keep, part,
-            walled, ends,
+            sloped, ring, (i - begin) % RING, n, flat(ring, 2 * RING * row), state, source, target, i * row + PAD, ups,
+            downs, columns, speeds, centre, first, second, mixed, kept, part,
         )  # fmt: skip
+    for i in range(begin, end, GROUP):  # later, when the last stores have reached the cache
+        finish_four(source, target, i * row + PAD, row, n, walled, ends, len(first), part)

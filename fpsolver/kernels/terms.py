@@ -1,6 +1,6 @@
 """Lists of what a row needs from its neighbours: places, distances and weights, written down before cells are summed.
 
-Part of :mod:`fpsolver.kernels.phase_space`; after an edit here, touch that file (kernels/axes.py says why).
+Part of :mod:`fpsolver.kernels.phase_space`.
 """
 
 from __future__ import annotations

@@ -81,34 +81,39 @@ class CentralFluxes:
         for a in range(2 * n):
             on_momenta[a, ..., PAD:-PAD] = scale[a] * _outer_sum(parts[a][n:])
         uneven = [int(a not in (n - 1, 2 * n - 1) and bool(np.ptp(parts[a][-1]))) for a in range(2 * n)]
+        on_sites = np.stack([scale[a] * _outer_sum(parts[a][:n]).ravel() for a in range(2 * n)])
+        cross = np.triu(self.system.diffusion_matrix * np.outer(scale, scale), 1)
+        ends = _ends(self._walls(axes[-1], self.rates[-1], second[-1]))
+        listed = self.moyal.reach[1] > 0 or on_sites[n - 1].any()
+        flags = (listed, cross[:, -1].any(), cross[:, :-1].any(), any(uneven), ends.any())
         return Coefficients(
-            on_sites=np.stack([scale[a] * _outer_sum(parts[a][:n]).ravel() for a in range(2 * n)]),
+            on_sites=on_sites,
             on_momenta=on_momenta.reshape(2 * n, -1),
             on_rows=np.stack([scale[a] * _outer_sum(parts[a][n:-1]).ravel() for a in (n - 1, 2 * n - 1)]),
-            columns=_columns(speeds, speeds[0], scale[-1] * parts[-1][-1], second[n - 1]),
+            columns=_columns(speeds, scale[-1] * parts[-1][-1], second[n - 1]),
             at_sites=centre + _outer_sum(selves[:n]).ravel(),
             at_rows=_outer_sum(selves[n:]).ravel(),
             uneven=np.array(uneven),
             near=near,
             spread=spread,
             turn=_slots(tuple(c / first[0] for c in first), -1.0),
-            ends=_ends(self._walls(axes[-1], self.rates[-1], second[-1])),
-            cross=np.triu(self.system.diffusion_matrix * np.outer(scale, scale), 1),
+            ends=ends,
+            cross=cross,
             kicks=self.moyal.kicks,
             reach=self.moyal.reach,
             first=tuple(c / first[0] for c in first),
-            inner=second[n - 1],
             second=second[-1],
             shape=self.grid.shape,
             strides=tuple(strides),
             ahead=tuple(range(1, order // 2 + 1)),
+            present=tuple(bool(flag) for flag in flags),
         )
 
     def _exact(self, speeds: FloatArray, weights: tuple[float, ...]) -> tuple[FloatArray, tuple[float, ...]]:
         """Antisymmetric weights (k, columns) along q_N and its symmetric ones, whose sums and differences are exact.
 
-        Rounded to multiples of one number: what leaves a cell is then what its neighbours gain, to the last bit (among
-        rows in fours; the few near the ends of q round once more).
+        Rounded to multiples of one number: what leaves a cell is then what its neighbours gain, to the last bit (what
+        walls add, near the ends of q, rounds once more).
         """
         first = stencils.first_derivative(self.order)
         odd = np.outer([c / first[0] for c in first], speeds)
@@ -216,10 +221,10 @@ def _conserving(second: list[tuple[float, ...]], rates: FloatArray) -> tuple[flo
     return centre, [*second[:-1], (*second[-1][:-1], -rest / 2)]
 
 
-def _columns(odd: FloatArray, across: FloatArray, along: FloatArray, even: tuple[float, ...]) -> FloatArray:
+def _columns(odd: FloatArray, along: FloatArray, even: tuple[float, ...]) -> FloatArray:
     """Table of :class:`Coefficients`: for 8 columns each, the last 8 once more if their number is no multiple."""
     even_part, n = np.array(even)[:, None], len(along)
-    table = np.concatenate([even_part - odd, even_part + odd, along[None], across[None]])
+    table = np.concatenate([even_part - odd, even_part + odd, along[None]])
     starts = [*range(0, n - LANES + 1, LANES), *([n - LANES] if n % LANES else [])]
     columns: FloatArray = empty_padded((len(starts) * len(table) * LANES,))[0, PAD:-PAD]
     columns[:] = np.concatenate([table[:, x : x + LANES].ravel() for x in starts])
