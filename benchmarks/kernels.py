@@ -31,6 +31,9 @@ from fpsolver.physics.timescales import slowest_rate
 from fpsolver.simulation import Plan, simulate
 from fpsolver.stepping.explicit import RungeKutta, choose_step
 
+STEPS = 20  # in one call, as between records
+SECONDS = 0.1  # of samples for each figure
+
 
 def system_with(d_qp: float) -> System:
     """Set MI of the paper's oscillator, with or without cross-diffusion."""
@@ -62,16 +65,16 @@ def bound(row: dict[str, float], roofs_here: dict[str, float]) -> dict[str, obje
 
 
 def right_hand_side(cells: int, order: int, d_qp: float, threads: int) -> dict[str, float]:
-    """Gcell/s of dW/dt and of the stages of a step."""
+    """Gcell/s of dW/dt in a call of its own, and of the stages of steps in a run."""
     numba.set_num_threads(threads)
     grid = Grid((Axis("q", -10.4, 10.4, cells), Axis("p", -10.4, 10.4, cells)))
     generator = Generator(system_with(d_qp), grid, Scheme(order=order))
     W = generator.pad(np.random.default_rng(1).normal(size=grid.shape), generator.empty_padded())
     work, rate_only = generator.empty_work(), np.array([[0.0, 0.0, 1.0]])
-    rate = median_seconds(lambda: generator.fluxes.advance(W, work, rate_only, 0, parallel=threads > 1))
+    rate = median_seconds(lambda: generator.fluxes.advance(W, work, rate_only, 0, parallel=threads > 1), SECONDS)
     generator.is_parallel = threads > 1
     stepper = RungeKutta(generator)
-    step = median_seconds(lambda: stepper.advance(W, 0.0, 1e-6, 1))
+    step = median_seconds(lambda: stepper.advance(W, 0.0, 1e-6, STEPS), SECONDS) / STEPS
     return {"rate": cells**2 / rate / 1e9, "step": 4 * cells**2 / step / 1e9}
 
 
