@@ -120,7 +120,10 @@ def differences(W, c, first, second):
 
 @inlined
 def along_row(rates, W, c, velocity, first, second):
-    """Add the axis of the row, p_N, to the rates of 8 cells, with a vector of velocities."""
+    """Add the axis of the row, p_N, to the rates of 8 cells, with a vector of velocities.
+
+    (With ``differences``, whose symmetric part comes as a sum of its own, 8 cells take 22 instead of 20 cycles.)
+    """
     up, down = beside(W, c, 1), beside(W, c, -1)
     odd = up - down
     rates += second[0] * (up + down)

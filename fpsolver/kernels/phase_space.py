@@ -196,11 +196,11 @@ def _advance(
     reach, first, second, shape, strides, ahead, present, held, sums_of, integers_of, weights_of, stages, steps,
     shares,
 ):  # fmt: skip
-    """Steps of nested stages: each stage makes keep * W + part * L(result of the stage before), starting from W.
+    """Steps of nested stages: each stage makes W + part * L(result of the stage before), starting from W.
 
-    ``W`` and the two arrays of ``work`` are padded; ``stages`` has rows (keep, 0, part). With keep = 1 the last stage
-    of a step overwrites W; with steps = 0 and one stage, keep = 0, the result is part * L W in work[1]. One kernel for
-    both, because it takes seconds to compile.
+    ``W`` and the two arrays of ``work`` are padded; ``stages`` has rows (1, 0, part). The last stage of a step
+    overwrites W. With steps = 0 and one stage (0, 0, part) the result is part * L W in work[1]. One kernel for both,
+    because it takes seconds to compile: in place of W all cells then read the same 8 zeros.
 
     ``shares``: parts of the grid of equal size, one for each thread; no result depends on them.
     """

@@ -34,7 +34,7 @@ class CentralFluxes:
         self.moyal.refuse_long_kicks()
 
     def advance(self, W: FloatArray, work: FloatArray, stages: FloatArray, steps: int, *, parallel: bool) -> None:
-        """Run the kernel: ``steps`` steps of the stages (keep, 0, part), in place on padded arrays."""
+        """Run the kernel: ``steps`` steps of stages (1, 0, part) in place on padded arrays, or one (0, 0, part)."""
         kernel = phase_space.advance_parallel if parallel else phase_space.advance
         kernel(W, work, *self._arguments, stages, steps, numba.get_num_threads() if parallel else 1)
 
