@@ -25,80 +25,23 @@ particle four at a time, since they have most of their neighbours in common.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from functools import lru_cache
+from typing import Any
 
-import numba
-import numpy as np
-from numpy.typing import NDArray
+from numba import types
 
+from fpsolver.kernels import simd
 from fpsolver.kernels.axes import PAD, take
-from fpsolver.kernels.jit import inlined, serial_and_parallel
-from fpsolver.kernels.memory import Array, empty_padded
-from fpsolver.kernels.rows import GROUP, RING, sum_rows, update_fours, update_rows
+from fpsolver.kernels.coefficients import FLOATS, INTEGERS
+from fpsolver.kernels.jit import entry, inlined
+from fpsolver.kernels.rows import GROUP, sum_rows, update_fours, update_rows
 from fpsolver.kernels.simd import LANES, flat, splat, store
 from fpsolver.kernels.terms import find_places
 
-HELD = 1536  # cells whose terms are summed before they are used: 12 KB of the first-level cache
 # Numbers of a state, beyond which the next block is fetched beforehand: 0.65 instead of 0.6 Gcell/s on 64^4.
 LARGE = 2**20
 STRIPS = 4  # parts of q_1, done one after the other: neighbours along other positions are then nearer in time
-
-
-class Coefficients(NamedTuple):
-    """What the kernels need to know, for 2N axes a, S sites, blocks of M padded cells and stencil half-width k.
-
-    on_sites (2N, S) and on_momenta (2N, M): velocity of axis a at a site plus that on its block, times c_1/h_a.
-    on_rows (2, rows): of the latter, for q_N and p_N, what does not depend on p_N. columns: for 8 columns each, 2k + 1
-    vectors: weights s_m - v c_m and s_m + v c_m of the places above and below along q_N, with v what depends on p_N,
-    and of the velocity of p_N what depends on p_N. at_sites (S,) and at_rows: weight of the cell itself, a sum of one
-    for its site and one for its row of the block. uneven[a]: 1 for an axis other than q_N and p_N whose velocity
-    changes along rows. near and spread[a, place, ..], for all axes but p_N: distance in memory and symmetric weight of
-    the k places above and the k below, walls included; for q_N only what walls add to its s_m. turn: c_m/c_1 for the
-    places above, with a minus below. ends (2k, 8): what the walls of p_N add to the last four and the first four cells
-    of a row, from its k highest and its k lowest. cross (2N, 2N), above the diagonal: 2 D_ab c_1^2/(h_a h_b). kicks
-    (N, S, K): quantum terms kicks[i, site, m] (W_{+d} - W_{-d}) along p_i with d = offset + m + 1; reach = (offset, K).
-    first: c_m/c_1 (the velocities carry c_1, which saves a product and a register); second: s_m of p_N. Tuples, because
-    the compiler knows their length and unrolls the sums over m. shape: cells of each axis; strides: distance of
-    neighbours along each axis in memory; ahead: k integers, which tell the compiler how many distances there are.
-    present: whether there are quantum terms or a velocity of q_N that depends on positions, mixed derivatives with p_N,
-    mixed derivatives without p_N, uneven axes, walls of p_N.
-    """
-
-    on_sites: Array
-    on_momenta: Array
-    on_rows: Array
-    columns: Array
-    at_sites: Array
-    at_rows: Array
-    uneven: NDArray[np.integer[Any]]
-    near: NDArray[np.int64]
-    spread: Array
-    turn: Array
-    ends: Array
-    cross: Array
-    kicks: Array
-    reach: tuple[int, int]
-    first: tuple[float, ...]
-    second: tuple[float, ...]
-    shape: tuple[int, ...]
-    strides: tuple[int, ...]
-    ahead: tuple[int, ...]
-    present: tuple[bool, ...]
-
-
-def scratch(coefficients: Coefficients, shares: int) -> tuple[int, Array, NDArray[np.int64], Array]:
-    """Rows of a block that are summed at a time, and what each share of the work writes into.
-
-    Sums of these rows and one row more, or the ring of slopes; places and distances; weights.
-    """
-    shape, k, (offset, kicks) = coefficients.shape, len(coefficients.first), coefficients.reach
-    last, size, row = len(shape) - 1, len(shape) // 2, shape[-1] + 2 * PAD
-    terms = last * (LANES + 2 * k) + last * (last - 1) // 2 * 4 * k * k + size * 2 * kicks
-    held = max(GROUP, min(HELD // row, len(coefficients.at_rows)))
-    ring = 2 * RING * row + GROUP * LANES if size == 1 else 0
-    numbers = max((held + 1) * row + 2 * (offset + kicks), ring) + 4 * LANES
-    sums = empty_padded((shares, -(-numbers // LANES) * LANES))[0]
-    return held, sums, np.empty((shares, 2 * last + 2 + terms), np.int64), np.empty((shares, terms))
+ARGUMENTS = (types.intp,) * 6 + (simd.numbers,) * 3 + (simd.integers, simd.numbers, simd.integers) + (simd.numbers,) * 2
 
 
 @inlined
@@ -191,56 +134,55 @@ def _sweep_blocks(
         strip += 1
 
 
-def _advance(
-    W, work, on_sites, on_momenta, on_rows, columns, at_sites, at_rows, uneven, near, spread, turn, ends, cross, kicks,
-    reach, first, second, shape, strides, ahead, present, held, sums_of, integers_of, weights_of, stages, steps,
-    shares,
-):  # fmt: skip
-    """Steps of nested stages: each stage makes W + part * L(result of the stage before), starting from W.
+@lru_cache
+def share_of(k: int, axes: int) -> Any:
+    """What one thread does in a stage (see :mod:`fpsolver.kernels.running`), for stencils of half-width k on these axes.
 
-    ``W`` and the two arrays of ``work`` are padded; ``stages`` has rows (1, 0, part). The last stage of a step
-    overwrites W. With steps = 0 and one stage (0, 0, part) the result is part * L W in work[1]. One kernel for both,
-    because it takes seconds to compile: in place of W all cells then read the same 8 zeros.
-
-    ``shares``: parts of the grid of equal size, one for each thread; no result depends on them.
+    Each stage makes W + part * L(result of the stage before), starting from W. ``parts`` has rows (1, 0, part). The
+    last stage of a step overwrites W. With steps = 0 and one stage (0, 0, part) the result is part * L W in work[1].
+    One kernel for both, because it takes seconds to compile: in place of W all cells then read the same 8 zeros.
     """
-    last, block, sites = len(shape) - 1, on_momenta.shape[1], on_sites.shape[1]
-    count, kept, longest, size = at_rows.shape[0], -1 if steps > 0 else 0, near.shape[1], W.size
-    strips = STRIPS * (sites // shape[0])
-    listed, crossed, pairs, mixes, walled = present
-    for _ in range(max(steps, 1)):
-        for stage in range(stages.shape[0]):
-            to_work = steps == 0 or stage < stages.shape[0] - 1
-            part = stages[stage, 2]
-            for share in numba.prange(shares):
-                state, sums = flat(W, 0), flat(sums_of, share * sums_of.shape[1] + PAD)
-                places = flat(integers_of, share * integers_of.shape[1])
-                slots, distances = flat(places, last + 1), flat(places, 2 * last + 2)
-                steady = flat(weights_of, share * weights_of.shape[1])
-                weights = flat(steady, last * LANES)
-                source = state if stage == 0 else flat(work, stage % 2 * size)
-                if steps == 0:
-                    state = flat(sums, sums_of.shape[1] - 2 * LANES)
-                    store(state, 0, splat(0.0))
-                target = flat(work, (stage + 1) % 2 * size) if to_work else state
-                if len(shape) == 2:
-                    _sweep_rows(
-                        _begin(share, shares, sites, len(first)), _begin(share + 1, shares, sites, len(first)), source,
-                        state, target, places, slots, distances, weights, steady, sums, held, flat(on_sites, 0),
-                        flat(on_momenta, 0), flat(on_rows, 0), flat(columns, 0), flat(at_sites, 0), flat(at_rows, 0),
-                        flat(uneven, 0), flat(near, 0), flat(spread, 0), flat(turn, 0), flat(ends, 0), flat(cross, 0),
-                        flat(kicks, 0), reach, first, second, shape, strides, ahead, listed, crossed,
-                        walled, kept, part,
-                    )  # fmt: skip
-                else:
-                    _sweep_blocks(
-                        share * strips // shares, (share + 1) * strips // shares, source, state, target, places,
-                        slots, distances, weights, steady, sums, held, flat(on_sites, 0), flat(on_momenta, 0),
-                        flat(on_rows, 0), flat(columns, 0), flat(at_sites, 0), flat(at_rows, 0), count, sites, block,
-                        longest, flat(uneven, 0), flat(near, 0), flat(spread, 0), flat(turn, 0), flat(ends, 0),
-                        flat(cross, 0), flat(kicks, 0), reach, first, second, shape, strides, ahead, mixes,
-                        crossed, pairs, walled, kept, part,
-                    )  # fmt: skip
+    floats, integers_k, integers_axes, last = (0.0,) * k, (0,) * k, (0,) * axes, axes - 1
 
+    def share(
+        number, shares, stage, stages, steps, size, W, work, numbers, integers, sums_of, lists, weights_of, parts
+    ):  # fmt: skip
+        (
+            on_momenta, on_sites, on_rows, columns, at_sites, at_rows, spread, turn, ends, cross, kicks, first_at,
+            second_at,
+        ) = take(integers, 0, FLOATS)  # fmt: skip
+        uneven, near, shape_at, strides_at, reach_at, flags_at, sizes_at = take(integers, len(FLOATS), INTEGERS)
+        first, second = take(numbers, first_at, floats), take(numbers, second_at, floats)
+        shape, strides = take(integers, shape_at, integers_axes), take(integers, strides_at, integers_axes)
+        reach, flags, ahead = take(integers, reach_at, (0, 0)), flat(integers, flags_at), take(integers, near, integers_k)
+        listed, crossed, pairs, mixes = flags[0] != 0, flags[1] != 0, flags[2] != 0, flags[3] != 0
+        walled, part, kept = flags[4] != 0, parts[3 * stage + 2], -1 if steps > 0 else 0
+        held, sites, block, count, longest, room = take(integers, sizes_at, (0, 0, 0, 0, 0, 0))
+        sums, places, state = flat(sums_of, PAD), flat(lists, 0), W
+        slots, distances, weights = flat(lists, last + 1), flat(lists, 2 * last + 2), flat(weights_of, last * LANES)
+        source = state if stage == 0 else flat(work, stage % 2 * size)
+        target = flat(work, (stage + 1) % 2 * size) if steps == 0 or stage < stages - 1 else state
+        if steps == 0:
+            state = flat(sums, room)
+            store(state, 0, splat(0.0))
+        if axes == 2:
+            _sweep_rows(
+                _begin(number, shares, sites, k), _begin(number + 1, shares, sites, k), source, state, target, places,
+                slots, distances, weights, weights_of, sums, held, flat(numbers, on_sites), flat(numbers, on_momenta),
+                flat(numbers, on_rows), flat(numbers, columns), flat(numbers, at_sites), flat(numbers, at_rows),
+                flat(integers, uneven), flat(integers, near), flat(numbers, spread), flat(numbers, turn),
+                flat(numbers, ends), flat(numbers, cross), flat(numbers, kicks), reach, first, second, shape, strides,
+                ahead, listed, crossed, walled, kept, part,
+            )  # fmt: skip
+        else:
+            strips = STRIPS * (sites // shape[0])
+            _sweep_blocks(
+                number * strips // shares, (number + 1) * strips // shares, source, state, target, places, slots,
+                distances, weights, weights_of, sums, held, flat(numbers, on_sites), flat(numbers, on_momenta),
+                flat(numbers, on_rows), flat(numbers, columns), flat(numbers, at_sites), flat(numbers, at_rows), count,
+                sites, block, longest, flat(integers, uneven), flat(integers, near), flat(numbers, spread),
+                flat(numbers, turn), flat(numbers, ends), flat(numbers, cross), flat(numbers, kicks), reach, first,
+                second, shape, strides, ahead, mixes, crossed, pairs, walled, kept, part,
+            )  # fmt: skip
 
-advance, advance_parallel = serial_and_parallel(_advance)
+    return entry(share, ARGUMENTS)

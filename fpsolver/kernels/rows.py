@@ -19,7 +19,7 @@ from fpsolver.kernels.axes import (
     take,
     unroll,
 )
-from fpsolver.kernels.jit import inlined, kernel
+from fpsolver.kernels.jit import called, inlined
 from fpsolver.kernels.simd import LANES, flat, load, prefetch, put, splat, store
 from fpsolver.kernels.terms import add_kicks, list_slopes, list_terms, next_place, weigh_axes
 
@@ -92,7 +92,7 @@ def _add_slopes(sums, to_row, slopes, n, first, fresh):
         store(sums, to_row + x, start(sums, to_row + x, fresh) + difference(sums, slopes + x, first))
 
 
-@kernel
+@called
 def sum_rows(
     begin, end, source, at, site, sites, block, places, slots, distances, weights, steady, sums, spare, own, velocity,
     on_rows, uneven, near, spread, turn, longest, cross, kicks, reach, first, shape, strides, ahead, mixes, crossed,
@@ -183,7 +183,7 @@ def _update_four(
             store(target, at + n - LANES + j * row, load(aside, j * LANES))
 
 
-@kernel
+@called
 def update_rows(
     begin, end, n, sums, state, source, target, at, ups, downs, columns, speed, on_rows, centre, at_rows, first,
     second, kept, part, walled, ends, next_q,
@@ -235,7 +235,7 @@ def _add_ring(rates, ring, turn, x, row, velocity, first, mixed):
     return rates - velocity * load(ring, own)
 
 
-@kernel
+@called
 def update_fours(
     begin, end, sites, sloped, n, ring, state, source, target, ahead, columns, own, on_row, centre, weight, first,
     second, kept, part, walled, ends,

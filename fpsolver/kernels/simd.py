@@ -67,6 +67,11 @@ def splat(number):
     return np.full(LANES, number)
 
 
+def call(address, *arguments):
+    """Call a compiled function that returns nothing by its address (as Python: the function itself)."""
+    address(*arguments)
+
+
 def put(numbers, i, value):
     """The tuple with another number at place i."""
     return (*numbers[:i], value, *numbers[i + 1 :])
@@ -87,7 +92,7 @@ class Pointer(types.Type):
         super().__init__(name=f"Pointer({dtype})")
 
 
-vector, numbers = Vector(), Pointer(types.float64)
+vector, numbers, integers = Vector(), Pointer(types.float64), Pointer(types.intp)
 
 
 @register_model(Vector)
@@ -155,6 +160,20 @@ def _lower_prefetch(context, builder, sig, args):
 @type_callable(splat)
 def _type_splat(context):
     return lambda number: vector if number == types.float64 else None
+
+
+@infer_global(call)
+class _Call(AbstractTemplate):
+    def generic(self, args, kws):
+        return signature(types.none, *args) if isinstance(args[0], types.Integer) else None
+
+
+@lower_builtin(call, types.Integer, types.VarArg(types.Any))
+def _lower_call(context, builder, sig, args):
+    kinds = [context.get_value_type(kind) for kind in sig.args[1:]]
+    function = ir.FunctionType(context.get_value_type(types.none), kinds)
+    builder.call(builder.inttoptr(args[0], function.as_pointer()), args[1:])
+    return context.get_dummy_value()
 
 
 @infer_global(operator.getitem)

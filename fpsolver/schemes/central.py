@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fpsolver.grid import Axis, Grid
-from fpsolver.kernels import phase_space, stencils
+from fpsolver.kernels import phase_space, running, stencils
 from fpsolver.kernels.axes import PAD
+from fpsolver.kernels.coefficients import Coefficients, Packed, pack
 from fpsolver.kernels.memory import empty_padded
-from fpsolver.kernels.phase_space import Coefficients
 from fpsolver.kernels.simd import LANES
 from fpsolver.physics.potentials import FloatArray
 from fpsolver.physics.system import System
@@ -35,13 +35,17 @@ class CentralFluxes:
 
     def advance(self, W: FloatArray, work: FloatArray, stages: FloatArray, steps: int, *, parallel: bool) -> None:
         """Run the kernel: ``steps`` steps of stages (1, 0, part) in place on padded arrays, or one (0, 0, part)."""
-        kernel = phase_space.advance_parallel if parallel else phase_space.advance
-        kernel(W, work, *self._arguments, stages, steps, numba.get_num_threads() if parallel else 1)
+        kernel = running.run_parallel if parallel else running.run
+        shares = numba.get_num_threads() if parallel else 1
+        kernel(self._share, W.reshape(-1), work.reshape(-1), *self._packed, stages, steps, shares)
 
     @cached_property
-    def _arguments(self) -> tuple[Any, ...]:
-        threads: int = numba.config.NUMBA_NUM_THREADS  # type: ignore[attr-defined]
-        return *self.coefficients, *phase_space.scratch(self.coefficients, threads)
+    def _packed(self) -> Packed:
+        return pack(self.coefficients, numba.config.NUMBA_NUM_THREADS)  # type: ignore[attr-defined]
+
+    @cached_property
+    def _share(self) -> Any:
+        return phase_space.share_of(self.order // 2, len(self.grid.axes)).address
 
     @cached_property
     def rates(self) -> FloatArray:
@@ -105,7 +109,6 @@ class CentralFluxes:
             second=second[-1],
             shape=self.grid.shape,
             strides=tuple(strides),
-            ahead=tuple(range(1, order // 2 + 1)),
             present=tuple(bool(flag) for flag in flags),
         )
 
