@@ -11,7 +11,7 @@ from fpsolver.kernels.simd import LANES, beside, join, load, put, splat, store
 PAD = 4  # the widest stencil, order 8; half a vector
 
 # Below, arrays are pointers (kernels/simd.py): a reference counted up and down for each row took as long as the
-# arithmetic of its cells.
+# arithmetic of its cells. t: Tables, room: Room (kernels/coefficients.py).
 
 
 @inlined
@@ -23,13 +23,13 @@ def take(pointer, at, like):
 
 
 @inlined
-def sum_eight(a, W, at, near, slots, steady, axes, first, distances, weights, begin, end):
-    """Add the terms of the cells W[at], .., W[at + 7] to a: of axes, and of the table from ``begin`` to ``end``."""
+def sum_eight(a, t, room, W, at, axes, end):
+    """Add the terms of the cells W[at], .., W[at + 7] to a: of so many axes, and of the list up to ``end``."""
     for g in range(axes):
-        for m in range(2 * len(first)):
-            a += steady[g * LANES + m] * load(W, at + near[slots[g] + m])
-    for t in range(begin, end):
-        a += weights[t] * load(W, at + distances[t])
+        for m in range(2 * len(t.first)):
+            a += room.steady[g * LANES + m] * load(W, at + t.near[room.slots[g] + m])
+    for i in range(end):
+        a += room.weights[i] * load(W, at + room.distances[i])
     return a
 
 
@@ -44,13 +44,13 @@ def add_four(a, b, c, d, W, x, weight):
 
 
 @inlined
-def sum_four(a, b, c, d, W, at, near, slots, steady, axes, first, distances, weights, begin, end):
+def sum_four(a, b, c, d, t, room, W, at, axes, end):
     """The same as ``sum_eight`` for 32 cells."""
     for g in range(axes):
-        for m in range(2 * len(first)):
-            a, b, c, d = add_four(a, b, c, d, W, at + near[slots[g] + m], steady[g * LANES + m])
-    for t in range(begin, end):
-        a, b, c, d = add_four(a, b, c, d, W, at + distances[t], weights[t])
+        for m in range(2 * len(t.first)):
+            a, b, c, d = add_four(a, b, c, d, W, at + t.near[room.slots[g] + m], room.steady[g * LANES + m])
+    for i in range(end):
+        a, b, c, d = add_four(a, b, c, d, W, at + room.distances[i], room.weights[i])
     return a, b, c, d
 
 
@@ -61,31 +61,24 @@ def start(sums, r, fresh):
 
 
 @inlined
-def sum_row(W, at, n, near, slots, steady, axes, first, distances, weights, begin, end, sums, to_row, fresh):
-    """Terms of a row of n cells into sums[to_row], ..; ``fresh``: store them, do not add."""
-    rest, tail, x = splat(0.0), n - LANES, 0
+def sum_row(t, room, W, at, axes, end, to_row, fresh):
+    """Terms of a row into room.sums[to_row], ..; ``fresh``: store them, do not add."""
+    n, sums, rest, x = t.shape[len(t.shape) - 1], room.sums, splat(0.0), 0
+    tail = n - LANES
     if n % LANES != 0:
-        rest = sum_eight(
-            start(sums, to_row + tail, fresh), W, at + tail, near, slots, steady, axes, first, distances, weights,
-            begin, end,
-        )  # fmt: skip
+        rest = sum_eight(start(sums, to_row + tail, fresh), t, room, W, at + tail, axes, end)
     while x + 4 * LANES <= n:
         r = to_row + x
-        a, b, c, d = sum_four(
-            start(sums, r, fresh), start(sums, r + LANES, fresh), start(sums, r + 2 * LANES, fresh),
-            start(sums, r + 3 * LANES, fresh), W, at + x, near, slots, steady, axes, first, distances, weights,
-            begin, end,
-        )  # fmt: skip
+        a, b = start(sums, r, fresh), start(sums, r + LANES, fresh)
+        c, d = start(sums, r + 2 * LANES, fresh), start(sums, r + 3 * LANES, fresh)
+        a, b, c, d = sum_four(a, b, c, d, t, room, W, at + x, axes, end)
         store(sums, r, a)
         store(sums, r + LANES, b)
         store(sums, r + 2 * LANES, c)
         store(sums, r + 3 * LANES, d)
         x += 4 * LANES
     while x + LANES <= n:
-        a = sum_eight(
-            start(sums, to_row + x, fresh), W, at + x, near, slots, steady, axes, first, distances, weights, begin, end
-        )
-        store(sums, to_row + x, a)
+        store(sums, to_row + x, sum_eight(start(sums, to_row + x, fresh), t, room, W, at + x, axes, end))
         x += LANES
     if n % LANES != 0:  # cells of which some are there already, from the same numbers
         store(sums, to_row + tail, rest)
@@ -144,31 +137,34 @@ def difference(W, c, first):
 
 
 @inlined
-def finish_row(W, target, at, n, walled, ends, k, part):
+def finish_row(t, W, target, at, part):
     """Walls at the ends of a row that is computed but for them, and its halo.
 
     Its last four and its first four cells are neighbours on the wrapped row, and one vector for both ends.
     """
+    n, k = t.shape[len(t.shape) - 1], len(t.first)
     edge = join(target, at + n - PAD, at)
-    if walled:
+    if t.walled:
         wall = splat(0.0)
         for c in range(2 * k):
-            wall += W[at - k + c] * load(ends, c * LANES)
+            wall += W[at - k + c] * load(t.ends, c * LANES)
         edge += part * wall
     store(target, at - PAD, edge)
     store(target, at + n - PAD, edge)
 
 
 @inlined
-def finish_four(W, target, at, step, n, walled, ends, k, part):
+def finish_four(t, W, target, at, part):
     """The same for four rows."""
+    n, k = t.shape[len(t.shape) - 1], len(t.first)
+    step = n + 2 * PAD
     second, third, fourth = at + step, at + 2 * step, at + 3 * step
     e, f = join(target, at + n - PAD, at), join(target, second + n - PAD, second)
     g, h = join(target, third + n - PAD, third), join(target, fourth + n - PAD, fourth)
-    if walled:
+    if t.walled:
         i, j, r, s = splat(0.0), splat(0.0), splat(0.0), splat(0.0)
         for c in range(2 * k):
-            weights, d = load(ends, c * LANES), c - k
+            weights, d = load(t.ends, c * LANES), c - k
             i += W[at + d] * weights
             j += W[second + d] * weights
             r += W[third + d] * weights

@@ -7,13 +7,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fpsolver.kernels.axes import PAD
+from fpsolver.kernels.axes import PAD, take
+from fpsolver.kernels.jit import inlined
 from fpsolver.kernels.memory import Array, empty_padded
 from fpsolver.kernels.rows import GROUP, RING
-from fpsolver.kernels.simd import LANES
+from fpsolver.kernels.simd import LANES, flat
 
 HELD = 1536  # cells whose terms are summed before they are used: 12 KB of the first-level cache
-FLOATS, INTEGERS = (0,) * 13, (0,) * 7  # as many as arrays of either kind, with the sizes
+FLOATS = 13  # fields of Coefficients that are floating-point numbers; integers follow
 
 
 class Coefficients(NamedTuple):
@@ -31,8 +32,7 @@ class Coefficients(NamedTuple):
     (N, S, K): quantum terms kicks[i, site, m] (W_{+d} - W_{-d}) along p_i with d = offset + m + 1; reach = (offset, K).
     first: c_m/c_1 (the velocities carry c_1, which saves a product and a register); second: s_m of p_N. Tuples, because
     the compiler knows their length and unrolls the sums over m. shape: cells of each axis; strides: distance of
-    neighbours along each axis in memory.
-    present: whether there are quantum terms or a velocity of q_N that depends on positions, mixed derivatives with p_N,
+    neighbours along each axis in memory. present: whether there are quantum terms or a velocity of q_N that depends on positions, mixed derivatives with p_N,
     mixed derivatives without p_N, uneven axes, walls of p_N.
     """
 
@@ -57,13 +57,89 @@ class Coefficients(NamedTuple):
     present: tuple[bool, ...]
 
 
+class Tables(NamedTuple):
+    """What the kernels make of packed coefficients: pointers where :class:`Coefficients` has arrays.
+
+    And ``ahead``, k integers whose values nobody uses, and sizes: rows of a block that are summed at a time, sites,
+    cells and rows of a block, the longest axis but p_N, where the sums end and 8 zeros begin.
+    """
+
+    on_momenta: Any
+    on_sites: Any
+    on_rows: Any
+    columns: Any
+    at_sites: Any
+    at_rows: Any
+    spread: Any
+    turn: Any
+    ends: Any
+    cross: Any
+    kicks: Any
+    first: Any
+    second: Any
+    uneven: Any
+    near: Any
+    shape: Any
+    strides: Any
+    reach: Any
+    ahead: Any
+    listed: bool
+    crossed: bool
+    pairs: bool
+    mixes: bool
+    walled: bool
+    held: int
+    sites: int
+    block: int
+    count: int
+    longest: int
+    zeros: int
+
+
+class Room(NamedTuple):
+    """What one share of the work writes into.
+
+    Sums of some rows of cells and one row more, or a ring of slopes; places of the row along all axes but p_N; of each
+    such axis, where its distances are; distances of listed terms; weights of the axes; weights of listed terms.
+    """
+
+    sums: Any
+    places: Any
+    slots: Any
+    distances: Any
+    steady: Any
+    weights: Any
+
+
+@inlined
+def unpack(numbers, integers, floats, places, lengths):
+    """Tables from pointers to the arrays of :class:`Packed`, and tuples as long as the stencil and the shape."""
+    flags, sizes = flat(integers, integers[FLOATS + 5]), flat(integers, integers[FLOATS + 6])
+    return Tables(
+        flat(numbers, integers[0]), flat(numbers, integers[1]), flat(numbers, integers[2]), flat(numbers, integers[3]),
+        flat(numbers, integers[4]), flat(numbers, integers[5]), flat(numbers, integers[6]), flat(numbers, integers[7]),
+        flat(numbers, integers[8]), flat(numbers, integers[9]), flat(numbers, integers[10]),
+        take(numbers, integers[11], floats), take(numbers, integers[12], floats), flat(integers, integers[FLOATS]),
+        flat(integers, integers[FLOATS + 1]), take(integers, integers[FLOATS + 2], lengths),
+        take(integers, integers[FLOATS + 3], lengths), take(integers, integers[FLOATS + 4], (0, 0)), places,
+        flags[0] != 0, flags[1] != 0, flags[2] != 0, flags[3] != 0, flags[4] != 0, sizes[0], sizes[1], sizes[2],
+        sizes[3], sizes[4], sizes[5],
+    )  # fmt: skip
+
+
+@inlined
+def lay_out(sums, lists, weights, lengths):
+    """Room in rows of the scratch arrays of :class:`Packed`."""
+    axes = len(lengths)
+    return Room(flat(sums, PAD), lists, flat(lists, axes), flat(lists, 2 * axes), weights, flat(weights, axes * LANES))
+
+
 class Packed(NamedTuple):
     """Coefficients and scratch space as the kernels take them.
 
     ``numbers``: all of floating point, one after the other. ``integers``: where each of them begins there, where each
     array of integers begins here, and these. A call hands over ten arrays instead of thirty (0.7 us less), and the loop
-    over stages is compiled once for all grids. The rest, with a row for each share of the work: sums of some rows of
-    cells and one row more, or a ring of slopes; places and distances; weights.
+    over stages is compiled once for all grids. The rest has a row for each share of the work: see :class:`Room`.
     """
 
     numbers: Array
@@ -75,20 +151,17 @@ class Packed(NamedTuple):
 
 def pack(coefficients: Coefficients, shares: int) -> Packed:
     """Arrays for so many shares."""
-    floats = [np.ravel(part) for part in coefficients[: len(FLOATS)]]
-    held, sums = _sums(coefficients, shares)
-    sites, block = coefficients.on_sites.shape[1], coefficients.on_momenta.shape[1]
-    sizes = held, sites, block, len(coefficients.at_rows), coefficients.near.shape[1], sums.shape[1] - 2 * LANES
-    others = [np.ravel(part).astype(np.int64) for part in (*coefficients[len(FLOATS) :], sizes)]
-    lengths = [-(-part.size // LANES) * LANES for part in floats]
+    c, (held, sums) = coefficients, _sums(coefficients, shares)
+    sizes = held, c.on_sites.shape[1], c.on_momenta.shape[1], len(c.at_rows), c.near.shape[1], sums.shape[1] - 2 * LANES
+    floats = [np.ravel(part) for part in c[:FLOATS]]
+    others = [np.ravel(part).astype(np.int64) for part in (*c[FLOATS:], sizes)]
     # every array begins on a cache line, the first one with a halo before it
-    starts = np.cumsum([PAD, *lengths]) - [PAD, *[0] * len(lengths)]
+    starts = [0, *(PAD + np.cumsum([-(-part.size // LANES) * LANES for part in floats]))]
+    begins = FLOATS + np.cumsum([len(others), *(part.size for part in others)])[:-1]
     numbers = np.asarray(empty_padded((int(starts[-1]),))[0])
     for start, part in zip(starts, floats, strict=False):
         numbers[start : start + part.size] = part
-    header = len(FLOATS) + len(INTEGERS)
-    begins = header + np.cumsum([0, *(part.size for part in others)])[:-1]
-    return Packed(numbers, np.concatenate([starts[:-1], begins, *others]), sums, *_lists(coefficients, shares))
+    return Packed(numbers, np.concatenate([starts[:-1], begins, *others]), sums, *_lists(c, shares))
 
 
 def _sums(coefficients: Coefficients, shares: int) -> tuple[int, Array]:
@@ -102,6 +175,6 @@ def _sums(coefficients: Coefficients, shares: int) -> tuple[int, Array]:
 
 def _lists(coefficients: Coefficients, shares: int) -> tuple[NDArray[np.int64], Array]:
     """Room for places and distances, and for weights."""
-    last, k, kicks = len(coefficients.shape) - 1, len(coefficients.first), coefficients.reach[1]
-    terms = last * (LANES + 2 * k) + last * (last - 1) // 2 * 4 * k * k + (last + 1) * kicks
-    return np.empty((shares, 2 * last + 2 + terms), np.int64), np.empty((shares, terms))
+    axes, k, kicks = len(coefficients.shape), len(coefficients.first), coefficients.reach[1]
+    terms = axes * (LANES + 2 * k + kicks) + axes * (axes - 1) // 2 * 4 * k * k
+    return np.empty((shares, 2 * axes + terms), np.int64), np.empty((shares, terms))

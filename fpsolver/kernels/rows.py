@@ -28,56 +28,44 @@ RING = 3 * GROUP  # rows of which four rows need differences along p, at order 8
 
 
 @inlined
-def sum_terms(
-    source, at, y, site, sites, block, places, slots, distances, weights, steady, sums, to_row, spare, own, velocity,
-    on_row, uneven, near, spread, turn, longest, cross, kicks, reach, first, shape, strides, ahead, mixes, crossed,
-    pairs,
-):  # fmt: skip
-    """Sums of all terms of a row into sums[to_row], ..; ``spare``: room for a row and for kicks."""
-    n, size, far = shape[len(shape) - 1], len(shape) // 2, reach[0] + reach[1]
-    line, slopes, end = spare + far, spare + PAD, 0
-    axes = weigh_axes(
-        slots, steady, places, site, y, sites, block, own, velocity, on_row, uneven, spread, turn, shape, longest, first
-    )
-    if size > 1 and (pairs or reach[1] > 0):
-        end = list_terms(distances, weights, places, site, sites, cross, kicks, reach, first, shape, strides)
-    fresh = axes + end == 0 and (reach[1] > 0 or crossed)
+def sum_terms(t, room, source, at, y, site, to_row, spare, on_row):
+    """Sums of all terms of a row into room.sums[to_row], ..; ``spare``: room for a row and for kicks."""
+    n, size, far = t.shape[len(t.shape) - 1], len(t.shape) // 2, t.reach[0] + t.reach[1]
+    sums, line, slopes, end = room.sums, spare + far, spare + PAD, 0
+    axes = weigh_axes(t, room, site, y, on_row)
+    if size > 1 and (t.pairs or t.reach[1] > 0):
+        end = list_terms(t, room, site)
+    fresh = axes + end == 0 and (t.reach[1] > 0 or t.crossed)
     if not fresh:
-        sum_row(source, at, n, near, slots, steady, axes, first, distances, weights, 0, end, sums, to_row, True)
-    if reach[1] > 0:
-        start_kicks = ((size - 1) * sites + site) * reach[1]
-        end = add_kicks(distances, weights, 0, far, 2 * far + 1, 1, kicks, start_kicks, reach)
+        sum_row(t, room, source, at, axes, end, to_row, True)
+    if t.reach[1] > 0:
+        end = add_kicks(t, room, 0, far, 2 * far + 1, 1, ((size - 1) * t.sites + site) * t.reach[1])
         unroll(source, at, n, far, sums, spare)
-        sum_row(sums, line, n, near, slots, steady, 0, first, distances, weights, 0, end, sums, to_row, fresh)
+        sum_row(t, room, sums, line, 0, end, to_row, fresh)
         fresh = False
-    if mixes:
-        fresh = _add_uneven(
-            source, at, y, n, places, flat(own, site), sites, block, velocity, uneven, near, spread, first, shape,
-            longest, ahead, sums, to_row, fresh,
-        )  # fmt: skip
-    if crossed:
-        end = list_slopes(distances, weights, places, cross, first, shape, strides)
-        sum_row(source, at, n, near, slots, steady, 0, first, distances, weights, 0, end, sums, slopes, True)
-        _add_slopes(sums, to_row, slopes, n, first, fresh)
+    if size > 1 and t.mixes:
+        fresh = _add_uneven(t, room, source, at, y, site, to_row, fresh)
+    if t.crossed:
+        sum_row(t, room, source, at, 0, list_slopes(t, room), slopes, True)
+        _add_slopes(sums, to_row, slopes, n, t.first, fresh)
 
 
 @inlined
-def _add_uneven(
-    source, at, y, n, places, own, sites, block, velocity, uneven, near, spread, first, shape, longest, ahead, sums,
-    to_row, fresh,
-):  # fmt: skip
+def _add_uneven(t, room, source, at, y, site, to_row, fresh):
     """Add the axes whose velocity changes along the row to its sums; returns whether there are still none."""
-    k, tail = len(first), n - LANES
-    for a in range(len(shape) - 1):
-        if uneven[a]:
-            slot, to_y, speed = (a * longest + places[a]) * LANES, a * block + y, own[a * sites]
-            ups, downs = take(near, slot, ahead), take(near, slot + k, ahead)
-            above, below = take(spread, slot, first), take(spread, slot + k, first)
+    n, k, sums = t.shape[len(t.shape) - 1], len(t.first), room.sums
+    tail = n - LANES
+    for a in range(len(t.shape) - 1):
+        if t.uneven[a]:
+            slot, to_y = (a * t.longest + room.places[a]) * LANES, a * t.block + y
+            speed = t.on_sites[a * t.sites + site]
+            ups, downs = take(t.near, slot, t.ahead), take(t.near, slot + k, t.ahead)
+            above, below = take(t.spread, slot, t.first), take(t.spread, slot + k, t.first)
             rest = start(sums, to_row + tail, fresh)
-            rest = along(rest, source, at + tail, ups, downs, above, below, velocity, to_y + tail, speed, first)
+            rest = along(rest, source, at + tail, ups, downs, above, below, t.on_momenta, to_y + tail, speed, t.first)
             for x in range(0, tail + 1, LANES):
                 rates = start(sums, to_row + x, fresh)
-                rates = along(rates, source, at + x, ups, downs, above, below, velocity, to_y + x, speed, first)
+                rates = along(rates, source, at + x, ups, downs, above, below, t.on_momenta, to_y + x, speed, t.first)
                 store(sums, to_row + x, rates)
             store(sums, to_row + tail, rest)
             fresh = False
@@ -93,20 +81,13 @@ def _add_slopes(sums, to_row, slopes, n, first, fresh):
 
 
 @called
-def sum_rows(
-    begin, end, source, at, site, sites, block, places, slots, distances, weights, steady, sums, spare, own, velocity,
-    on_rows, uneven, near, spread, turn, longest, cross, kicks, reach, first, shape, strides, ahead, mixes, crossed,
-    pairs,
-):  # fmt: skip
+def sum_rows(t, room, begin, end, source, at, site):
     """Sums of the terms of the rows ``begin`` to ``end`` of a block that begins at ``at``."""
-    row, size = shape[len(shape) - 1] + 2 * PAD, len(shape) // 2
+    row, size = t.shape[len(t.shape) - 1] + 2 * PAD, len(t.shape) // 2
     for r in range(begin, end):
-        sum_terms(
-            source, at + r * row, PAD + r * row, site, sites, block, places, slots, distances, weights, steady, sums,
-            (r - begin) * row, spare, own, velocity, on_rows[r], uneven, near, spread, turn, longest, cross, kicks,
-            reach, first, shape, strides, ahead, mixes, crossed, pairs,
-        )  # fmt: skip
-        next_place(places, size, 2 * size - 1, shape)
+        y, to_row = r * row, (r - begin) * row
+        sum_terms(t, room, source, at + y, PAD + y, site, to_row, t.held * row, t.on_rows[r])
+        next_place(room.places, size, 2 * size - 1, t.shape)
 
 
 @inlined
@@ -184,42 +165,50 @@ def _update_four(
 
 
 @called
-def update_rows(
-    begin, end, n, sums, state, source, target, at, ups, downs, columns, speed, on_rows, centre, at_rows, first,
-    second, kept, part, walled, ends, next_q,
-):  # fmt: skip
+def update_rows(t, sums, begin, end, site, place, state, source, target, at, kept, part, next_q):
     """New values of the rows ``begin`` to ``end`` of a block that begins at ``at``. Not inlined, for its registers.
 
-    next_q: 0, or distance of the next block, of which the same rows are fetched into the second-level cache: of target
-    and state, and of the farthest place along q_N, which it will be the first to need.
+    place: of q_N. next_q: 0, or distance of the next block, of which the same rows are fetched into the second-level
+    cache: of target and state, and of the farthest place along q_N, which it will be the first to need.
     """
-    row, fours = n + 2 * PAD, begin + (end - begin) // GROUP * GROUP
+    last, size, n, first, second, columns = (
+        len(t.shape) - 1,
+        len(t.shape) // 2,
+        t.shape[len(t.shape) - 1],
+        t.first,
+        t.second,
+        t.columns,
+    )
+    row, fours, k = n + 2 * PAD, begin + (end - begin) // GROUP * GROUP, len(first)
+    slot, speed, centre = ((size - 1) * t.longest + place) * LANES, t.on_sites[last * t.sites + site], t.at_sites[site]
+    ups, downs = take(t.near, slot, t.ahead), take(t.near, slot + k, t.ahead)
     for r in range(begin, end):
         _update_row(
             n, flat(sums, (r - begin) * row), state, source, target, at + r * row, ups, downs, columns,
-            speed + on_rows[r], centre + at_rows[r], first, second, kept, part,
+            speed + t.on_rows[t.count + r], centre + t.at_rows[r], first, second, kept, part,
         )  # fmt: skip
         if next_q > 0:
             y = at + r * row + next_q
             for x in range(0, row, LANES):
-                prefetch(source, y + x + ups[len(ups) - 1])
+                prefetch(source, y + x + ups[k - 1])
                 prefetch(target, y + x)
                 prefetch(state, (y + x) & kept)
     for r in range(begin, fours, GROUP):
-        finish_four(source, target, at + r * row, row, n, walled, ends, len(first), part)
+        finish_four(t, source, target, at + r * row, part)
     for r in range(fours, end):
-        finish_row(source, target, at + r * row, n, walled, ends, len(first), part)
+        finish_row(t, source, target, at + r * row, part)
 
 
 @inlined
-def _find_slopes(begin, end, done, n, ring, W, first, second):
+def _find_slopes(t, begin, end, done, ring, W):
     """Differences along p of the rows ``done`` to ``end``, into the ring of rows: antisymmetric, symmetric."""
+    n = t.shape[len(t.shape) - 1]
     row = n + 2 * PAD
     for r in range(done, end):
         to_row = (r - begin + GROUP) % RING * row
         for y in range(0, n, LANES):
             x = min(y, n - LANES)
-            odd, even = differences(W, r * row + PAD + x, first, second)
+            odd, even = differences(W, r * row + PAD + x, t.first, t.second)
             store(ring, to_row + x, odd)
             store(ring, RING * row + to_row + x, even)
 
@@ -236,25 +225,24 @@ def _add_ring(rates, ring, turn, x, row, velocity, first, mixed):
 
 
 @called
-def update_fours(
-    begin, end, sites, sloped, n, ring, state, source, target, ahead, columns, own, on_row, centre, weight, first,
-    second, kept, part, walled, ends,
-):  # fmt: skip
+def update_fours(t, sloped, ring, begin, end, state, source, target, kept, part):
     """New values of the rows from ``begin`` to ``end`` of one particle, four at a time, far from the ends of q.
 
     Four rows share the weights of their columns and most of their neighbours along q, 10 rows instead of 28 at order 6:
-    loads bound the loop. ``sloped``: add weight d_q d_p W, from differences along p of the rows that four rows need, in
+    loads bound the loop. ``sloped``: add 2 D_qp d_q d_p W, from differences along p of the rows that four rows need, in
     a ring. (Columns in groups of 256 would stay in the first-level cache, but break the streams from memory: 1.2
     instead of 2.2 Gcell/s on 2048^2.) Not inlined: within a larger function it keeps its pointers on the stack, a fifth
     of its speed.
     """
-    row, mixed, ups, downs, done = n + 2 * PAD, first, ahead, ahead, max(begin - GROUP, 0)
-    for m in range(len(first)):
-        mixed = put(mixed, m, weight * first[m])
+    n, columns, first, second = t.shape[1], t.columns, t.first, t.second
+    row, own, mixed, ups, downs = n + 2 * PAD, flat(t.on_sites, t.sites), t.first, t.ahead, t.ahead
+    done, on_row, centre = max(begin - GROUP, 0), t.on_rows[1], t.at_sites[begin] + t.at_rows[0]
+    for m in range(len(t.first)):
+        mixed = put(mixed, m, t.cross[1] * t.first[m])
         ups, downs = put(ups, m, (m + 1) * row), put(downs, m, -(m + 1) * row)
     for i in range(begin, end, GROUP):
         if sloped:
-            _find_slopes(begin, min(i + 2 * GROUP, sites), done, n, ring, source, first, second)
+            _find_slopes(t, begin, min(i + 2 * GROUP, t.sites), done, ring, source)
             done = i + 2 * GROUP
         speeds = (own[i] + on_row, own[i + 1] + on_row, own[i + 2] + on_row, own[i + 3] + on_row)
         _update_four(
@@ -262,4 +250,4 @@ def update_fours(
             downs, columns, speeds, centre, first, second, mixed, kept, part,
         )  # fmt: skip
     for i in range(begin, end, GROUP):  # later, when the last stores have reached the cache
-        finish_four(source, target, i * row + PAD, row, n, walled, ends, len(first), part)
+        finish_four(t, source, target, i * row + PAD, part)

@@ -18,33 +18,34 @@ def to(i, m, n, stride):
     return (t - i) * stride
 
 
-# Terms: a table of distances and weights, sum_t weights[t] W[cell + distances[t]]. ``add_*`` return where it ends.
+# Terms: a list of distances and weights, sum_i weights[i] W[cell + distances[i]]. ``add_*`` return where it ends.
 
 
 @inlined
-def add_term(distances, weights, end, distance, weight):
+def add_term(room, end, distance, weight):
     """One more."""
-    distances[end] = distance
-    weights[end] = weight
+    room.distances[end] = distance
+    room.weights[end] = weight
     return end + 1
 
 
 @inlined
-def add_slope(distances, weights, end, moved, i, n, stride, weight, first):
-    """Weight x first difference along one axis, at the cells ``moved`` away."""
-    for m in range(len(first)):
-        end = add_term(distances, weights, end, moved + to(i, m + 1, n, stride), weight * first[m])
-        end = add_term(distances, weights, end, moved + to(i, -m - 1, n, stride), -weight * first[m])
+def add_slope(t, room, end, moved, a, weight):
+    """Weight x first difference along axis a, at the cells ``moved`` away."""
+    i, n, stride = room.places[a], t.shape[a], t.strides[a]
+    for m in range(len(t.first)):
+        end = add_term(room, end, moved + to(i, m + 1, n, stride), weight * t.first[m])
+        end = add_term(room, end, moved + to(i, -m - 1, n, stride), -weight * t.first[m])
     return end
 
 
 @inlined
-def add_kicks(distances, weights, end, i, n, stride, kicks, own, reach):
+def add_kicks(t, room, end, i, n, stride, own):
     """Quantum terms along the axis of a momentum; ``own``: where its particle and site begin."""
-    for m in range(reach[1]):
-        shift, weight = reach[0] + m + 1, kicks[own + m]
-        end = add_term(distances, weights, end, to(i, shift, n, stride), weight)
-        end = add_term(distances, weights, end, to(i, -shift, n, stride), -weight)
+    for m in range(t.reach[1]):
+        shift, weight = t.reach[0] + m + 1, t.kicks[own + m]
+        end = add_term(room, end, to(i, shift, n, stride), weight)
+        end = add_term(room, end, to(i, -shift, n, stride), -weight)
     return end
 
 
@@ -69,61 +70,58 @@ def next_place(places, first_axis, end_axis, shape):
 
 
 @inlined
-def list_terms(distances, weights, places, site, sites, cross, kicks, reach, first, shape, strides):
+def list_terms(t, room, site):
     """Quantum terms of all momenta but p_N, and terms of pairs of axes without p_N; returns their end."""
-    size, last, end = len(shape) // 2, len(shape) - 1, 0
+    size, last, end = len(t.shape) // 2, len(t.shape) - 1, 0
     for a in range(last):
         if a >= size:
-            own = ((a - size) * sites + site) * reach[1]
-            end = add_kicks(distances, weights, end, places[a], shape[a], strides[a], kicks, own, reach)
+            own = ((a - size) * t.sites + site) * t.reach[1]
+            end = add_kicks(t, room, end, room.places[a], t.shape[a], t.strides[a], own)
         for b in range(a + 1, last):
-            weight = cross[a * (last + 1) + b]
+            weight = t.cross[a * (last + 1) + b]
             if weight != 0.0:
-                end = list_pair(distances, weights, end, places, a, b, weight, first, shape, strides)
+                end = list_pair(t, room, end, a, b, weight)
     return end
 
 
 @inlined
-def weigh_axes(
-    slots, steady, places, site, y, sites, block, own, velocity, on_row, uneven, spread, turn, shape, longest, first
-):  # fmt: skip
+def weigh_axes(t, room, site, y, on_row):
     """Weights of the axes whose velocity is one number in a row, and where their distances are; returns how many.
 
     Of q_N, which the columns weigh, only walls nearby and the part of the velocity that is the same in all columns.
     """
-    size, last, count = len(shape) // 2, len(shape) - 1, 0
+    size, last, count = len(t.shape) // 2, len(t.shape) - 1, 0
     for a in range(last):
-        if not uneven[a]:
-            place, speed = places[a], own[a * sites + site]
+        if not t.uneven[a]:
+            place, speed = room.places[a], t.on_sites[a * t.sites + site]
             if a < size - 1 or a >= size:
-                speed += velocity[a * block + y]
+                speed += t.on_momenta[a * t.block + y]
             else:
                 speed += on_row
-                if speed == 0.0 and len(first) <= place < shape[a] - len(first):
+                if speed == 0.0 and len(t.first) <= place < t.shape[a] - len(t.first):
                     continue
-            slots[count] = (a * longest + place) * LANES
-            store(steady, count * LANES, load(spread, slots[count]) - speed * load(turn, 0))
+            room.slots[count] = (a * t.longest + place) * LANES
+            store(room.steady, count * LANES, load(t.spread, room.slots[count]) - speed * load(t.turn, 0))
             count += 1
     return count
 
 
 @inlined
-def list_pair(distances, weights, end, places, a, b, weight, first, shape, strides):
+def list_pair(t, room, end, a, b, weight):
     """Terms of weight x d_a d_b W: differences of shifted differences."""
-    for m in range(len(first)):
+    for m in range(len(t.first)):
         for sign in (1, -1):
-            moved = to(places[a], sign * (m + 1), shape[a], strides[a])
-            part = sign * weight * first[m]
-            end = add_slope(distances, weights, end, moved, places[b], shape[b], strides[b], part, first)
+            moved = to(room.places[a], sign * (m + 1), t.shape[a], t.strides[a])
+            end = add_slope(t, room, end, moved, b, sign * weight * t.first[m])
     return end
 
 
 @inlined
-def list_slopes(distances, weights, places, cross, first, shape, strides):
+def list_slopes(t, room):
     """Terms of what d/dp_N still acts on: sum_a 2 D_ab d_a W with b the last axis; returns their end."""
-    last, end = len(shape) - 1, 0
+    last, end = len(t.shape) - 1, 0
     for a in range(last):
-        weight = cross[a * (last + 1) + last]
+        weight = t.cross[a * (last + 1) + last]
         if weight != 0.0:
-            end = add_slope(distances, weights, end, 0, places[a], shape[a], strides[a], weight, first)
+            end = add_slope(t, room, end, 0, a, weight)
     return end
