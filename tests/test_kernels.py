@@ -15,7 +15,7 @@ import pytest
 
 from fpsolver.generator import Generator, Scheme
 from fpsolver.grid import Axis, Grid
-from fpsolver.kernels import axes, jit, phase_space, records, simd, stencils
+from fpsolver.kernels import axes, coefficients, jit, phase_space, records, running, simd, stencils
 from fpsolver.kernels.threads import Team
 from fpsolver.physics import baths, potentials
 from fpsolver.physics.system import Particle, System
@@ -136,7 +136,7 @@ def test_apply_allocates_nothing_new_and_respects_out(rng):
     W, out = rng.normal(size=generator.grid.shape), np.empty(generator.grid.shape)
     assert generator.apply(W, out=out) is out
     np.testing.assert_array_equal(out, generator.apply(W))
-    assert len(phase_space.advance.signatures) <= len(ORDERS)  # one compilation for each order, none for strides
+    assert len(running.run.signatures) == 1  # one compilation for all orders, dimensions and strides
 
 
 def test_threads_are_left_alone_where_they_wait_for_another_process():
@@ -249,8 +249,9 @@ def test_kernels_on_the_disk_belong_to_these_sources():
     """Numba watches the file of a kernel only; what is inlined into it is in other files."""
     sources = sorted((ROOT / "fpsolver" / "kernels").glob("*.py"))
     digest = hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:8]
-    names = [function.py_func.__qualname__ for function in (phase_space.advance, phase_space.advance_parallel)]
-    assert names == [f"_advance_{digest}", f"_advance_parallel_{digest}"]
+    names = [function.py_func.__qualname__ for function in (running.run, running.run_parallel)]
+    assert names == [f"_run_{digest}", f"_run_parallel_{digest}"]
+    assert phase_space.share_of(2, 2).__qualname__ == f"share_of.<locals>.share_{digest}"
 
 
 def test_copies_of_a_generator_make_their_own_arrays(rng):
@@ -261,6 +262,22 @@ def test_copies_of_a_generator_make_their_own_arrays(rng):
     for copied in (copy.deepcopy(generator), pickle.loads(pickle.dumps(generator))):
         assert "_padded" not in vars(copied)
         np.testing.assert_array_equal(copied.apply(W), found)
+
+
+def test_a_generator_that_was_used_works_in_another_process(rng, tmp_path):
+    """Kernels are called by their address, which is another one there."""
+    generator = Generator(systems.model("minimally_invasive"), grids(17, 16, False))
+    W = rng.normal(size=generator.grid.shape)
+    expected = generator.apply(W)
+    (tmp_path / "generator").write_bytes(pickle.dumps((generator, W)))
+    script = (
+        "import pathlib, pickle, numpy\n"
+        "generator, W = pickle.loads(pathlib.Path('generator').read_bytes())\n"
+        "numpy.save('found', generator.apply(W))\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    subprocess.run([sys.executable, "-c", script], check=True, env=environment, cwd=tmp_path)
+    np.testing.assert_array_equal(np.load(tmp_path / "found.npy"), expected)
 
 
 def _neighbours(W, found):
@@ -309,9 +326,9 @@ def compare_shares(generator, counts, rng):
     """dW/dt of noise, once for each number of shares: the same bits."""
     W = generator.pad(rng.normal(size=generator.grid.shape), generator.empty_padded())
     work, found, fluxes = generator.empty_work(), [], generator.fluxes
-    given = W, work, *fluxes.coefficients, *phase_space.scratch(fluxes.coefficients, max(counts))
+    packed, share = coefficients.pack(fluxes.coefficients, max(counts)), fluxes.share
     for shares in counts:
-        phase_space.advance(*given, np.array([[0.0, 0.0, 1.0]]), 0, shares)
+        running.run(share, W.reshape(-1), work.reshape(-1), *packed, np.array([[0.0, 0.0, 1.0]]), 0, shares)
         found.append(work[1].copy())
     for other in found[1:]:
         np.testing.assert_array_equal(other, found[0])

@@ -1,4 +1,4 @@
-"""What :mod:`fpsolver.kernels.phase_space` needs to know of a system, a grid and a scheme, and how it is handed over."""
+"""What the kernels of :mod:`fpsolver.kernels.phase_space` need to know, and how it is handed over to them."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ class Coefficients(NamedTuple):
     (N, S, K): quantum terms kicks[i, site, m] (W_{+d} - W_{-d}) along p_i with d = offset + m + 1; reach = (offset, K).
     first: c_m/c_1 (the velocities carry c_1, which saves a product and a register); second: s_m of p_N. Tuples, because
     the compiler knows their length and unrolls the sums over m. shape: cells of each axis; strides: distance of
-    neighbours along each axis in memory. present: whether there are quantum terms or a velocity of q_N that depends on positions, mixed derivatives with p_N,
-    mixed derivatives without p_N, uneven axes, walls of p_N.
+    neighbours along each axis in memory. present: whether there are quantum terms or a velocity of q_N that depends on
+    positions, mixed derivatives with p_N, mixed derivatives without p_N, uneven axes, walls of p_N.
     """
 
     on_momenta: Array
@@ -91,7 +91,7 @@ class Tables(NamedTuple):
     held: int
     sites: int
     block: int
-    count: int
+    rows: int
     longest: int
     zeros: int
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import os
-from types import FunctionType
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from types import FunctionType, SimpleNamespace
 from typing import Any
 
 # A thread that waits spins for a few microseconds and then sleeps. GNU OpenMP's default, spinning on and on, slows the
@@ -45,6 +45,8 @@ def entry(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
     Numba copies a kernel into those that call it, also if it is not inlined, and into the four wrappers of a parallel
     loop, and optimises it anew each time: with the whole right-hand side in the loop, 8 of 25 s.
     """
+    if numba.config.DISABLE_JIT:  # type: ignore[attr-defined]
+        return SimpleNamespace(address=function)
     return _cached(partial(numba.cfunc, types.none(*arguments), **OPTIONS), function)
 
 

@@ -94,8 +94,8 @@ def _sweep_blocks(t, room, strip, stop, state, source, target, kept, part):
             at, places[0] = site * t.block + PAD, i
             find_places(places, 1, size, rest, t.shape)
             find_places(places, size, last, 0, t.shape)
-            for bottom in range(0, t.count, t.held):
-                top = min(bottom + t.held, t.count)
+            for bottom in range(0, t.rows, t.held):
+                top = min(bottom + t.held, t.rows)
                 sum_rows(t, room, bottom, top, source, at, site)
                 update_rows(
                     t, room.sums, bottom, top, site, places[size - 1], state, source, target, at, kept, part, next_q

@@ -185,7 +185,7 @@ def update_rows(t, sums, begin, end, site, place, state, source, target, at, kep
     for r in range(begin, end):
         _update_row(
             n, flat(sums, (r - begin) * row), state, source, target, at + r * row, ups, downs, columns,
-            speed + t.on_rows[t.count + r], centre + t.at_rows[r], first, second, kept, part,
+            speed + t.on_rows[t.rows + r], centre + t.at_rows[r], first, second, kept, part,
         )  # fmt: skip
         if next_q > 0:
             y = at + r * row + next_q
