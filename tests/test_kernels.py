@@ -251,7 +251,10 @@ def test_kernels_on_the_disk_belong_to_these_sources():
     digest = hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:8]
     names = [function.py_func.__qualname__ for function in (running.run, running.run_parallel)]
     assert names == [f"_run_{digest}", f"_run_parallel_{digest}"]
-    assert phase_space.share_of(2, 2).__qualname__ == f"share_of.<locals>.share_{digest}"
+    names = [function.__qualname__ for function in phase_space.kernels_of(2, 2).functions]
+    assert names == [
+        f"{name}_{digest}" for name in ("kernels_of.<locals>.share", "sum_rows", "update_rows", "update_fours")
+    ]
 
 
 def test_copies_of_a_generator_make_their_own_arrays(rng):
@@ -326,9 +329,9 @@ def compare_shares(generator, counts, rng):
     """dW/dt of noise, once for each number of shares: the same bits."""
     W = generator.pad(rng.normal(size=generator.grid.shape), generator.empty_padded())
     work, found, fluxes = generator.empty_work(), [], generator.fluxes
-    packed, share = coefficients.pack(fluxes.coefficients, max(counts)), fluxes.share
+    packed = coefficients.pack(fluxes.coefficients, max(counts))
     for shares in counts:
-        running.run(share, W.reshape(-1), work.reshape(-1), *packed, np.array([[0.0, 0.0, 1.0]]), 0, shares)
+        running.run(fluxes.kernels, W.reshape(-1), work.reshape(-1), *packed, np.array([[0.0, 0.0, 1.0]]), 0, shares)
         found.append(work[1].copy())
     for other in found[1:]:
         np.testing.assert_array_equal(other, found[0])

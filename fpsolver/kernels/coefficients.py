@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
+from numba import types
 from numpy.typing import NDArray
 
+from fpsolver.kernels import simd
 from fpsolver.kernels.axes import PAD, take
 from fpsolver.kernels.jit import inlined
 from fpsolver.kernels.memory import Array, empty_padded
@@ -109,6 +111,15 @@ class Room(NamedTuple):
     distances: Any
     steady: Any
     weights: Any
+
+
+def kinds(k: int, axes: int) -> tuple[types.Type, types.Type]:
+    """Numba's types of Tables and Room for stencils of half-width k on so many axes."""
+    numbers, integers, row = simd.numbers, simd.integers, types.UniTuple(types.float64, k)
+    lengths, pair, places = (types.UniTuple(types.intp, count) for count in (axes, 2, k))
+    arrays = (*(numbers,) * (FLOATS - 2), row, row, integers, integers, lengths, lengths, pair, places)
+    tables = types.NamedTuple((*arrays, *(types.boolean,) * 5, *(types.intp,) * 6), Tables)
+    return tables, types.NamedTuple((numbers, integers, integers, integers, numbers, numbers), Room)
 
 
 @inlined

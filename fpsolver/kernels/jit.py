@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from types import FunctionType, SimpleNamespace
+from types import FunctionType
 from typing import Any
 
 # A thread that waits spins for a few microseconds and then sleeps. GNU OpenMP's default, spinning on and on, slows the
@@ -16,6 +16,7 @@ from typing import Any
 os.environ.setdefault("GOMP_SPINCOUNT", "10000")
 
 import numba
+import numpy as np
 from numba import types
 
 OPTIONS: dict[str, Any] = {
@@ -39,30 +40,33 @@ def kernel(function: Callable[..., Any], **options: Any) -> Any:
     return _cached(partial(numba.njit, no_cfunc_wrapper=True, **OPTIONS, **options), function)
 
 
-def entry(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
-    """Compile a function that kernels call by its ``address``, for arguments of these types and no result.
-
-    Numba copies a kernel into those that call it, also if it is not inlined, and into the four wrappers of a parallel
-    loop, and optimises it anew each time: with the whole right-hand side in the loop, 8 of 25 s.
-    """
-    if numba.config.DISABLE_JIT:  # type: ignore[attr-defined]
-        return SimpleNamespace(address=function)
-    return _cached(partial(numba.cfunc, types.none(*arguments), **OPTIONS), function)
-
-
 def _cached(compiler: Callable[..., Any], function: Callable[..., Any]) -> Any:
     """With a place on the disk, if there is one."""
-    function.__qualname__ += f"_{SOURCES.hexdigest()[:8]}"
+    digest = f"_{SOURCES.hexdigest()[:8]}"
+    function.__qualname__ = function.__qualname__.removesuffix(digest) + digest
     try:
         return compiler(cache=True)(function)
     except RuntimeError:
         return compiler()(function)
 
 
-# Called from kernels only: without what makes them callable from Python.
-called: Any = partial(kernel, no_cpython_wrapper=True)
 # For helpers called once a row: a call hands over about 60 words, as long as 40 cells of arithmetic.
-inlined: Any = partial(called, forceinline=True)
+inlined: Any = partial(kernel, forceinline=True, no_cpython_wrapper=True)
+
+
+class Entries:
+    """Kernels that other kernels call by their address: functions, each with the types of its arguments; no results.
+
+    Numba copies a kernel into those that call it, also if it is not inlined, and into each of the four wrappers of a
+    parallel loop, and optimises it anew there: half of the time that compiling the right-hand side took.
+    """
+
+    def __init__(self, *functions: tuple[Callable[..., Any], tuple[Any, ...]]) -> None:
+        self.functions = [function for function, _ in functions]
+        self.addresses = np.array(self.functions)  # without Numba they are called themselves
+        if not numba.config.DISABLE_JIT:  # type: ignore[attr-defined]
+            self._compiled = [_cached(partial(numba.cfunc, types.none(*kinds), **OPTIONS), f) for f, kinds in functions]
+            self.addresses = np.array([each.address for each in self._compiled])  # of this process
 
 
 def serial_and_parallel(function: Callable[..., Any]) -> tuple[Any, Any]:

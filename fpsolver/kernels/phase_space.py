@@ -26,22 +26,21 @@ particle four at a time, since they have most of their neighbours in common.
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any
 
 from numba import types
 
 from fpsolver.kernels import simd
 from fpsolver.kernels.axes import PAD
-from fpsolver.kernels.coefficients import lay_out, unpack
-from fpsolver.kernels.jit import entry, inlined
+from fpsolver.kernels.coefficients import kinds, lay_out, unpack
+from fpsolver.kernels.jit import Entries, inlined
 from fpsolver.kernels.rows import GROUP, sum_rows, update_fours, update_rows
-from fpsolver.kernels.simd import flat, splat, store
+from fpsolver.kernels.simd import call, flat, splat, store
 from fpsolver.kernels.terms import find_places
 
 # Numbers of a state, beyond which the next block is fetched beforehand: 0.65 instead of 0.6 Gcell/s on 64^4.
 LARGE = 2**20
 STRIPS = 4  # parts of q_1, done one after the other: neighbours along other positions are then nearer in time
-ARGUMENTS = (types.intp,) * 6 + (simd.numbers,) * 4 + (simd.integers, simd.numbers, simd.integers, simd.numbers)
+SHARE, SUMS, ROWS, FOURS = range(4)  # of the kernels that are called by their address
 
 
 @inlined
@@ -60,7 +59,7 @@ def _begin(share, shares, sites, k):
 
 
 @inlined
-def _sweep_rows(t, room, begin, end, state, source, target, kept, part):
+def _sweep_rows(t, room, kernels, begin, end, state, source, target, kept, part):
     """New values of the rows of one particle from ``begin`` to ``end``, in fours far from the ends of q."""
     row, i, (first_four, last_four) = t.shape[1] + 2 * PAD, begin, _fours(t.sites, len(t.first))
     while i < end:
@@ -68,18 +67,18 @@ def _sweep_rows(t, room, begin, end, state, source, target, kept, part):
         if first_four <= i < last_four and not t.listed:
             fours = (min(end, last_four) - i) // GROUP
         if fours > 0 and t.crossed:
-            update_fours(t, True, room.sums, i, i + fours * GROUP, state, source, target, kept, part)
+            call(kernels[FOURS], t, True, room.sums, i, i + fours * GROUP, state, source, target, kept, part)
         elif fours > 0:
-            update_fours(t, False, room.sums, i, i + fours * GROUP, state, source, target, kept, part)
+            call(kernels[FOURS], t, False, room.sums, i, i + fours * GROUP, state, source, target, kept, part)
         else:
             room.places[0] = i
-            sum_rows(t, room, 0, 1, source, i * row + PAD, i)
-            update_rows(t, room.sums, 0, 1, i, i, state, source, target, i * row + PAD, kept, part, 0)
+            call(kernels[SUMS], t, room, 0, 1, source, i * row + PAD, i)
+            call(kernels[ROWS], t, room.sums, 0, 1, i, i, state, source, target, i * row + PAD, kept, part, 0)
         i += max(fours * GROUP, 1)
 
 
 @inlined
-def _sweep_blocks(t, room, strip, stop, state, source, target, kept, part):
+def _sweep_blocks(t, room, kernels, strip, stop, state, source, target, kept, part):
     """New values of the blocks of the strips from ``strip`` to ``stop``: parts of q_1 for each place of the others.
 
     Of a block, some rows are summed before they are used. (Few rows of many blocks at a time fit the first-level cache,
@@ -96,16 +95,19 @@ def _sweep_blocks(t, room, strip, stop, state, source, target, kept, part):
             find_places(places, size, last, 0, t.shape)
             for bottom in range(0, t.rows, t.held):
                 top = min(bottom + t.held, t.rows)
-                sum_rows(t, room, bottom, top, source, at, site)
-                update_rows(
-                    t, room.sums, bottom, top, site, places[size - 1], state, source, target, at, kept, part, next_q
+                call(kernels[SUMS], t, room, bottom, top, source, at, site)
+                call(
+                    kernels[ROWS], t, room.sums, bottom, top, site, places[size - 1], state, source, target, at, kept,
+                    part, next_q,
                 )  # fmt: skip
         strip += 1
 
 
 @lru_cache
-def share_of(k: int, axes: int) -> Any:
+def kernels_of(k: int, axes: int) -> Entries:
     """What one thread does in a stage (:mod:`fpsolver.kernels.running`), for stencils of half-width k on so many axes.
+
+    And the kernels that it calls.
 
     Each stage makes W + part * L(result of the stage before), starting from W. ``stages`` has rows (1, 0, part). The
     last stage of a step overwrites W. With steps = 0 and one stage (0, 0, part) the result is part * L W in work[1].
@@ -113,7 +115,9 @@ def share_of(k: int, axes: int) -> Any:
     """
     floats, places, lengths = (0.0,) * k, (0,) * k, (0,) * axes
 
-    def share(number, shares, stage, count, steps, size, W, work, stages, numbers, integers, sums, lists, weights):
+    def share(
+        kernels, number, shares, stage, count, steps, size, W, work, stages, numbers, integers, sums, lists, weights
+    ):  # fmt: skip
         t, room = unpack(numbers, integers, floats, places, lengths), lay_out(sums, lists, weights, lengths)
         state, part, kept = W, stages[3 * stage + 2], -1 if steps > 0 else 0
         source = state if stage == 0 else flat(work, stage % 2 * size)
@@ -123,10 +127,16 @@ def share_of(k: int, axes: int) -> Any:
             store(state, 0, splat(0.0))
         if axes == 2:
             begin, end = _begin(number, shares, t.sites, k), _begin(number + 1, shares, t.sites, k)
-            _sweep_rows(t, room, begin, end, state, source, target, kept, part)
+            _sweep_rows(t, room, kernels, begin, end, state, source, target, kept, part)
         else:
             strips = STRIPS * (t.sites // t.shape[0])
             begin, end = number * strips // shares, (number + 1) * strips // shares
-            _sweep_blocks(t, room, begin, end, state, source, target, kept, part)
+            _sweep_blocks(t, room, kernels, begin, end, state, source, target, kept, part)
 
-    return entry(share, ARGUMENTS)
+    (T, R), N, i, x = kinds(k, axes), simd.numbers, types.intp, types.float64
+    return Entries(
+        (share, (simd.integers, *(i,) * 6, *(N,) * 4, simd.integers, N, simd.integers, N)),
+        (sum_rows, (T, R, i, i, N, i, i)),
+        (update_rows, (T, N, i, i, i, i, N, N, N, i, i, x, i)),
+        *([(update_fours, (T, types.boolean, N, i, i, N, N, N, i, x))] if axes == 2 else []),
+    )

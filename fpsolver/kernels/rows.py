@@ -19,7 +19,7 @@ from fpsolver.kernels.axes import (
     take,
     unroll,
 )
-from fpsolver.kernels.jit import called, inlined
+from fpsolver.kernels.jit import inlined
 from fpsolver.kernels.simd import LANES, flat, load, prefetch, put, splat, store
 from fpsolver.kernels.terms import add_kicks, list_slopes, list_terms, next_place, weigh_axes
 
@@ -80,7 +80,6 @@ def _add_slopes(sums, to_row, slopes, n, first, fresh):
         store(sums, to_row + x, start(sums, to_row + x, fresh) + difference(sums, slopes + x, first))
 
 
-@called
 def sum_rows(t, room, begin, end, source, at, site):
     """Sums of the terms of the rows ``begin`` to ``end`` of a block that begins at ``at``."""
     row, size = t.shape[len(t.shape) - 1] + 2 * PAD, len(t.shape) // 2
@@ -164,7 +163,6 @@ def _update_four(
             store(target, at + n - LANES + j * row, load(aside, j * LANES))
 
 
-@called
 def update_rows(t, sums, begin, end, site, place, state, source, target, at, kept, part, next_q):
     """New values of the rows ``begin`` to ``end`` of a block that begins at ``at``. Not inlined, for its registers.
 
@@ -224,7 +222,6 @@ def _add_ring(rates, ring, turn, x, row, velocity, first, mixed):
     return rates - velocity * load(ring, own)
 
 
-@called
 def update_fours(t, sloped, ring, begin, end, state, source, target, kept, part):
     """New values of the rows from ``begin`` to ``end`` of one particle, four at a time, far from the ends of q.
 

@@ -37,16 +37,16 @@ class CentralFluxes:
         """Run the kernel: ``steps`` steps of stages (1, 0, part) in place on padded arrays, or one (0, 0, part)."""
         kernel = running.run_parallel if parallel else running.run
         shares = numba.get_num_threads() if parallel else 1
-        kernel(self.share, W.reshape(-1), work.reshape(-1), *self._packed, stages, steps, shares)
+        kernel(self.kernels, W.reshape(-1), work.reshape(-1), *self._packed, stages, steps, shares)
 
     @cached_property
     def _packed(self) -> Packed:
         return pack(self.coefficients, numba.config.NUMBA_NUM_THREADS)  # type: ignore[attr-defined]
 
     @property
-    def share(self) -> Any:
-        """Address of the kernel in this process; without Numba, the kernel."""
-        return phase_space.share_of(self.order // 2, len(self.grid.axes)).address
+    def kernels(self) -> NDArray[Any]:
+        """Addresses of the kernels in this process."""
+        return phase_space.kernels_of(self.order // 2, len(self.grid.axes)).addresses
 
     @cached_property
     def rates(self) -> FloatArray:
