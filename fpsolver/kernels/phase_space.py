@@ -66,10 +66,8 @@ def _sweep_rows(t, room, kernels, begin, end, state, source, target, kept, part)
         fours = 0
         if first_four <= i < last_four and not t.listed:
             fours = (min(end, last_four) - i) // GROUP
-        if fours > 0 and t.crossed:
-            call(kernels[FOURS], t, True, room.sums, i, i + fours * GROUP, state, source, target, kept, part)
-        elif fours > 0:
-            call(kernels[FOURS], t, False, room.sums, i, i + fours * GROUP, state, source, target, kept, part)
+        if fours > 0:
+            call(kernels[FOURS], t, room.sums, i, i + fours * GROUP, state, source, target, kept, part)
         else:
             room.places[0] = i
             call(kernels[SUMS], t, room, 0, 1, source, i * row + PAD, i)
@@ -104,10 +102,10 @@ def _sweep_blocks(t, room, kernels, strip, stop, state, source, target, kept, pa
 
 
 @lru_cache
-def kernels_of(k: int, axes: int) -> Entries:
+def kernels_of(k: int, axes: int, *, crossed: bool) -> Entries:
     """What one thread does in a stage (:mod:`fpsolver.kernels.running`), for stencils of half-width k on so many axes.
 
-    And the kernels that it calls.
+    And the kernels that it calls; ``crossed``: with mixed derivatives.
 
     Each stage makes W + part * L(result of the stage before), starting from W. ``stages`` has rows (1, 0, part). The
     last stage of a step overwrites W. With steps = 0 and one stage (0, 0, part) the result is part * L W in work[1].
@@ -133,10 +131,13 @@ def kernels_of(k: int, axes: int) -> Entries:
             begin, end = number * strips // shares, (number + 1) * strips // shares
             _sweep_blocks(t, room, kernels, begin, end, state, source, target, kept, part)
 
+    def fours(t, ring, begin, end, state, source, target, kept, part):
+        update_fours(t, crossed, ring, begin, end, state, source, target, kept, part)
+
     (T, R), N, i, x = kinds(k, axes), simd.numbers, types.intp, types.float64
     return Entries(
         (share, (simd.integers, *(i,) * 6, *(N,) * 4, simd.integers, N, simd.integers, N)),
         (sum_rows, (T, R, i, i, N, i, i)),
         (update_rows, (T, N, i, i, i, i, N, N, N, i, i, x, i)),
-        *([(update_fours, (T, types.boolean, N, i, i, N, N, N, i, x))] if axes == 2 else []),
+        *([(fours, (T, N, i, i, N, N, N, i, x))] if axes == 2 else []),
     )

@@ -222,6 +222,7 @@ def _add_ring(rates, ring, turn, x, row, velocity, first, mixed):
     return rates - velocity * load(ring, own)
 
 
+@inlined
 def update_fours(t, sloped, ring, begin, end, state, source, target, kept, part):
     """New values of the rows from ``begin`` to ``end`` of one particle, four at a time, far from the ends of q.
 

@@ -46,7 +46,8 @@ class CentralFluxes:
     @property
     def kernels(self) -> NDArray[Any]:
         """Addresses of the kernels in this process."""
-        return phase_space.kernels_of(self.order // 2, len(self.grid.axes)).addresses
+        crossed = self.coefficients.present[1]
+        return phase_space.kernels_of(self.order // 2, len(self.grid.axes), crossed=crossed).addresses
 
     @cached_property
     def rates(self) -> FloatArray:
