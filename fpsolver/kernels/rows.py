@@ -20,7 +20,7 @@ from fpsolver.kernels.axes import (
     unroll,
 )
 from fpsolver.kernels.jit import inlined
-from fpsolver.kernels.simd import LANES, flat, load, prefetch, put, splat, store
+from fpsolver.kernels.simd import LANES, flat, load, plain, prefetch, put, splat, store
 from fpsolver.kernels.terms import add_kicks, list_slopes, list_terms, next_place, weigh_axes
 
 GROUP = 4  # rows that are computed at a time
@@ -31,22 +31,22 @@ RING = 3 * GROUP  # rows of which four rows need differences along p, at order 8
 def sum_terms(t, room, source, at, y, site, to_row, spare, on_row):
     """Sums of all terms of a row into room.sums[to_row], ..; ``spare``: room for a row and for kicks."""
     n, size, far = t.shape[len(t.shape) - 1], len(t.shape) // 2, t.reach[0] + t.reach[1]
-    sums, line, slopes, end = room.sums, spare + far, spare + PAD, 0
+    sums, line, slopes, none, end = room.sums, spare + far, spare + PAD, plain(0), plain(0)
     axes = weigh_axes(t, room, site, y, on_row)
     if size > 1 and (t.pairs or t.reach[1] > 0):
         end = list_terms(t, room, site)
     fresh = axes + end == 0 and (t.reach[1] > 0 or t.crossed)
     if not fresh:
-        sum_row(t, room, source, at, axes, end, to_row, True)
+        sum_row(t, room, source, at, axes, end, to_row, plain(True))
     if t.reach[1] > 0:
-        end = add_kicks(t, room, 0, far, 2 * far + 1, 1, ((size - 1) * t.sites + site) * t.reach[1])
+        end = add_kicks(t, room, none, far, 2 * far + 1, plain(1), ((size - 1) * t.sites + site) * t.reach[1])
         unroll(source, at, n, far, sums, spare)
-        sum_row(t, room, sums, line, 0, end, to_row, fresh)
+        sum_row(t, room, sums, line, none, end, to_row, fresh)
         fresh = False
     if size > 1 and t.mixes:
         fresh = _add_uneven(t, room, source, at, y, site, to_row, fresh)
     if t.crossed:
-        sum_row(t, room, source, at, 0, list_slopes(t, room), slopes, True)
+        sum_row(t, room, source, at, none, list_slopes(t, room), slopes, plain(True))
         _add_slopes(sums, to_row, slopes, n, t.first, fresh)
 
 
@@ -112,17 +112,17 @@ def _update_row(
     n, sums, state, source, target, at, ups, downs, columns, speed, centre, first, second, kept, part
 ):  # fmt: skip
     """New values of a row. Its last 8 cells are computed first and stored last: ``target`` may be ``state``."""
-    rest, tail, width, whole = splat(0.0), n - LANES, (2 * len(first) + 1) * LANES, n // LANES
+    rest, none, tail, width, whole = splat(0.0), plain(0), n - LANES, (2 * len(first) + 1) * LANES, n // LANES
     if n % LANES != 0:
         g = whole * width
         rest = _cells(
-            False, load(sums, tail), sums, 0, 0, state, source, at + tail, ups, downs, columns, g,
+            False, load(sums, tail), sums, none, none, state, source, at + tail, ups, downs, columns, g,
             splat(speed) + load(columns, g + width - LANES), centre, first, second, first, kept, part,
         )  # fmt: skip
     for t in range(whole):
         x, g = t * LANES, t * width
         value = _cells(
-            False, load(sums, x), sums, 0, 0, state, source, at + x, ups, downs, columns, g,
+            False, load(sums, x), sums, none, none, state, source, at + x, ups, downs, columns, g,
             splat(speed) + load(columns, g + width - LANES), centre, first, second, first, kept, part,
         )  # fmt: skip
         store(target, at + x, value)

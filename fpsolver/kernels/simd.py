@@ -62,6 +62,11 @@ def prefetch(pointer, at):
     """Bring the cache line of a number into the second-level cache; it need not exist."""
 
 
+def plain(value):
+    """The value, of a type that does not say which: else Numba compiles a function that takes 0 or True once more."""
+    return value
+
+
 def splat(number):
     """Vector of the number, eight times."""
     return np.full(LANES, number)
@@ -155,6 +160,16 @@ def _lower_prefetch(context, builder, sig, args):
     function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
     builder.call(function, [address, flag(0), flag(2), flag(1)])  # to read; second level; data
     return context.get_dummy_value()
+
+
+@type_callable(plain)
+def _type_plain(context):
+    return lambda value: types.unliteral(value)
+
+
+@lower_builtin(plain, types.Any)
+def _lower_plain(context, builder, sig, args):
+    return context.cast(builder, args[0], sig.args[0], sig.return_type)
 
 
 @type_callable(splat)

@@ -6,7 +6,7 @@ Part of :mod:`fpsolver.kernels.phase_space`.
 from __future__ import annotations
 
 from fpsolver.kernels.jit import inlined
-from fpsolver.kernels.simd import LANES, load, store
+from fpsolver.kernels.simd import LANES, load, plain, store
 
 
 @inlined
@@ -72,7 +72,7 @@ def next_place(places, first_axis, end_axis, shape):
 @inlined
 def list_terms(t, room, site):
     """Quantum terms of all momenta but p_N, and terms of pairs of axes without p_N; returns their end."""
-    size, last, end = len(t.shape) // 2, len(t.shape) - 1, 0
+    size, last, end = len(t.shape) // 2, len(t.shape) - 1, plain(0)
     for a in range(last):
         if a >= size:
             own = ((a - size) * t.sites + site) * t.reach[1]
@@ -119,9 +119,9 @@ def list_pair(t, room, end, a, b, weight):
 @inlined
 def list_slopes(t, room):
     """Terms of what d/dp_N still acts on: sum_a 2 D_ab d_a W with b the last axis; returns their end."""
-    last, end = len(t.shape) - 1, 0
+    last, none, end = len(t.shape) - 1, plain(0), plain(0)
     for a in range(last):
         weight = t.cross[a * (last + 1) + last]
         if weight != 0.0:
-            end = add_slope(t, room, end, 0, a, weight)
+            end = add_slope(t, room, end, none, a, weight)
     return end
