@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 
-from fpsolver.kernels.jit import kernel
+from fpsolver.kernels.jit import inlined, kernel
+from fpsolver.kernels.memory import Array
+from fpsolver.kernels.simd import flat
 
 LANES = 128  # cells at a time: some ten arrays of them stay in the fastest cache
 SINGLE = 6  # sums without components
 
 
-@kernel
-def sums(W, rate, log_W, gradient, position, drift, D, inverse, cross, lowest, centre, precision):
+def sums(
+    W: Array, rate: Array, log_W: Array, gradient: Array, position: Array, drift: Array, D: Array, inverse: Array,
+    cross: Array, lowest: float, centre: Array, precision: Array,
+) -> Array:  # fmt: skip
     """Sums of 6 + 3 d terms over the cells of W (cells); vectors are (d, cells), matrices (d, d).
 
     W ln W, rate ln W, W^2, min(W, 0), abs(rate); [abs(inverse) size]_k size_k abs(W) where W <= lowest, with
@@ -19,73 +23,120 @@ def sums(W, rate, log_W, gradient, position, drift, D, inverse, cross, lowest, c
     J_k [inverse J]_k / W, [inverse drift]_k J_k, -g_k [cross g]_k / W, quotients where W > lowest, J = drift W - D g.
     Every lane has its own sums, which are added at the end: their order depends on the number of cells alone.
     """
+    d = len(drift)
+    lanes, room = np.zeros((SINGLE + 3 * d, LANES)), np.empty((2 * d + 1, LANES))
+    _add(W, rate, log_W, gradient, position, drift, D, inverse, cross, lowest, centre, precision, lanes, room)
+    return np.asarray(lanes.sum(axis=1))
+
+
+@kernel
+def _add(W, rate, log_W, gradient, position, drift, D, inverse, cross, lowest, centre, precision, lanes, room):
+    """Add the terms of every cell to the sums of its lane; ``room``: for 2 d + 1 numbers of each."""
     d, cells = drift.shape
-    lanes = np.zeros((SINGLE + 3 * d, LANES))
-    current, slope, size, quotient = np.empty((d, LANES)), np.empty((d, LANES)), np.empty((d, LANES)), np.empty(LANES)
+    quotient, tail = flat(room, 2 * d * LANES), flat(lanes, 5 * LANES)
     for begin in range(0, cells, LANES):
-        end = min(begin + LANES, cells)
-        n, w, change, log_w = end - begin, W[begin:end], rate[begin:end], log_W[begin:end]
-        for x in range(n):
-            lanes[0, x] += w[x] * log_w[x]
-            lanes[1, x] += change[x] * log_w[x]
-            lanes[2, x] += w[x] * w[x]
-            lanes[3, x] += min(w[x], 0.0)
-            lanes[4, x] += abs(change[x])
+        n, w = min(LANES, cells - begin), flat(W, begin)
+        _add_single(n, w, flat(rate, begin), flat(log_W, begin), flat(lanes, 0))
         for x in range(n):
             quotient[x] = 1 / (w[x] if w[x] > lowest else np.inf)
-        for k in range(d):
-            a, J = drift[k, begin:end], current[k]
-            for x in range(n):
-                J[x] = a[x] * w[x]
-            for j in range(d):
-                if D[k, j] != 0.0:
-                    g, weight = gradient[j, begin:end], D[k, j]
-                    for x in range(n):
-                        J[x] -= weight * g[x]
-        for k in range(d):
-            production, flux, crossed = lanes[SINGLE + k], lanes[SINGLE + d + k], lanes[SINGLE + 2 * d + k]
-            J, g = current[k], gradient[k, begin:end]
-            for j in range(d):
-                weight = inverse[k, j]
-                if weight != 0.0:
-                    other, a = current[j], drift[j, begin:end]
-                    for x in range(n):
-                        production[x] += weight * J[x] * other[x] * quotient[x]
-                        flux[x] += weight * J[x] * a[x]
-                weight = cross[k, j]
-                if weight != 0.0:
-                    h = gradient[j, begin:end]
-                    for x in range(n):
-                        crossed[x] -= weight * g[x] * h[x] * quotient[x]
+        _find_current(n, cells, w, flat(gradient, begin), flat(drift, begin), D, flat(room, 0))
+        _add_channels(
+            n, cells, flat(gradient, begin), flat(drift, begin), inverse, cross, quotient, flat(room, 0),
+            flat(lanes, SINGLE * LANES),
+        )  # fmt: skip
         if len(precision) > 0:
-            for k in range(d):
-                s = slope[k]
-                s[:] = 0.0
-                for j in range(d):
-                    if precision[k, j] != 0.0:
-                        here, weight, origin = position[j, begin:end], precision[k, j], centre[j]
-                        for x in range(n):
-                            s[x] += weight * (here[x] - origin)
-            for k in range(d):
-                a, total = drift[k, begin:end], size[k]
-                for x in range(n):
-                    total[x] = abs(a[x])
-                for j in range(d):
-                    if D[k, j] != 0.0:
-                        s, weight = slope[j], D[k, j]
-                        for x in range(n):
-                            total[x] += weight * abs(s[x])
             for x in range(n):
                 quotient[x] = 0.0 if w[x] > lowest else abs(w[x])
-            tail = lanes[5]
-            for k in range(d):
-                for j in range(d):
-                    if inverse[k, j] != 0.0:
-                        total, other, weight = size[k], size[j], abs(inverse[k, j])
-                        for x in range(n):
-                            tail[x] += weight * total[x] * other[x] * quotient[x]
-    found = np.zeros(len(lanes))
-    for k in range(len(lanes)):
-        for x in range(LANES):
-            found[k] += lanes[k, x]
-    return found
+            _find_size(n, cells, flat(position, begin), flat(drift, begin), D, centre, precision, flat(room, 0))
+            _add_tail(n, inverse, quotient, flat(room, 0), tail)
+
+
+@inlined
+def _add_single(n, w, change, log_w, lanes):
+    """W ln W, rate ln W, W^2, min(W, 0), abs(rate)."""
+    second, third, fourth, fifth = (
+        flat(lanes, LANES),
+        flat(lanes, 2 * LANES),
+        flat(lanes, 3 * LANES),
+        flat(lanes, 4 * LANES),
+    )
+    for x in range(n):
+        lanes[x] += w[x] * log_w[x]
+        second[x] += change[x] * log_w[x]
+        third[x] += w[x] * w[x]
+        fourth[x] += min(w[x], 0.0)
+        fifth[x] += abs(change[x])
+
+
+@inlined
+def _find_current(n, cells, w, gradient, drift, D, current):
+    """J = drift W - D g, into d rows."""
+    for k in range(len(D)):
+        J, a = flat(current, k * LANES), flat(drift, k * cells)
+        for x in range(n):
+            J[x] = a[x] * w[x]
+        for j in range(len(D)):
+            if D[k, j] != 0.0:
+                g, weight = flat(gradient, j * cells), D[k, j]
+                for x in range(n):
+                    J[x] -= weight * g[x]
+
+
+@inlined
+def _add_channels(n, cells, gradient, drift, inverse, cross, quotient, current, lanes):
+    """J_k [inverse J]_k / W, [inverse drift]_k J_k, -g_k [cross g]_k / W."""
+    d = len(inverse)
+    for k in range(d):
+        production, flux, crossed = (
+            flat(lanes, k * LANES),
+            flat(lanes, (d + k) * LANES),
+            flat(lanes, (2 * d + k) * LANES),
+        )
+        J, g = flat(current, k * LANES), flat(gradient, k * cells)
+        for j in range(d):
+            weight = inverse[k, j]
+            if weight != 0.0:
+                other, a = flat(current, j * LANES), flat(drift, j * cells)
+                for x in range(n):
+                    production[x] += weight * J[x] * other[x] * quotient[x]
+                    flux[x] += weight * J[x] * a[x]
+            weight = cross[k, j]
+            if weight != 0.0:
+                h = flat(gradient, j * cells)
+                for x in range(n):
+                    crossed[x] -= weight * g[x] * h[x] * quotient[x]
+
+
+@inlined
+def _find_size(n, cells, position, drift, D, centre, precision, room):
+    """abs(drift) + D abs(precision (x - centre)), into d rows."""
+    d = len(D)
+    for k in range(d):
+        slope = flat(room, (d + k) * LANES)
+        for x in range(n):
+            slope[x] = 0.0
+        for j in range(d):
+            if precision[k, j] != 0.0:
+                here, weight, origin = flat(position, j * cells), precision[k, j], centre[j]
+                for x in range(n):
+                    slope[x] += weight * (here[x] - origin)
+    for k in range(d):
+        a, size = flat(drift, k * cells), flat(room, k * LANES)
+        for x in range(n):
+            size[x] = abs(a[x])
+        for j in range(d):
+            if D[k, j] != 0.0:
+                slope, weight = flat(room, (d + j) * LANES), D[k, j]
+                for x in range(n):
+                    size[x] += weight * abs(slope[x])
+
+
+@inlined
+def _add_tail(n, inverse, absolute, sizes, tail):
+    """[abs(inverse) size]_k size_k times abs(W) where there is hardly any."""
+    for k in range(len(inverse)):
+        for j in range(len(inverse)):
+            if inverse[k, j] != 0.0:
+                size, other, weight = flat(sizes, k * LANES), flat(sizes, j * LANES), abs(inverse[k, j])
+                for x in range(n):
+                    tail[x] += weight * size[x] * other[x] * absolute[x]

@@ -39,15 +39,19 @@ class CentralFluxes:
         shares = numba.get_num_threads() if parallel else 1
         kernel(self.kernels, W.reshape(-1), work.reshape(-1), *self._packed, stages, steps, shares)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Without what belongs to this process: addresses of kernels, and the arrays that they write into."""
+        return {name: value for name, value in self.__dict__.items() if name not in ("kernels", "_packed")}
+
+    @cached_property
+    def kernels(self) -> NDArray[Any]:
+        """Addresses of the kernels."""
+        crossed = self.coefficients.present[1]
+        return phase_space.kernels_of(self.order // 2, len(self.grid.axes), crossed=crossed).addresses
+
     @cached_property
     def _packed(self) -> Packed:
         return pack(self.coefficients, numba.config.NUMBA_NUM_THREADS)  # type: ignore[attr-defined]
-
-    @property
-    def kernels(self) -> NDArray[Any]:
-        """Addresses of the kernels in this process."""
-        crossed = self.coefficients.present[1]
-        return phase_space.kernels_of(self.order // 2, len(self.grid.axes), crossed=crossed).addresses
 
     @cached_property
     def rates(self) -> FloatArray:
