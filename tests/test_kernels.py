@@ -15,7 +15,7 @@ import pytest
 
 from fpsolver.generator import Generator, Scheme
 from fpsolver.grid import Axis, Grid
-from fpsolver.kernels import axes, coefficients, jit, phase_space, records, running, simd, stencils
+from fpsolver.kernels import axes, coefficients, jit, phase_space, pointers, records, running, simd, stencils
 from fpsolver.kernels.threads import Team
 from fpsolver.physics import baths, potentials
 from fpsolver.physics.system import Particle, System
@@ -226,14 +226,14 @@ def test_vectors_and_pointers(rng):
 
 
 def _vectors(W, found):
-    source, target = simd.flat(W, 1), simd.flat(found, 0)
-    value = 2.5 * simd.load(source, 4) + simd.load(simd.flat(source, 10), 2)
+    source, target = pointers.flat(W, 1), pointers.flat(found, 0)
+    value = 2.5 * simd.load(source, 4) + simd.load(pointers.flat(source, 10), 2)
     value -= simd.load(source, 0) * simd.load(source, 1)
     simd.store(target, 3, value)
     simd.store(target, 16, simd.join(target, 7, 3))
     simd.store(target, 24, simd.splat(7.0))
     target[28] = source[0]
-    return simd.put((1, 2, 3), 1, 9)
+    return pointers.put((1, 2, 3), 1, 9)
 
 
 def test_neighbours_of_a_vector(rng):
@@ -283,7 +283,7 @@ def test_a_generator_that_was_used_works_in_another_process(rng, tmp_path):
 
 
 def _neighbours(W, found):
-    source, target = simd.flat(W, 0), simd.flat(found, 0)
+    source, target = pointers.flat(W, 0), pointers.flat(found, 0)
     for shift in range(-4, 5):
         simd.prefetch(source, 1000 * shift)
         simd.store(target, 8 * (shift + 4), simd.beside(source, 24, shift))

@@ -6,11 +6,12 @@ Part of :mod:`fpsolver.kernels.phase_space`, which explains the formulas and the
 from __future__ import annotations
 
 from fpsolver.kernels.jit import inlined
-from fpsolver.kernels.simd import LANES, beside, join, load, put, splat, store
+from fpsolver.kernels.pointers import put
+from fpsolver.kernels.simd import LANES, beside, join, load, splat, store
 
 PAD = 4  # the widest stencil, order 8; half a vector
 
-# Below, arrays are pointers (kernels/simd.py): a reference counted up and down for each row took as long as the
+# Below, arrays are pointers (kernels/pointers.py): a reference counted up and down for each row took as long as the
 # arithmetic of its cells. t: Tables, room: Room (kernels/coefficients.py).
 
 

@@ -8,12 +8,13 @@ import numpy as np
 from numba import types
 from numpy.typing import NDArray
 
-from fpsolver.kernels import simd
+from fpsolver.kernels import pointers
 from fpsolver.kernels.axes import PAD, take
 from fpsolver.kernels.jit import inlined
 from fpsolver.kernels.memory import Array, empty_padded
+from fpsolver.kernels.pointers import flat
 from fpsolver.kernels.rows import GROUP, RING
-from fpsolver.kernels.simd import LANES, flat
+from fpsolver.kernels.simd import LANES
 
 HELD = 1536  # cells whose terms are summed before they are used: 12 KB of the first-level cache
 FLOATS = 13  # fields of Coefficients that are floating-point numbers; integers follow
@@ -115,7 +116,7 @@ class Room(NamedTuple):
 
 def kinds(k: int, axes: int) -> tuple[types.Type, types.Type]:
     """Numba's types of Tables and Room for stencils of half-width k on so many axes."""
-    numbers, integers, row = simd.numbers, simd.integers, types.UniTuple(types.float64, k)
+    numbers, integers, row = pointers.numbers, pointers.integers, types.UniTuple(types.float64, k)
     lengths, pair, places = (types.UniTuple(types.intp, count) for count in (axes, 2, k))
     arrays = (*(numbers,) * (FLOATS - 2), row, row, integers, integers, lengths, lengths, pair, places)
     tables = types.NamedTuple((*arrays, *(types.boolean,) * 5, *(types.intp,) * 6), Tables)

@@ -29,12 +29,13 @@ from functools import lru_cache
 
 from numba import types
 
-from fpsolver.kernels import simd
+from fpsolver.kernels import pointers
 from fpsolver.kernels.axes import PAD
 from fpsolver.kernels.coefficients import kinds, lay_out, unpack
 from fpsolver.kernels.jit import Entries, inlined
+from fpsolver.kernels.pointers import call, flat
 from fpsolver.kernels.rows import GROUP, sum_rows, update_fours, update_rows
-from fpsolver.kernels.simd import call, flat, splat, store
+from fpsolver.kernels.simd import splat, store
 from fpsolver.kernels.terms import find_places
 
 # Numbers of a state, beyond which the next block is fetched beforehand: 0.65 instead of 0.6 Gcell/s on 64^4.
@@ -134,9 +135,9 @@ def kernels_of(k: int, axes: int, *, crossed: bool) -> Entries:
     def fours(t, ring, begin, end, state, source, target, kept, part):
         update_fours(t, crossed, ring, begin, end, state, source, target, kept, part)
 
-    (T, R), N, i, x = kinds(k, axes), simd.numbers, types.intp, types.float64
+    (T, R), N, i, x = kinds(k, axes), pointers.numbers, types.intp, types.float64
     return Entries(
-        (share, (simd.integers, *(i,) * 6, *(N,) * 4, simd.integers, N, simd.integers, N)),
+        (share, (pointers.integers, *(i,) * 6, *(N,) * 4, pointers.integers, N, pointers.integers, N)),
         (sum_rows, (T, R, i, i, N, i, i)),
         (update_rows, (T, N, i, i, i, i, N, N, N, i, i, x, i)),
         *([(fours, (T, N, i, i, N, N, N, i, x))] if axes == 2 else []),

@@ -6,7 +6,7 @@ import numpy as np
 
 from fpsolver.kernels.jit import inlined, kernel
 from fpsolver.kernels.memory import Array
-from fpsolver.kernels.simd import flat
+from fpsolver.kernels.pointers import flat
 
 LANES = 128  # cells at a time: some ten arrays of them stay in the fastest cache
 SINGLE = 6  # sums without components

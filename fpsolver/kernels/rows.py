@@ -20,7 +20,8 @@ from fpsolver.kernels.axes import (
     unroll,
 )
 from fpsolver.kernels.jit import inlined
-from fpsolver.kernels.simd import LANES, flat, load, plain, prefetch, put, splat, store
+from fpsolver.kernels.pointers import flat, plain, put
+from fpsolver.kernels.simd import LANES, load, prefetch, splat, store
 from fpsolver.kernels.terms import add_kicks, list_slopes, list_terms, next_place, weigh_axes
 
 GROUP = 4  # rows that are computed at a time

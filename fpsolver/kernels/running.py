@@ -5,7 +5,7 @@ from __future__ import annotations
 import numba
 
 from fpsolver.kernels.jit import serial_and_parallel
-from fpsolver.kernels.simd import call, flat
+from fpsolver.kernels.pointers import call, flat
 
 
 def _run(kernels, W, work, numbers, integers, sums, lists, weights, stages, steps, shares):

@@ -6,7 +6,8 @@ Part of :mod:`fpsolver.kernels.phase_space`.
 from __future__ import annotations
 
 from fpsolver.kernels.jit import inlined
-from fpsolver.kernels.simd import LANES, load, plain, store
+from fpsolver.kernels.pointers import plain
+from fpsolver.kernels.simd import LANES, load, store
 
 
 @inlined
