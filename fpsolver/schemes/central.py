@@ -137,22 +137,21 @@ class CentralFluxes:
         Of q_N only what walls add.
         """
         k, axes = self.order // 2, self.grid.axes[:-1]
-        longest = max(axis.cells for axis in axes)
-        near = np.zeros((len(axes), longest, LANES), np.int64)
+        shifts = np.array([*range(1, k + 1), *range(-1, -k - 1, -1)])
+        near = np.zeros((len(axes), max(axis.cells for axis in axes), LANES), np.int64)
         spread: FloatArray = np.zeros(near.shape)
         selves: list[FloatArray] = [np.zeros(axis.cells) for axis in axes]
         for a, (axis, rate, weights) in enumerate(zip(axes, self.rates[:-1], second, strict=True)):
-            n, walls = axis.cells, self._walls(axis, rate, weights)
-            for i in range(n):
-                places = [(i + m) % n for m in (*range(1, k + 1), *range(-1, -k - 1, -1))]
-                near[a, i, : 2 * k] = [(place - i) * strides[a] for place in places]
-                spread[a, i] = _slots(weights, 1.0) if a != self.system.size - 1 else 0.0
-                for c in range(2 * k) if i < k or i >= n - k else ():
-                    place, weight = c if c < k else n - 2 * k + c, walls[i if i < k else i - n + 2 * k, c]
-                    if place == i:
-                        selves[a][i] += weight
-                    elif weight != 0:
-                        spread[a, i, places.index(place)] += weight
+            n, walls, i = axis.cells, self._walls(axis, rate, weights), np.arange(axis.cells)
+            near[a, :n, : 2 * k] = ((i[:, None] + shifts) % n - i[:, None]) * strides[a]
+            if a != self.system.size - 1:
+                spread[a, :n] = _slots(weights, 1.0)
+            edge = [*range(k), *range(n - k, n)]
+            for to, of in zip(*np.nonzero(walls), strict=True):
+                if to == of:
+                    selves[a][edge[to]] += walls[to, of]
+                else:
+                    spread[a, edge[to], (shifts % n).tolist().index((edge[of] - edge[to]) % n)] += walls[to, of]
         return near, spread, selves
 
     def _symmetric(self, axis: Axis, rate: float, diffusion: float) -> tuple[float, ...]:
