@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
+import sys
+from pathlib import Path
 
 import numba
 import numpy as np
@@ -16,6 +19,8 @@ ARRAYS_IN_MEMORY = 40  # of the grid's size, at the peak: stepper 5, thermodynam
 PADDED_OF_SEVERAL, ARRAYS_OF_SEVERAL = 6, 8  # of several particles: state and work arrays; densities and copies
 BYTES_PER_RECORD = 4000
 LIBRARIES = 2e8  # bytes of Python with NumPy, Numba and SciPy
+# Bytes that kernels and libraries take which a run loads later. NumPy 2.4 ends the process where it finds none at all.
+STILL_TO_LOAD = 72 * 2**20
 STEP_SPEED = 8e8  # cell updates a second on two axes, order 8: 0.8 to 1.0e9 measured on one core of 2022, in runs
 # The same of four axes for each thread, orders 6 and 8, 24^4 to 32^4 (0.2 and 0.4e9 measured on one and two threads);
 # more axes cost in proportion, and beyond four threads nothing was measured.
@@ -82,9 +87,28 @@ def direct_seconds(generator: Generator) -> float:
 
 
 def available_memory() -> int:
-    """Memory that is free now, bytes (all there is, where the system does not tell)."""
+    """Memory that this process can still have, bytes: what is free, within the limit that a shell or a cluster sets."""
+    return min(_free_memory(), _within_limit())
+
+
+def _free_memory() -> int:
+    """What is free or would be freed, such as cached files; all there is, where the system does not tell."""
+    with contextlib.suppress(OSError, StopIteration):
+        line = next(line for line in Path("/proc/meminfo").read_text().splitlines() if line.startswith("MemAvailable"))
+        return int(line.split()[1]) * 1024
     name = "SC_AVPHYS_PAGES" if "SC_AVPHYS_PAGES" in os.sysconf_names else "SC_PHYS_PAGES"
     return os.sysconf(name) * os.sysconf("SC_PAGE_SIZE")
+
+
+def _within_limit() -> int:
+    """What is left of the address space (`ulimit -v`)."""
+    with contextlib.suppress(ImportError, OSError):
+        import resource  # not on Windows
+
+        limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+        used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+        return max(limit - used, 0) if limit != resource.RLIM_INFINITY else sys.maxsize
+    return sys.maxsize
 
 
 def factoring_seconds(generator: Generator) -> float:

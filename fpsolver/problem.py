@@ -267,7 +267,7 @@ def _refuse_endless(generator: Generator, plan: Plan) -> None:
 
 
 def _refuse_memory(needed: float, grid: Grid, what: str) -> None:
-    available = costs.available_memory()
+    needed, available = needed + costs.STILL_TO_LOAD, costs.available_memory()
     if needed > available:
         cells = " x ".join(str(n) for n in grid.shape)
         raise ResourceError(

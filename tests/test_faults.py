@@ -1,10 +1,17 @@
 """A few trials of every fault of scripts/faults.py, in processes of their own: nothing is lost."""
 
+import os
 import re
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from fpsolver import costs
+from fpsolver.api import prepare
+from fpsolver.config.reader import load_config
+from fpsolver.errors import ResourceError
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "scripts"))
@@ -64,3 +71,25 @@ def test_the_page_tells_of_enough_trials_and_no_loss():
     assert failed == "0"
     drift = float(re.search(r"1,000,000 steps.*mass changed by ([-\de.]+)", page).group(1))
     assert drift <= 1e-11
+
+
+def test_memory_is_what_a_limit_leaves():
+    """`ulimit -v`, which shells and clusters set, counts addresses."""
+    code = "import resource; from fpsolver import costs; free = costs.available_memory()\n"
+    code += "resource.setrlimit(resource.RLIMIT_AS, (2**32, 2**32)); print(free, costs.available_memory())"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), **faults.ONE_THREAD}
+    said = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, env=environment).stdout
+    free, left = (int(word) for word in said.split())
+    assert left <= min(free + 2**28, 2**32 - 10**8)  # Python with NumPy is there already; others come and go
+    assert left >= min(free - 2**28, 2**31)
+
+
+def test_a_run_leaves_room_for_what_is_loaded_later(monkeypatch, tmp_path):
+    """Kernels and libraries of 70 MB, without which NumPy ends the process (a violation of memory) and says nothing."""
+    (tmp_path / "run.yaml").write_text(faults.CONFIG)
+    config = load_config(tmp_path / "run.yaml")
+    monkeypatch.setattr(costs, "available_memory", lambda: 60 * 2**20)
+    with pytest.raises(ResourceError, match=r"64 x 64 cells .* needs about 0\.0\d+ GiB, and 0\.0586 GiB are available"):
+        prepare(config)
+    monkeypatch.setattr(costs, "available_memory", lambda: 90 * 2**20)
+    prepare(config)

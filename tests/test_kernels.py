@@ -12,7 +12,9 @@ from pathlib import Path
 import numba
 import numpy as np
 import pytest
+from llvmlite import binding
 
+from fpsolver.errors import GridError
 from fpsolver.generator import Generator, Scheme
 from fpsolver.grid import Axis, Grid
 from fpsolver.kernels import axes, coefficients, jit, phase_space, pointers, records, running, simd, stencils
@@ -91,6 +93,26 @@ def test_serial_and_parallel_kernels_agree(order, rng):
     serial = generator.apply(W)
     generator.is_parallel = True
     np.testing.assert_allclose(generator.apply(W), serial, rtol=0, atol=1e-13 * np.abs(serial).max())
+
+
+@pytest.mark.parametrize("change", ["order", "type", "slices", "size", "work"])
+def test_arrays_that_kernels_would_take_for_others_are_refused(change, rng):
+    """Pointers are all that kernels get; nobody looks at what is behind them."""
+    generator = Generator(systems.model("custom"), grids(20, 24, False))
+    W, work = generator.pad(rng.normal(size=generator.grid.shape), generator.empty_padded()), generator.empty_work()
+    wrong = {
+        "order": (np.asfortranarray(W), work), "type": (W.astype(np.float32), work),
+        "slices": (np.repeat(W, 2, axis=0)[::2], work), "size": (W[1:], work), "work": (W, work[:1]),
+    }[change]  # fmt: skip
+    with pytest.raises(GridError, match="C-ordered float64"):
+        generator.advance(*wrong, 0.0, np.array([[1.0, 0.0, 1e-3]]), 1)
+
+
+def test_stages_may_be_integers(rng):
+    generator = Generator(systems.model("custom"), grids(20, 24, False))
+    W, work = generator.pad(rng.normal(size=generator.grid.shape), generator.empty_padded()), generator.empty_work()
+    generator.advance(W, work, 0.0, np.array([[0, 0, 1]]), np.int32(0))
+    np.testing.assert_array_equal(work[1, :, axes.PAD : -axes.PAD], generator.apply(W[:, axes.PAD : -axes.PAD]))
 
 
 def test_halo_is_periodic_after_steps(rng):
@@ -246,14 +268,19 @@ def test_neighbours_of_a_vector(rng):
 
 
 def test_kernels_on_the_disk_belong_to_these_sources():
-    """Numba watches the file of a kernel only; what is inlined into it is in other files."""
-    sources = sorted((ROOT / "fpsolver" / "kernels").glob("*.py"))
-    digest = hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:8]
+    """Numba watches the file of a kernel only; what is inlined into it is in other files. And to this processor."""
+    sources = b"".join(path.read_bytes() for path in sorted((ROOT / "fpsolver" / "kernels").glob("*.py")))
+    processor = binding.get_host_cpu_name() + binding.get_host_cpu_features().flatten()
+    digest = hashlib.sha256(sources + processor.encode()).hexdigest()[:8]
     names = [function.py_func.__qualname__ for function in (running.run, running.run_parallel)]
     assert names == [f"_run_{digest}", f"_run_parallel_{digest}"]
-    called = phase_space.kernels_of(2, 2, crossed=False).functions
-    names = ("kernels_of.<locals>.share", "sum_rows", "update_rows", "kernels_of.<locals>.fours")
-    assert [function.__qualname__ for function in called] == [f"{name}_{digest}" for name in names]
+    variants = [(1, 2, False), (2, 2, False), (2, 2, True), (2, 4, False)]
+    called = [phase_space.kernels_of(k, axes, crossed=crossed) for k, axes, crossed in variants]
+    files = [each._compiled[i]._cache._impl.filename_base for each in called for i in range(len(each.functions))]
+    assert (
+        len(set(files)) == 12
+    )  # a name for each variant: two processes may write into the index of a name at the same time
+    assert all(digest in name for name in files)
 
 
 def test_copies_of_a_generator_make_their_own_arrays(rng):

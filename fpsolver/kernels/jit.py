@@ -17,6 +17,7 @@ os.environ.setdefault("GOMP_SPINCOUNT", "10000")
 
 import numba
 import numpy as np
+from llvmlite import binding
 from numba import types
 
 OPTIONS: dict[str, Any] = {
@@ -28,8 +29,11 @@ OPTIONS: dict[str, Any] = {
 }
 
 # Numba's disk cache watches the file of a kernel, not those of the functions that are inlined into it: after an update
-# of another file it would run the old code. So the name of every kernel carries a digest of all sources.
-SOURCES = hashlib.sha256(b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py"))))
+# of another file it would run the old code. So the name of every kernel carries a digest of all sources. And of the
+# processor: machines that share a home folder and compile at the same time would write into one index.
+_SOURCES = [path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py"))]
+_PROCESSOR = [binding.get_host_cpu_name().encode(), binding.get_host_cpu_features().flatten().encode()]
+DIGEST = hashlib.sha256(b"".join([*_SOURCES, *_PROCESSOR])).hexdigest()[:8]
 
 
 def kernel(function: Callable[..., Any], **options: Any) -> Any:
@@ -42,16 +46,27 @@ def kernel(function: Callable[..., Any], **options: Any) -> Any:
 
 def _cached(compiler: Callable[..., Any], function: Callable[..., Any]) -> Any:
     """With a place on the disk, if there is one."""
-    digest = f"_{SOURCES.hexdigest()[:8]}"
-    function.__qualname__ = function.__qualname__.removesuffix(digest) + digest
+    function.__qualname__ += f"_{DIGEST}"
     try:
         return compiler(cache=True)(function)
     except RuntimeError:
         return compiler()(function)
 
 
-# For helpers called once a row: a call hands over about 60 words, as long as 40 cells of arithmetic.
-inlined: Any = partial(kernel, forceinline=True, no_cpython_wrapper=True)
+def _twin(function: Any, name: str) -> Any:
+    """The same function with another name."""
+    twin = FunctionType(function.__code__, function.__globals__, name, function.__defaults__, function.__closure__)
+    twin.__qualname__, twin.__module__ = name, function.__module__
+    return twin
+
+
+def inlined(function: Callable[..., Any]) -> Any:
+    """Compile a helper into the kernels that call it, not for Python, where calling it would end the process.
+
+    Kept with these kernels, not by itself.
+    """
+    options = {"no_cfunc_wrapper": True, "no_cpython_wrapper": True, "forceinline": True, **OPTIONS}
+    return numba.njit(**options)(function)
 
 
 class Entries:
@@ -59,22 +74,21 @@ class Entries:
 
     Numba copies a kernel into those that call it, also if it is not inlined, and into each of the four wrappers of a
     parallel loop, and optimises it anew there: half of the time that compiling the right-hand side took.
+
+    ``variant``: distinguishes those of the same functions. Numba's disk cache has an index for each name, which two
+    processes may write at the same time: one of two variants in it would then be taken for the other.
     """
 
-    def __init__(self, *functions: tuple[Callable[..., Any], tuple[Any, ...]]) -> None:
-        self.functions = [function for function, _ in functions]
+    def __init__(self, variant: str, *functions: tuple[Callable[..., Any], tuple[Any, ...]]) -> None:
+        self.functions = [_twin(function, f"{function.__name__}_{variant}") for function, _ in functions]
         self.addresses = np.array(self.functions)  # without Numba they are called themselves
         if not numba.config.DISABLE_JIT:  # type: ignore[attr-defined]
-            self._compiled = [_cached(partial(numba.cfunc, types.none(*kinds), **OPTIONS), f) for f, kinds in functions]
+            compilers = [partial(numba.cfunc, types.none(*arguments), **OPTIONS) for _, arguments in functions]
+            self._compiled = [_cached(*each) for each in zip(compilers, self.functions, strict=True)]
             self.addresses = np.array([each.address for each in self._compiled])  # of this process
 
 
 def serial_and_parallel(function: Callable[..., Any]) -> tuple[Any, Any]:
-    """Compile one source twice: ``prange`` as an ordinary loop, and over threads.
-
-    Numba's disk cache knows a function by its qualified name only, so the twin needs a name of its own.
-    """
-    twin = FunctionType(function.__code__, function.__globals__, f"{function.__name__}_parallel")
-    twin.__qualname__ = twin.__name__
-    twin.__module__ = function.__module__
+    """Compile one source twice: ``prange`` as an ordinary loop, and over threads."""
+    twin = _twin(function, f"{function.__name__}_parallel")
     return kernel(function), kernel(twin, parallel=True)

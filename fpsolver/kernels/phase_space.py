@@ -135,8 +135,10 @@ def kernels_of(k: int, axes: int, *, crossed: bool) -> Entries:
     def fours(t, ring, begin, end, state, source, target, kept, part):
         update_fours(t, crossed, ring, begin, end, state, source, target, kept, part)
 
+    fours.__name__ += "_crossed" if crossed else ""
     (T, R), N, i, x = kinds(k, axes), pointers.numbers, types.intp, types.float64
     return Entries(
+        f"{k}_{axes}",
         (share, (pointers.integers, *(i,) * 6, *(N,) * 4, pointers.integers, N, pointers.integers, N)),
         (sum_rows, (T, R, i, i, N, i, i)),
         (update_rows, (T, N, i, i, i, i, N, N, N, i, i, x, i)),

@@ -24,7 +24,10 @@ def flat(array, start):
 
 
 def call(address, *arguments):
-    """Call a compiled function that returns nothing by its address (as Python: the function itself)."""
+    """Call a compiled function that returns nothing by its address (as Python: the function itself).
+
+    Nothing checks that it takes arguments of these kinds.
+    """
     address(*arguments)
 
 
@@ -82,7 +85,9 @@ def _lower_plain(context, builder, sig, args):
 @infer_global(call)
 class _Call(AbstractTemplate):
     def generic(self, args, kws):
-        return signature(types.none, *args) if isinstance(args[0], types.Integer) else None
+        known = all(kind in (numbers, integers) for kind in args if isinstance(kind, Pointer))
+        kinds = [types.intp if isinstance(kind, types.Integer) else types.unliteral(kind) for kind in args]
+        return signature(types.none, *kinds) if known and isinstance(args[0], types.Integer) else None
 
 
 @lower_builtin(call, types.Integer, types.VarArg(types.Any))

@@ -165,7 +165,7 @@ def _update_four(
 
 
 def update_rows(t, sums, begin, end, site, place, state, source, target, at, kept, part, next_q):
-    """New values of the rows ``begin`` to ``end`` of a block that begins at ``at``. Not inlined, for its registers.
+    """New values of the rows ``begin`` to ``end`` of a block that begins at ``at``. Compiled apart, for its registers.
 
     place: of q_N. next_q: 0, or distance of the next block, of which the same rows are fetched into the second-level
     cache: of target and state, and of the farthest place along q_N, which it will be the first to need.
@@ -230,8 +230,8 @@ def update_fours(t, sloped, ring, begin, end, state, source, target, kept, part)
     Four rows share the weights of their columns and most of their neighbours along q, 10 rows instead of 28 at order 6:
     loads bound the loop. ``sloped``: add 2 D_qp d_q d_p W, from differences along p of the rows that four rows need, in
     a ring. (Columns in groups of 256 would stay in the first-level cache, but break the streams from memory: 1.2
-    instead of 2.2 Gcell/s on 2048^2.) Not inlined: within a larger function it keeps its pointers on the stack, a fifth
-    of its speed.
+    instead of 2.2 Gcell/s on 2048^2.) Compiled apart: within a larger function it keeps its pointers on the stack, a
+    fifth of its speed.
     """
     n, columns, first, second = t.shape[1], t.columns, t.first, t.second
     row, own, mixed, ups, downs = n + 2 * PAD, flat(t.on_sites, t.sites), t.first, t.ahead, t.ahead

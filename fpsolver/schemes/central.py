@@ -10,6 +10,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from fpsolver.errors import GridError
 from fpsolver.grid import Axis, Grid
 from fpsolver.kernels import phase_space, running, stencils
 from fpsolver.kernels.axes import PAD
@@ -37,7 +38,24 @@ class CentralFluxes:
         """Run the kernel: ``steps`` steps of stages (1, 0, part) in place on padded arrays, or one (0, 0, part)."""
         kernel = running.run_parallel if parallel else running.run
         shares = numba.get_num_threads() if parallel else 1
-        kernel(self.kernels, W.reshape(-1), work.reshape(-1), *self._packed, stages, steps, shares)
+        self._check(W, work)
+        stages = np.ascontiguousarray(stages, dtype=float)
+        kernel(self.kernels, W.reshape(-1), work.reshape(-1), *self._packed, stages, int(steps), shares)
+
+    def _check(self, W: FloatArray, work: FloatArray) -> None:
+        """GridError for arrays that the kernels would take for others: nobody looks at them after this."""
+        for array, count in ((W, 1), (work, 2)):
+            if array.dtype != float or not array.flags.c_contiguous or array.size != count * self._size:
+                raise GridError(
+                    f"W and work must be C-ordered float64 arrays of {self._size} and {2 * self._size} numbers, as "
+                    f"from empty_padded() and empty_work(), but one is {array.dtype} of shape {array.shape}, strides "
+                    f"{array.strides}"
+                )
+
+    @cached_property
+    def _size(self) -> int:
+        """Numbers in a padded state."""
+        return self.grid.size // self.grid.shape[-1] * (self.grid.shape[-1] + 2 * PAD)
 
     def __getstate__(self) -> dict[str, Any]:
         """Without what belongs to this process: addresses of kernels, and the arrays that they write into."""
