@@ -107,7 +107,7 @@ def test_several_steady_states_are_refused():
 
 
 def test_memory_is_refused_before_it_is_needed(monkeypatch):
-    monkeypatch.setattr(costs, "available_memory", lambda: 10**8)
+    monkeypatch.setattr(costs, "available_memory", lambda: costs.STILL_TO_LOAD + 10**8)
     path = Path(__file__).parents[1] / "configs" / "minimally_invasive.yaml"
     config = direct(path, grid={"q": {"cells": 256}, "p": {"cells": 256}})
     with pytest.raises(ResourceError, match="the factors of time"):
