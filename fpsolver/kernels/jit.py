@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 from collections.abc import Callable
@@ -28,12 +29,19 @@ OPTIONS: dict[str, Any] = {
     "fastmath": {"contract", "nsz", "arcp"},
 }
 
+
 # Numba's disk cache watches the file of a kernel, not those of the functions that are inlined into it: after an update
 # of another file it would run the old code. So the name of every kernel carries a digest of all sources. And of the
 # processor: machines that share a home folder and compile at the same time would write into one index.
-_SOURCES = [path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py"))]
-_PROCESSOR = [binding.get_host_cpu_name().encode(), binding.get_host_cpu_features().flatten().encode()]
-DIGEST = hashlib.sha256(b"".join([*_SOURCES, *_PROCESSOR])).hexdigest()[:8]
+def _digest() -> str:
+    sources = b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py")))
+    processor = binding.get_host_cpu_name()
+    with contextlib.suppress(RuntimeError):  # some do not tell their features
+        processor += binding.get_host_cpu_features().flatten()
+    return hashlib.sha256(sources + processor.encode()).hexdigest()[:8]
+
+
+DIGEST = _digest()
 
 
 def kernel(function: Callable[..., Any], **options: Any) -> Any:

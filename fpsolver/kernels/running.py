@@ -1,4 +1,4 @@
-"""The loop over steps, stages and shares of a grid, for all kernels."""
+"""The loop over steps, stages and shares of a grid, for kernels that are called by their address."""
 
 from __future__ import annotations
 

@@ -93,48 +93,57 @@ class CentralFluxes:
     @cached_property
     def coefficients(self) -> Coefficients:
         """Numbers for the kernels."""
-        n, axes, order = self.system.size, self.grid.axes, self.order
-        first = stencils.first_derivative(order)
-        scale = np.array([first[0] / axis.spacing for axis in axes])
-        parts = self.velocities()[1]
-        diffusion = np.diag(self.system.diffusion_matrix) / 2
-        second = [self._symmetric(axis, r, d) for axis, r, d in zip(axes, self.rates, diffusion, strict=True)]
-        speeds, second[n - 1] = self._exact(scale[n - 1] * parts[n - 1][-1], second[n - 1])
-        centre, second = _conserving(second, self.rates)
+        n, axes, first = self.system.size, self.grid.axes, stencils.first_derivative(self.order)
+        scale, parts = np.array([first[0] / axis.spacing for axis in axes]), self.velocities()[1]
+        speeds, centre, second = self._weights(scale[n - 1] * parts[n - 1][-1])
         row = self.grid.shape[-1] + 2 * PAD
         strides = [math.prod((*self.grid.shape[a + 1 : -1], row)) for a in range(2 * n - 1)] + [1]
         near, spread, selves = self._neighbours(second[:-1], strides)
-        on_momenta = empty_padded(self.grid.shape[n:], 2 * n)
-        on_momenta[...] = 0.0
-        for a in range(2 * n):
-            on_momenta[a, ..., PAD:-PAD] = scale[a] * _outer_sum(parts[a][n:])
-        uneven = [int(a not in (n - 1, 2 * n - 1) and bool(np.ptp(parts[a][-1]))) for a in range(2 * n)]
-        on_sites = np.stack([scale[a] * _outer_sum(parts[a][:n]).ravel() for a in range(2 * n)])
         cross = np.triu(self.system.diffusion_matrix * np.outer(scale, scale), 1)
         ends = _ends(self._walls(axes[-1], self.rates[-1], second[-1]))
-        listed = self.moyal.reach[1] > 0 or on_sites[n - 1].any()
-        flags = (listed, cross[:, -1].any(), cross[:, :-1].any(), any(uneven), ends.any())
+        moving = self._moving(scale, parts)
+        listed = self.moyal.reach[1] > 0 or moving["on_sites"][n - 1].any()
+        flags = (listed, cross[:, -1].any(), cross[:, :-1].any(), moving["uneven"].any(), ends.any())
+        turn = tuple(c / first[0] for c in first)
         return Coefficients(
-            on_sites=on_sites,
-            on_momenta=on_momenta.reshape(2 * n, -1),
-            on_rows=np.stack([scale[a] * _outer_sum(parts[a][n:-1]).ravel() for a in (n - 1, 2 * n - 1)]),
+            **moving,
             columns=_columns(speeds, scale[-1] * parts[-1][-1], second[n - 1]),
             at_sites=centre + _outer_sum(selves[:n]).ravel(),
             at_rows=_outer_sum(selves[n:]).ravel(),
-            uneven=np.array(uneven),
             near=near,
             spread=spread,
-            turn=_slots(tuple(c / first[0] for c in first), -1.0),
+            turn=_slots(turn, -1.0),
             ends=ends,
             cross=cross,
             kicks=self.moyal.kicks,
             reach=self.moyal.reach,
-            first=tuple(c / first[0] for c in first),
+            first=turn,
             second=second[-1],
             shape=self.grid.shape,
             strides=tuple(strides),
             present=tuple(bool(flag) for flag in flags),
         )
+
+    def _weights(self, along: FloatArray) -> tuple[FloatArray, float, list[tuple[float, ...]]]:
+        """Antisymmetric weights of q_N with its velocity in each column; weight of the cell itself; symmetric ones."""
+        n, diffusion = self.system.size, np.diag(self.system.diffusion_matrix) / 2
+        second = [self._symmetric(*each) for each in zip(self.grid.axes, self.rates, diffusion, strict=True)]
+        speeds, second[n - 1] = self._exact(along, second[n - 1])
+        return speeds, *_conserving(second, self.rates)
+
+    def _moving(self, scale: FloatArray, parts: list[list[FloatArray]]) -> dict[str, Any]:
+        """Velocities on sites and in blocks, and which of them change along rows."""
+        n = self.system.size
+        on_momenta = empty_padded(self.grid.shape[n:], 2 * n)
+        on_momenta[...] = 0.0
+        for a in range(2 * n):
+            on_momenta[a, ..., PAD:-PAD] = scale[a] * _outer_sum(parts[a][n:])
+        return {
+            "on_momenta": on_momenta.reshape(2 * n, -1),
+            "on_sites": np.stack([scale[a] * _outer_sum(parts[a][:n]).ravel() for a in range(2 * n)]),
+            "on_rows": np.stack([scale[a] * _outer_sum(parts[a][n:-1]).ravel() for a in (n - 1, 2 * n - 1)]),
+            "uneven": np.array([a not in (n - 1, 2 * n - 1) and np.ptp(parts[a][-1]) != 0 for a in range(2 * n)]),
+        }
 
     def _exact(self, speeds: FloatArray, weights: tuple[float, ...]) -> tuple[FloatArray, tuple[float, ...]]:
         """Antisymmetric weights (k, columns) along q_N and its symmetric ones, whose sums and differences are exact.
