@@ -213,7 +213,13 @@ def little_memory(folder: Path, trials: int) -> Found:
 
 
 LIBRARIES = ("OpenBLAS error: Memory", "LLVM ERROR: out of memory")
-REFUSALS = ("cannot be written", "the system refused", "not enough memory", "a library cannot be loaded")
+REFUSALS = (
+    "cannot be written",
+    "the system refused",
+    "not enough memory",
+    "GiB are available",
+    "a library cannot be loaded",
+)
 
 
 def limited(folder: Path, kind: int, limit: int) -> tuple[int, str]:
