@@ -406,6 +406,7 @@ def test_an_interrupt_from_the_terminal_is_one_sentence(tmp_path):
     (tmp_path / "run.yaml").write_text(small().to_yaml())
     command = [sys.executable, "-m", "fpsolver", "sweep", "run.yaml", "--over", f"{ETA}=linspace(0.2,1,1000)"]
     options = {"cwd": tmp_path, "env": environment(), "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    options["preexec_fn"] = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)  # shells ignore it in the background
     running = subprocess.Popen([*command, "--workers", "2"], text=True, start_new_session=True, **options)
     partial = tmp_path / "run-sweep.h5.partial"
     wait_for(lambda: partial.exists() and len(partial.read_text().splitlines()) > 2)
