@@ -19,7 +19,8 @@ ARRAYS_IN_MEMORY = 40  # of the grid's size, at the peak: stepper 5, thermodynam
 PADDED_OF_SEVERAL, ARRAYS_OF_SEVERAL = 6, 8  # of several particles: state and work arrays; densities and copies
 BYTES_PER_RECORD = 4000
 LIBRARIES = 2e8  # bytes of Python with NumPy, Numba and SciPy
-# Bytes that kernels and libraries take which a run loads later. NumPy 2.4 ends the process where it finds none at all.
+# Bytes that kernels and libraries take which a run loads later: with less than about 65 MiB left, runs on 64^2 ended in
+# LLVM or, without a word, in NumPy 2.4.
 STILL_TO_LOAD = 72 * 2**20
 STEP_SPEED = 8e8  # cell updates a second on two axes, order 8: 0.8 to 1.0e9 measured on one core of 2022, in runs
 # The same of four axes for each thread, orders 6 and 8, 24^4 to 32^4 (0.2 and 0.4e9 measured on one and two threads);

@@ -273,7 +273,7 @@ def _refuse_memory(needed: float, grid: Grid, what: str) -> None:
         raise ResourceError(
             f"a grid of {cells} cells with {what} needs about {needed / 2**30:.3g} GiB, and "
             f"{available / 2**30:.3g} GiB are available; give fewer cells, fewer output.snapshots, a larger "
-            "output.every, or time.method: stepping"
+            "output.every, time.method: stepping, or a higher limit on memory (ulimit -v)"
         )
 
 

@@ -277,9 +277,8 @@ def test_kernels_on_the_disk_belong_to_these_sources():
     variants = [(1, 2, False), (2, 2, False), (2, 2, True), (2, 4, False)]
     called = [phase_space.kernels_of(k, axes, crossed=crossed) for k, axes, crossed in variants]
     files = [each._compiled[i]._cache._impl.filename_base for each in called for i in range(len(each.functions))]
-    assert (
-        len(set(files)) == 12
-    )  # a name for each variant: two processes may write into the index of a name at the same time
+    # one for each variant: two processes may write into the index of a name at the same time
+    assert len(set(files)) == 12
     assert all(digest in name for name in files)
 
 

@@ -41,7 +41,7 @@ from fpsolver.kernels.terms import find_places
 # Numbers of a state, beyond which the next block is fetched beforehand: 0.65 instead of 0.6 Gcell/s on 64^4.
 LARGE = 2**20
 STRIPS = 4  # parts of q_1, done one after the other: neighbours along other positions are then nearer in time
-SHARE, SUMS, ROWS, FOURS = range(4)  # of the kernels that are called by their address
+SUMS, ROWS, FOURS = 1, 2, 3  # places of the addresses of what a share calls, after its own
 
 
 @inlined

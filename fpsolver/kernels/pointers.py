@@ -1,4 +1,4 @@
-"""Pointers into arrays in Numba code, calls by address, and two ways around what Numba makes of constants.
+"""Pointers into arrays in Numba code, calls by address, tuples with a number changed, constants as plain numbers.
 
 Arrays handed to inlined functions are counted up and down, 5 ns each time, which is why functions of rows and cells
 take pointers: ``flat(W, i)`` is the flat array from its place i on, not kept alive by itself. Nothing checks bounds.

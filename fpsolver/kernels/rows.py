@@ -90,6 +90,10 @@ def sum_rows(t, room, begin, end, source, at, site):
         next_place(room.places, size, 2 * size - 1, t.shape)
 
 
+# What the loops over cells use is handed over one by one: read out of the tables, 0.3 instead of 0.55 Gcell/s at 256^2
+# with mixed derivatives, 0.4 instead of 0.6 without.
+
+
 @inlined
 def _cells(
     sloped, rates, ring, turn, x, state, source, c, ups, downs, columns, g, velocity, centre, first, second, mixed,
