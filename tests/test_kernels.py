@@ -214,35 +214,66 @@ def test_sums_of_a_record_are_those_of_the_formulas(d, cells):
     np.testing.assert_array_equal(without, np.where(np.arange(len(found)) == 5, 0.0, found))
 
 
-@pytest.mark.parametrize("system", ["several(1)", "several(2)", "model('translation_covariant')"])
-def test_the_kernels_run_as_python(system, tmp_path):
-    """Without Numba the same source gives the assembled matrix: pointers are slices, vectors are arrays of eight."""
-    shape = (6, 7, 6, 9) if system == "several(2)" else (12, 13)
-    script = tmp_path / "as_python.py"
-    script.write_text(
-        "import numpy as np\nimport fpsolver.grid\nfpsolver.grid.MINIMUM_CELLS = 6\n"
-        "from fpsolver.generator import Generator, Scheme\nfrom tests.systems import model\n"
-        "from tests.test_many_axes import box, several\n"
-        f"shape = {shape}\n"
-        "names = None if len(shape) > 2 else ('q', 'p')\n"
-        f"generator = Generator({system}, box(*shape, names=names), Scheme(order=4))\n"
-        "W = np.random.default_rng(1).normal(size=shape)\n"
-        "matrix = generator.to_sparse()\n"
-        "np.testing.assert_allclose(generator.apply(W).ravel(), matrix @ W.ravel(),\n"
-        "                           atol=2e-15 * abs(matrix).sum(axis=1).max())  # a few ulp of the largest row\n"
-    )
-    environment = {**os.environ, "NUMBA_DISABLE_JIT": "1", "PYTHONPATH": str(ROOT)}
-    subprocess.run([sys.executable, script], check=True, env=environment, cwd=ROOT)
+APPLY = """
+import numpy as np
+import fpsolver.grid
+from fpsolver.kernels import jit
+jit.FEATURES = frozenset({features})  # before the vectors are made
+from fpsolver.generator import Generator, Scheme
+from fpsolver.kernels import simd
+from tests.systems import model
+from tests.test_many_axes import box, several
+assert simd.LANES == {lanes}
+fpsolver.grid.MINIMUM_CELLS = 6
+shape = {shape}
+generator = Generator({system}, box(*shape, names=None if len(shape) > 2 else ("q", "p")), Scheme(order={order}))
+W = np.random.default_rng(1).normal(size=shape)
+matrix = generator.to_sparse()
+few_ulp = 2e-15 * abs(matrix).sum(axis=1).max()  # of the largest row
+np.testing.assert_allclose(generator.apply(W).ravel(), matrix @ W.ravel(), rtol=0, atol=few_ulp)
+"""
+
+
+def apply_elsewhere(environment, *, lanes, **values):
+    """A process whose registers seem to hold so many numbers compares dW/dt with the assembled matrix."""
+    script = APPLY.format(lanes=lanes, features=["avx512f"] if lanes == 8 else [], **values)
+    environment = {**os.environ, **environment, "PYTHONPATH": str(ROOT)}
+    subprocess.run([sys.executable, "-c", script], check=True, env=environment, cwd=ROOT)
+
+
+@pytest.mark.parametrize(
+    ("system", "shape", "lanes"),
+    [
+        ("several(1)", (12, 13), 4),
+        ("several(1)", (12, 13), 8),
+        ("several(2)", (6, 7, 6, 9), 8),
+        ("model('translation_covariant')", (12, 13), 4),
+    ],
+    ids=str,
+)
+def test_the_kernels_run_as_python(system, shape, lanes):
+    """Without Numba the same source gives the assembled matrix: pointers are slices, vectors are arrays."""
+    apply_elsewhere({"NUMBA_DISABLE_JIT": "1"}, system=system, shape=shape, lanes=lanes, order=4)
+
+
+@pytest.mark.slow  # the one that is not this processor's compiles anew
+@pytest.mark.parametrize("lanes", [4, 8])
+@pytest.mark.parametrize("system", ["model('minimally_invasive')", "model('translation_covariant')"])
+def test_vectors_of_another_processor(system, lanes, tmp_path):
+    """Four and eight numbers to a vector both give the assembled matrix, with rows of no whole number of either."""
+    apply_elsewhere({"NUMBA_CACHE_DIR": str(tmp_path)}, system=system, shape=(23, 29), lanes=lanes, order=6)
 
 
 def test_vectors_and_pointers(rng):
-    """Loads, stores and sums of eight numbers, compiled and as Python, against NumPy; halves; places of a tuple."""
-    W, wanted = rng.normal(size=(4, 8)), np.zeros(32)
-    wanted[3:11] = W.ravel()[5:13] * 2.5 + W.ravel()[13:21] - W.ravel()[1:9] * W.ravel()[2:10]
+    """Loads, stores and sums of vectors, compiled and as Python, against NumPy; halves; places of a tuple."""
+    W, wanted, n = rng.normal(size=(4, 8)), np.zeros(40), simd.LANES
+    w = W.ravel()[1:]
+    wanted[3 : 3 + n] = 2.5 * w[4 : 4 + n] + w[12 : 12 + n] - w[:n] * w[1 : 1 + n]
     wanted[16:20], wanted[20:24] = wanted[7:11], wanted[3:7]
-    wanted[24:32] = [7.0, 7.0, 7.0, 7.0, W[0, 1], 7.0, 7.0, 7.0]
+    wanted[24:32], wanted[32 : 32 + n] = w[2:10] - 3.0 * w[5:13], 7.0
+    wanted[28] = W[0, 1]
     for function in (_vectors, jit.kernel(_vectors)):
-        found = np.zeros(32)
+        found = np.zeros(40)
         assert function(W, found) == (1, 9, 3)
         np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-14)  # the compiled product and sum round once
 
@@ -253,24 +284,26 @@ def _vectors(W, found):
     value -= simd.load(source, 0) * simd.load(source, 1)
     simd.store(target, 3, value)
     simd.store(target, 16, simd.join(target, 7, 3))
-    simd.store(target, 24, simd.splat(7.0))
+    simd.store(target, 24, simd.load_eight(source, 2) - simd.splat_eight(3.0) * simd.load_eight(source, 5))
+    simd.store(target, 32, simd.splat(7.0))
     target[28] = source[0]
     return pointers.put((1, 2, 3), 1, 9)
 
 
 def test_neighbours_of_a_vector(rng):
-    """The shifts of a vector by up to half of it, compiled (on some processors a shuffle) and as Python."""
-    W = rng.normal(size=64)
+    """The shifts of a vector by up to four, compiled (on some processors a shuffle) and as Python."""
+    W, n = rng.normal(size=64), simd.LANES
     for function in (_neighbours, jit.kernel(_neighbours)):
-        found = np.zeros((9, 8))
+        found = np.zeros((9, n))
         function(W, found)
-        np.testing.assert_array_equal(found, [W[24 + shift : 32 + shift] for shift in range(-4, 5)])
+        np.testing.assert_array_equal(found, [W[24 + shift : 24 + n + shift] for shift in range(-4, 5)])
 
 
 def test_kernels_on_the_disk_belong_to_these_sources():
     """Numba watches the file of a kernel only; what is inlined into it is in other files. And to this processor."""
     sources = b"".join(path.read_bytes() for path in sorted((ROOT / "fpsolver" / "kernels").glob("*.py")))
-    processor = binding.get_host_cpu_name() + binding.get_host_cpu_features().flatten()
+    features = binding.get_host_cpu_features().items()
+    processor = ",".join([binding.get_host_cpu_name(), *sorted(name for name, there in features if there)])
     digest = hashlib.sha256(sources + processor.encode()).hexdigest()[:8]
     names = [function.py_func.__qualname__ for function in (running.run, running.run_parallel)]
     assert names == [f"_run_{digest}", f"_run_parallel_{digest}"]
@@ -312,7 +345,7 @@ def _neighbours(W, found):
     source, target = pointers.flat(W, 0), pointers.flat(found, 0)
     for shift in range(-4, 5):
         simd.prefetch(source, 1000 * shift)
-        simd.store(target, 8 * (shift + 4), simd.beside(source, 24, shift))
+        simd.store(target, simd.LANES * (shift + 4), simd.beside(source, 24, shift))
 
 
 @pytest.mark.parametrize("name", ["minimally_invasive", "translation_covariant"])

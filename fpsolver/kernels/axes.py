@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from fpsolver.kernels.jit import inlined
 from fpsolver.kernels.pointers import put
-from fpsolver.kernels.simd import LANES, beside, join, load, splat, store
+from fpsolver.kernels.simd import EIGHT, beside, join, load_eight, splat_eight, store
 
 PAD = 4  # the widest stencil, order 8; half a vector
 
@@ -28,19 +28,19 @@ def sum_eight(a, t, room, W, at, axes, end):
     """Add the terms of the cells W[at], .., W[at + 7] to a: of so many axes, and of the list up to ``end``."""
     for g in range(axes):
         for m in range(2 * len(t.first)):
-            a += room.steady[g * LANES + m] * load(W, at + t.near[room.slots[g] + m])
+            a += room.steady[g * EIGHT + m] * load_eight(W, at + t.near[room.slots[g] + m])
     for i in range(end):
-        a += room.weights[i] * load(W, at + room.distances[i])
+        a += room.weights[i] * load_eight(W, at + room.distances[i])
     return a
 
 
 @inlined
 def add_four(a, b, c, d, W, x, weight):
     """Weight x 32 cells: the weight is read once for four vectors."""
-    a += weight * load(W, x)
-    b += weight * load(W, x + LANES)
-    c += weight * load(W, x + 2 * LANES)
-    d += weight * load(W, x + 3 * LANES)
+    a += weight * load_eight(W, x)
+    b += weight * load_eight(W, x + EIGHT)
+    c += weight * load_eight(W, x + 2 * EIGHT)
+    d += weight * load_eight(W, x + 3 * EIGHT)
     return a, b, c, d
 
 
@@ -49,7 +49,7 @@ def sum_four(a, b, c, d, t, room, W, at, axes, end):
     """The same as ``sum_eight`` for 32 cells."""
     for g in range(axes):
         for m in range(2 * len(t.first)):
-            a, b, c, d = add_four(a, b, c, d, W, at + t.near[room.slots[g] + m], room.steady[g * LANES + m])
+            a, b, c, d = add_four(a, b, c, d, W, at + t.near[room.slots[g] + m], room.steady[g * EIGHT + m])
     for i in range(end):
         a, b, c, d = add_four(a, b, c, d, W, at + room.distances[i], room.weights[i])
     return a, b, c, d
@@ -58,51 +58,51 @@ def sum_four(a, b, c, d, t, room, W, at, axes, end):
 @inlined
 def start(sums, r, fresh):
     """Zero, or what is there already."""
-    return splat(0.0) if fresh else load(sums, r)
+    return splat_eight(0.0) if fresh else load_eight(sums, r)
 
 
 @inlined
 def sum_row(t, room, W, at, axes, end, to_row, fresh):
     """Terms of a row into room.sums[to_row], ..; ``fresh``: store them, do not add."""
-    n, sums, rest, x = t.shape[len(t.shape) - 1], room.sums, splat(0.0), 0
-    tail = n - LANES
-    if n % LANES != 0:
+    n, sums, rest, x = t.shape[len(t.shape) - 1], room.sums, splat_eight(0.0), 0
+    tail = n - EIGHT
+    if n % EIGHT != 0:
         rest = sum_eight(start(sums, to_row + tail, fresh), t, room, W, at + tail, axes, end)
-    while x + 4 * LANES <= n:
+    while x + 4 * EIGHT <= n:
         r = to_row + x
-        a, b = start(sums, r, fresh), start(sums, r + LANES, fresh)
-        c, d = start(sums, r + 2 * LANES, fresh), start(sums, r + 3 * LANES, fresh)
+        a, b = start(sums, r, fresh), start(sums, r + EIGHT, fresh)
+        c, d = start(sums, r + 2 * EIGHT, fresh), start(sums, r + 3 * EIGHT, fresh)
         a, b, c, d = sum_four(a, b, c, d, t, room, W, at + x, axes, end)
         store(sums, r, a)
-        store(sums, r + LANES, b)
-        store(sums, r + 2 * LANES, c)
-        store(sums, r + 3 * LANES, d)
-        x += 4 * LANES
-    while x + LANES <= n:
+        store(sums, r + EIGHT, b)
+        store(sums, r + 2 * EIGHT, c)
+        store(sums, r + 3 * EIGHT, d)
+        x += 4 * EIGHT
+    while x + EIGHT <= n:
         store(sums, to_row + x, sum_eight(start(sums, to_row + x, fresh), t, room, W, at + x, axes, end))
-        x += LANES
-    if n % LANES != 0:  # cells of which some are there already, from the same numbers
+        x += EIGHT
+    if n % EIGHT != 0:  # cells of which some are there already, from the same numbers
         store(sums, to_row + tail, rest)
 
 
 @inlined
 def along(rates, W, c, ups, downs, above, below, velocity, y, own, first):
     """Add one axis with velocity own + velocity[y] to the rates of 8 cells."""
-    up, down = load(W, c + ups[0]), load(W, c + downs[0])
+    up, down = load_eight(W, c + ups[0]), load_eight(W, c + downs[0])
     odd = up - down
     rates += above[0] * up
     rates += below[0] * down
     for m in range(1, len(first)):
-        up, down = load(W, c + ups[m]), load(W, c + downs[m])
+        up, down = load_eight(W, c + ups[m]), load_eight(W, c + downs[m])
         odd += first[m] * (up - down)
         rates += above[m] * up
         rates += below[m] * down
-    return rates - (splat(own) + load(velocity, y)) * odd
+    return rates - (splat_eight(own) + load_eight(velocity, y)) * odd
 
 
 @inlined
 def differences(W, c, first, second):
-    """Antisymmetric and symmetric difference of 8 cells along their row with their weights, c on a cache line."""
+    """Antisymmetric and symmetric difference of LANES cells along their row, with their weights."""
     up, down = beside(W, c, 1), beside(W, c, -1)
     odd, even = up - down, second[0] * (up + down)
     for m in range(1, len(first)):
@@ -114,9 +114,9 @@ def differences(W, c, first, second):
 
 @inlined
 def along_row(rates, W, c, velocity, first, second):
-    """Add the axis of the row, p_N, to the rates of 8 cells, with a vector of velocities.
+    """Add the axis of the row, p_N, to the rates of LANES cells, with a vector of velocities.
 
-    (With ``differences``, whose symmetric part comes as a sum of its own, 8 cells take 22 instead of 20 cycles.)
+    (With ``differences``, whose symmetric part comes as a sum of its own, 8 cells take 22 instead of 20 cycles, Zen 4.)
     """
     up, down = beside(W, c, 1), beside(W, c, -1)
     odd = up - down
@@ -131,9 +131,9 @@ def along_row(rates, W, c, velocity, first, second):
 @inlined
 def difference(W, c, first):
     """First difference of 8 cells along their row."""
-    odd = load(W, c + 1) - load(W, c - 1)
+    odd = load_eight(W, c + 1) - load_eight(W, c - 1)
     for m in range(1, len(first)):
-        odd += first[m] * (load(W, c + m + 1) - load(W, c - m - 1))
+        odd += first[m] * (load_eight(W, c + m + 1) - load_eight(W, c - m - 1))
     return odd
 
 
@@ -146,9 +146,9 @@ def finish_row(t, W, target, at, part):
     n, k = t.shape[len(t.shape) - 1], len(t.first)
     edge = join(target, at + n - PAD, at)
     if t.walled:
-        wall = splat(0.0)
+        wall = splat_eight(0.0)
         for c in range(2 * k):
-            wall += W[at - k + c] * load(t.ends, c * LANES)
+            wall += W[at - k + c] * load_eight(t.ends, c * EIGHT)
         edge += part * wall
     store(target, at - PAD, edge)
     store(target, at + n - PAD, edge)
@@ -163,9 +163,9 @@ def finish_four(t, W, target, at, part):
     e, f = join(target, at + n - PAD, at), join(target, second + n - PAD, second)
     g, h = join(target, third + n - PAD, third), join(target, fourth + n - PAD, fourth)
     if t.walled:
-        i, j, r, s = splat(0.0), splat(0.0), splat(0.0), splat(0.0)
+        i, j, r, s = splat_eight(0.0), splat_eight(0.0), splat_eight(0.0), splat_eight(0.0)
         for c in range(2 * k):
-            weights, d = load(t.ends, c * LANES), c - k
+            weights, d = load_eight(t.ends, c * EIGHT), c - k
             i += W[at + d] * weights
             j += W[second + d] * weights
             r += W[third + d] * weights

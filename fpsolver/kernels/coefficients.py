@@ -14,7 +14,7 @@ from fpsolver.kernels.jit import inlined
 from fpsolver.kernels.memory import Array, empty_padded
 from fpsolver.kernels.pointers import flat
 from fpsolver.kernels.rows import GROUP, RING
-from fpsolver.kernels.simd import LANES
+from fpsolver.kernels.simd import EIGHT
 
 HELD = 1536  # cells whose terms are summed before they are used: 12 KB of the first-level cache
 FLOATS = 13  # fields of Coefficients that are floating-point numbers; integers follow
@@ -24,15 +24,15 @@ class Coefficients(NamedTuple):
     """What the kernels need to know, for 2N axes a, S sites, blocks of M padded cells and stencil half-width k.
 
     on_sites (2N, S) and on_momenta (2N, M): velocity of axis a at a site plus that on its block, times c_1/h_a.
-    on_rows (2, rows): of the latter, for q_N and p_N, what does not depend on p_N. columns: for 8 columns each, 2k + 1
-    vectors: weights s_m - v c_m and s_m + v c_m of the places above and below along q_N, with v what depends on p_N,
-    and of the velocity of p_N what depends on p_N. at_sites (S,) and at_rows: weight of the cell itself, a sum of one
-    for its site and one for its row of the block. uneven[a]: 1 for an axis other than q_N and p_N whose velocity
+    on_rows (2, rows): of the latter, for q_N and p_N, what does not depend on p_N. columns: for each LANES columns, 2k
+    + 1 vectors: weights s_m - v c_m and s_m + v c_m of the places above and below along q_N, with v what depends on
+    p_N, and of the velocity of p_N what depends on p_N. at_sites (S,) and at_rows: weight of the cell itself, a sum of
+    one for its site and one for its row of the block. uneven[a]: 1 for an axis other than q_N and p_N whose velocity
     changes along rows. near and spread[a, place, ..], for all axes but p_N: distance in memory and symmetric weight of
     the k places above and the k below, walls included; for q_N only what walls add to its s_m. turn: c_m/c_1 for the
     places above, with a minus below. ends (2k, 8): what the walls of p_N add to the last four and the first four cells
-    of a row, from its k highest and its k lowest. cross (2N, 2N), above the diagonal: 2 D_ab c_1^2/(h_a h_b). kicks
-    (N, S, K): quantum terms kicks[i, site, m] (W_{+d} - W_{-d}) along p_i with d = offset + m + 1; reach = (offset, K).
+    of a row, from its k highest and its k lowest. cross (2N, 2N), above the diagonal: 2 D_ab c_1^2/(h_a h_b). kicks (N,
+    S, K): quantum terms kicks[i, site, m] (W_{+d} - W_{-d}) along p_i with d = offset + m + 1; reach = (offset, K).
     first: c_m/c_1 (the velocities carry c_1, which saves a product and a register); second: s_m of p_N. Tuples, because
     the compiler knows their length and unrolls the sums over m. shape: cells of each axis; strides: distance of
     neighbours along each axis in memory. present: whether there are quantum terms or a velocity of q_N that depends on
@@ -143,7 +143,7 @@ def unpack(numbers, integers, floats, places, lengths):
 def lay_out(sums, lists, weights, lengths):
     """Room in rows of the scratch arrays of :class:`Packed`."""
     axes = len(lengths)
-    return Room(flat(sums, PAD), lists, flat(lists, axes), flat(lists, 2 * axes), weights, flat(weights, axes * LANES))
+    return Room(flat(sums, PAD), lists, flat(lists, axes), flat(lists, 2 * axes), weights, flat(weights, axes * EIGHT))
 
 
 class Packed(NamedTuple):
@@ -164,11 +164,11 @@ class Packed(NamedTuple):
 def pack(coefficients: Coefficients, shares: int) -> Packed:
     """Arrays for so many shares."""
     c, (held, sums) = coefficients, _sums(coefficients, shares)
-    sizes = held, c.on_sites.shape[1], c.on_momenta.shape[1], len(c.at_rows), c.near.shape[1], sums.shape[1] - 2 * LANES
+    sizes = held, c.on_sites.shape[1], c.on_momenta.shape[1], len(c.at_rows), c.near.shape[1], sums.shape[1] - 2 * EIGHT
     floats = [np.ravel(part) for part in c[:FLOATS]]
     others = [np.ravel(part).astype(np.int64) for part in (*c[FLOATS:], sizes)]
     # every array begins on a cache line, the first one with a halo before it
-    starts = [0, *(PAD + np.cumsum([-(-part.size // LANES) * LANES for part in floats]))]
+    starts = [0, *(PAD + np.cumsum([-(-part.size // EIGHT) * EIGHT for part in floats]))]
     begins = FLOATS + np.cumsum([len(others), *(part.size for part in others)])[:-1]
     numbers = np.asarray(empty_padded((int(starts[-1]),))[0])
     for start, part in zip(starts, floats, strict=False):
@@ -180,13 +180,13 @@ def _sums(coefficients: Coefficients, shares: int) -> tuple[int, Array]:
     """Rows of a block that are summed at a time, and the room for them."""
     row, (offset, kicks) = coefficients.shape[-1] + 2 * PAD, coefficients.reach
     held = max(GROUP, min(HELD // row, len(coefficients.at_rows)))
-    ring = 2 * RING * row + GROUP * LANES if len(coefficients.shape) == 2 else 0
-    numbers = max((held + 1) * row + 2 * (offset + kicks), ring) + 4 * LANES
-    return held, empty_padded((shares, -(-numbers // LANES) * LANES))[0]
+    ring = 2 * RING * row + GROUP * EIGHT if len(coefficients.shape) == 2 else 0
+    numbers = max((held + 1) * row + 2 * (offset + kicks), ring) + 4 * EIGHT
+    return held, empty_padded((shares, -(-numbers // EIGHT) * EIGHT))[0]
 
 
 def _lists(coefficients: Coefficients, shares: int) -> tuple[NDArray[np.int64], Array]:
     """Room for places and distances, and for weights."""
     axes, k, kicks = len(coefficients.shape), len(coefficients.first), coefficients.reach[1]
-    terms = axes * (LANES + 2 * k + kicks) + axes * (axes - 1) // 2 * 4 * k * k
+    terms = axes * (EIGHT + 2 * k + kicks) + axes * (axes - 1) // 2 * 4 * k * k
     return np.empty((shares, 2 * axes + terms), np.int64), np.empty((shares, terms))

@@ -35,12 +35,18 @@ OPTIONS: dict[str, Any] = {
 # processor: machines that share a home folder and compile at the same time would write into one index.
 def _digest() -> str:
     sources = b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py")))
-    processor = binding.get_host_cpu_name()
-    with contextlib.suppress(RuntimeError):  # some do not tell their features
-        processor += binding.get_host_cpu_features().flatten()
+    processor = ",".join([binding.get_host_cpu_name(), *sorted(FEATURES)])
     return hashlib.sha256(sources + processor.encode()).hexdigest()[:8]
 
 
+def _features() -> frozenset[str]:
+    """What the processor can do, as LLVM calls it; empty where it does not tell."""
+    with contextlib.suppress(RuntimeError):
+        return frozenset(name for name, there in binding.get_host_cpu_features().items() if there)
+    return frozenset()
+
+
+FEATURES = _features()
 DIGEST = _digest()
 
 

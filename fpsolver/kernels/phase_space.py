@@ -19,8 +19,8 @@ Two axes need numbers of every cell: p_N, along the row, and q_N, whose velocity
 same in every row but for a constant, so that its weights s_m - v c_m and s_m + v c_m are those of a column, from a
 table. For all other axes the velocity is one number in a row (but for friction that mixes particles), so that what
 they, the walls, the constant, the quantum terms and mixed derivatives add is a list of terms, weight x W at some
-distance, written down once for the row. Cells are computed eight at a time (:mod:`fpsolver.kernels.simd`); rows of one
-particle four at a time, since they have most of their neighbours in common.
+distance, written down once for the row. Cells are computed in vectors (:mod:`fpsolver.kernels.simd`); rows of one
+particle in groups of four, since they have most of their neighbours in common.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from fpsolver.kernels.coefficients import kinds, lay_out, unpack
 from fpsolver.kernels.jit import Entries, inlined
 from fpsolver.kernels.pointers import call, flat
 from fpsolver.kernels.rows import GROUP, sum_rows, update_fours, update_rows
-from fpsolver.kernels.simd import splat, store
+from fpsolver.kernels.simd import splat_eight, store
 from fpsolver.kernels.terms import find_places
 
 # Numbers of a state, beyond which the next block is fetched beforehand: 0.65 instead of 0.6 Gcell/s on 64^4.
@@ -123,7 +123,7 @@ def kernels_of(k: int, axes: int, *, crossed: bool) -> Entries:
         target = flat(work, (stage + 1) % 2 * size) if steps == 0 or stage < count - 1 else state
         if steps == 0:
             state = flat(room.sums, t.zeros)
-            store(state, 0, splat(0.0))
+            store(state, 0, splat_eight(0.0))
         if axes == 2:
             begin, end = _begin(number, shares, t.sites, k), _begin(number + 1, shares, t.sites, k)
             _sweep_rows(t, room, kernels, begin, end, state, source, target, kept, part)

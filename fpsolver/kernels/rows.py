@@ -21,7 +21,7 @@ from fpsolver.kernels.axes import (
 )
 from fpsolver.kernels.jit import inlined
 from fpsolver.kernels.pointers import flat, plain, put
-from fpsolver.kernels.simd import LANES, load, prefetch, splat, store
+from fpsolver.kernels.simd import EIGHT, LANES, load, prefetch, splat, store
 from fpsolver.kernels.terms import add_kicks, list_slopes, list_terms, next_place, weigh_axes
 
 GROUP = 4  # rows that are computed at a time
@@ -55,16 +55,16 @@ def sum_terms(t, room, source, at, y, site, to_row, spare, on_row):
 def _add_uneven(t, room, source, at, y, site, to_row, fresh):
     """Add the axes whose velocity changes along the row to its sums; returns whether there are still none."""
     n, k, sums = t.shape[len(t.shape) - 1], len(t.first), room.sums
-    tail = n - LANES
+    tail = n - EIGHT
     for a in range(len(t.shape) - 1):
         if t.uneven[a]:
-            slot, to_y = (a * t.longest + room.places[a]) * LANES, a * t.block + y
+            slot, to_y = (a * t.longest + room.places[a]) * EIGHT, a * t.block + y
             speed = t.on_sites[a * t.sites + site]
             ups, downs = take(t.near, slot, t.ahead), take(t.near, slot + k, t.ahead)
             above, below = take(t.spread, slot, t.first), take(t.spread, slot + k, t.first)
             rest = start(sums, to_row + tail, fresh)
             rest = along(rest, source, at + tail, ups, downs, above, below, t.on_momenta, to_y + tail, speed, t.first)
-            for x in range(0, tail + 1, LANES):
+            for x in range(0, tail + 1, EIGHT):
                 rates = start(sums, to_row + x, fresh)
                 rates = along(rates, source, at + x, ups, downs, above, below, t.on_momenta, to_y + x, speed, t.first)
                 store(sums, to_row + x, rates)
@@ -77,7 +77,7 @@ def _add_uneven(t, room, source, at, y, site, to_row, fresh):
 def _add_slopes(sums, to_row, slopes, n, first, fresh):
     """Add the derivative along the row of what begins at ``slopes`` (up to 7 cells beyond the end, which are free)."""
     make_periodic(sums, slopes, n)
-    for x in range(0, n, LANES):
+    for x in range(0, n, EIGHT):
         store(sums, to_row + x, start(sums, to_row + x, fresh) + difference(sums, slopes + x, first))
 
 
@@ -99,35 +99,45 @@ def _cells(
     sloped, rates, ring, turn, x, state, source, c, ups, downs, columns, g, velocity, centre, first, second, mixed,
     kept, part,
 ):  # fmt: skip
-    """New values of 8 cells: state + part (rates so far + q_N + the cell itself + p_N); g: their columns' weights."""
-    k = len(first)
+    """New values of LANES cells: state + part (rates so far + q_N + the cell itself + p_N); g: their columns' weights.
+
+    Where one row is computed at a time, in two sums: each product waits for the one before, and thirteen of them in a
+    row took as long as 1.3 times the loop (order 6, AVX2).
+    """
+    k, other = len(first), centre * load(source, c)
     for m in range(k):
         rates += load(columns, g + m * LANES) * load(source, c + ups[m])
-        rates += load(columns, g + (k + m) * LANES) * load(source, c + downs[m])
-    rates += centre * load(source, c)
+        below = load(columns, g + (k + m) * LANES) * load(source, c + downs[m])
+        if LANES == EIGHT:
+            rates += below
+        else:
+            other += below
     if sloped:
         rates = _add_ring(rates, ring, turn, x, ups[0], velocity, first, mixed)
     else:
         rates = along_row(rates, source, c, velocity, first, second)
-    return load(state, c & kept) + part * rates
+    return load(state, c & kept) + part * (rates + other)
 
 
 @inlined
 def _update_row(
-    n, sums, state, source, target, at, ups, downs, columns, speed, centre, first, second, kept, part
+    fresh, n, sums, state, source, target, at, ups, downs, columns, speed, centre, first, second, kept, part
 ):  # fmt: skip
-    """New values of a row. Its last 8 cells are computed first and stored last: ``target`` may be ``state``."""
+    """New values of a row; ``fresh``: there are no sums.
+
+    Its last LANES cells are computed first and stored last, since ``target`` may be ``state``.
+    """
     rest, none, tail, width, whole = splat(0.0), plain(0), n - LANES, (2 * len(first) + 1) * LANES, n // LANES
     if n % LANES != 0:
-        g = whole * width
+        g, rates = whole * width, rest if fresh else load(sums, tail)
         rest = _cells(
-            False, load(sums, tail), sums, none, none, state, source, at + tail, ups, downs, columns, g,
+            False, rates, sums, none, none, state, source, at + tail, ups, downs, columns, g,
             splat(speed) + load(columns, g + width - LANES), centre, first, second, first, kept, part,
         )  # fmt: skip
     for t in range(whole):
-        x, g = t * LANES, t * width
+        x, g, rates = t * LANES, t * width, splat(0.0) if fresh else load(sums, t * LANES)
         value = _cells(
-            False, load(sums, x), sums, none, none, state, source, at + x, ups, downs, columns, g,
+            False, rates, sums, none, none, state, source, at + x, ups, downs, columns, g,
             splat(speed) + load(columns, g + width - LANES), centre, first, second, first, kept, part,
         )  # fmt: skip
         store(target, at + x, value)
@@ -142,8 +152,8 @@ def _update_four(
 ):  # fmt: skip
     """New values of four rows that begin at ``at``; turn: their place in the ring.
 
-    Where a row's last cells are no vector, the last 8 are computed first, kept ``aside`` and stored last: ``target``
-    may be ``state``.
+    Where a row's last cells are no vector, the last LANES are computed first, kept ``aside`` and stored last, since
+    ``target`` may be ``state``.
     """
     row, width, whole = n + 2 * PAD, (2 * len(first) + 1) * LANES, n // LANES * LANES
     cut, zero = n > whole, splat(0.0)
@@ -183,16 +193,16 @@ def update_rows(t, sums, begin, end, site, place, state, source, target, at, kep
         t.columns,
     )
     row, fours, k = n + 2 * PAD, begin + (end - begin) // GROUP * GROUP, len(first)
-    slot, speed, centre = ((size - 1) * t.longest + place) * LANES, t.on_sites[last * t.sites + site], t.at_sites[site]
+    slot, speed, centre = ((size - 1) * t.longest + place) * EIGHT, t.on_sites[last * t.sites + site], t.at_sites[site]
     ups, downs = take(t.near, slot, t.ahead), take(t.near, slot + k, t.ahead)
     for r in range(begin, end):
         _update_row(
-            n, flat(sums, (r - begin) * row), state, source, target, at + r * row, ups, downs, columns,
+            plain(False), n, flat(sums, (r - begin) * row), state, source, target, at + r * row, ups, downs, columns,
             speed + t.on_rows[t.rows + r], centre + t.at_rows[r], first, second, kept, part,
         )  # fmt: skip
         if next_q > 0:
             y = at + r * row + next_q
-            for x in range(0, row, LANES):
+            for x in range(0, row, EIGHT):
                 prefetch(source, y + x + ups[k - 1])
                 prefetch(target, y + x)
                 prefetch(state, (y + x) & kept)
@@ -218,7 +228,7 @@ def _find_slopes(t, begin, end, done, ring, W):
 
 @inlined
 def _add_ring(rates, ring, turn, x, row, velocity, first, mixed):
-    """Add p_N and the mixed derivative to the rates of 8 cells of a row, from the ring; turn: its place there."""
+    """Add p_N and the mixed derivative to the rates of LANES cells of a row, from the ring; turn: its place there."""
     own = (turn + GROUP) % RING * row + x
     rates += load(ring, RING * row + own)
     for m in range(len(first)):
@@ -232,10 +242,11 @@ def update_fours(t, sloped, ring, begin, end, state, source, target, kept, part)
     """New values of the rows from ``begin`` to ``end`` of one particle, four at a time, far from the ends of q.
 
     Four rows share the weights of their columns and most of their neighbours along q, 10 rows instead of 28 at order 6:
-    loads bound the loop. ``sloped``: add 2 D_qp d_q d_p W, from differences along p of the rows that four rows need, in
-    a ring. (Columns in groups of 256 would stay in the first-level cache, but break the streams from memory: 1.2
-    instead of 2.2 Gcell/s on 2048^2.) Compiled apart: within a larger function it keeps its pointers on the stack, a
-    fifth of its speed.
+    loads bound the loop. Sixteen registers do not hold that; there, one row after another is 1.2 times as fast, except
+    with mixed derivatives, which need too many addresses. ``sloped``: add 2 D_qp d_q d_p W, from differences along p of
+    the rows that four rows need, in a ring. (Columns in groups of 256 would stay in the first-level cache, but break
+    the streams from memory: 1.2 instead of 2.2 Gcell/s on 2048^2.) Compiled apart: within a larger function it keeps
+    its pointers on the stack, a fifth of its speed.
     """
     n, columns, first, second = t.shape[1], t.columns, t.first, t.second
     row, own, mixed, ups, downs = n + 2 * PAD, flat(t.on_sites, t.sites), t.first, t.ahead, t.ahead
@@ -247,10 +258,17 @@ def update_fours(t, sloped, ring, begin, end, state, source, target, kept, part)
         if sloped:
             _find_slopes(t, begin, min(i + 2 * GROUP, t.sites), done, ring, source)
             done = i + 2 * GROUP
-        speeds = (own[i] + on_row, own[i + 1] + on_row, own[i + 2] + on_row, own[i + 3] + on_row)
-        _update_four(
-            sloped, ring, (i - begin) % RING, n, flat(ring, 2 * RING * row), state, source, target, i * row + PAD, ups,
-            downs, columns, speeds, centre, first, second, mixed, kept, part,
-        )  # fmt: skip
+        if sloped or LANES == EIGHT:
+            speeds = (own[i] + on_row, own[i + 1] + on_row, own[i + 2] + on_row, own[i + 3] + on_row)
+            _update_four(
+                sloped, ring, (i - begin) % RING, n, flat(ring, 2 * RING * row), state, source, target, i * row + PAD,
+                ups, downs, columns, speeds, centre, first, second, mixed, kept, part,
+            )  # fmt: skip
+        else:
+            for j in range(i, i + GROUP):
+                _update_row(
+                    plain(True), n, ring, state, source, target, j * row + PAD, ups, downs, columns, own[j] + on_row,
+                    centre, first, second, kept, part,
+                )  # fmt: skip
     for i in range(begin, end, GROUP):  # later, when the last stores have reached the cache
         finish_four(t, source, target, i * row + PAD, part)

@@ -1,9 +1,12 @@
-"""Eight neighbouring float64 numbers as one value of Numba code.
+"""Neighbouring float64 numbers as one value of Numba code: LANES of them, as many as a register holds, or eight.
 
 Loops over cells leave it to the compiler to find vector instructions: it must prove that arrays do not overlap, and
-gives up where a cell has thirty neighbours. With ``load(W, i)``, which is W[i], .., W[i + 7], a kernel has the same
-instructions everywhere (LLVM splits them where registers are shorter), and compiles faster. W is a pointer
-(:mod:`fpsolver.kernels.pointers`). Python runs the same source with NumPy slices.
+gives up where a cell has thirty neighbours. With ``load(W, i)``, which is W[i], .., W[i + LANES - 1], a kernel has the
+same instructions everywhere, and compiles faster. W is a pointer (:mod:`fpsolver.kernels.pointers`). Python runs the
+same source with NumPy slices.
+
+LLVM splits vectors that are longer than a register. Where sixteen of these hold what a loop needs, that costs nothing;
+in the loop over all cells eight numbers at a time did not fit, and took 1.5 times as long as four (AVX2).
 """
 
 from __future__ import annotations
@@ -17,18 +20,24 @@ from numba.core import cgutils, types
 from numba.core.typing.templates import ConcreteTemplate, infer_global, signature
 from numba.extending import lower_builtin, models, register_model, type_callable
 
+from fpsolver.kernels.jit import FEATURES
 from fpsolver.kernels.pointers import Pointer, numbers
 
-LANES = 8
+EIGHT = 8
+LANES = EIGHT if "avx512f" in FEATURES else EIGHT // 2
 
-_VECTOR = ir.VectorType(ir.DoubleType(), LANES)
 binding.initialize_native_asmparser()  # for _shuffle, which also comes from the disk: without it the process aborts
 _ONE_NUMBER = 8  # bytes: alignment that every element has
 
 
 def load(pointer, at):
-    """Vector of the numbers at, .., at + 7."""
+    """Vector of the numbers at, .., at + LANES - 1."""
     return pointer[at : at + LANES].copy()
+
+
+def load_eight(pointer, at):
+    """Vector of the numbers at, .., at + 7."""
+    return pointer[at : at + EIGHT].copy()
 
 
 def beside(pointer, at, shift):
@@ -41,13 +50,13 @@ def beside(pointer, at, shift):
 
 
 def store(pointer, at, value):
-    """Put a vector into the numbers at, .., at + 7."""
-    pointer[at : at + LANES] = value
+    """Put a vector of either length into the numbers from ``at`` on."""
+    pointer[at : at + len(value)] = value
 
 
 def join(pointer, low, high):
     """Vector of the numbers low, .., low + 3 and high, .., high + 3."""
-    half = LANES // 2
+    half = EIGHT // 2
     return np.concatenate([pointer[low : low + half], pointer[high : high + half]])
 
 
@@ -56,24 +65,34 @@ def prefetch(pointer, at):
 
 
 def splat(number):
-    """Vector of the number, eight times."""
+    """Vector of the number, LANES times."""
     return np.full(LANES, number)
 
 
+def splat_eight(number):
+    """Vector of the number, eight times."""
+    return np.full(EIGHT, number)
+
+
 class Vector(types.Type):
-    """Type of eight float64 numbers."""
+    """Type of so many float64 numbers."""
 
-    def __init__(self) -> None:
-        super().__init__(name=f"float64x{LANES}")
+    def __init__(self, lanes: int) -> None:
+        self.lanes = lanes
+        super().__init__(name=f"float64x{lanes}")
 
 
-vector = Vector()
+vector, eight = Vector(LANES), Vector(EIGHT)  # the same type where LANES is 8
+
+
+def _llvm(kind):
+    return ir.VectorType(ir.DoubleType(), kind.lanes)
 
 
 @register_model(Vector)
 class _VectorModel(models.PrimitiveModel):
     def __init__(self, manager: Any, kind: Vector) -> None:
-        super().__init__(manager, kind, _VECTOR)
+        super().__init__(manager, kind, _llvm(kind))
 
 
 @type_callable(load)
@@ -81,9 +100,14 @@ def _type_load(context):
     return lambda pointer, at: vector if pointer == numbers else None
 
 
+@type_callable(load_eight)
+def _type_load_eight(context):
+    return lambda pointer, at: eight if pointer == numbers else None
+
+
 @type_callable(join)
 def _type_join(context):
-    return lambda pointer, low, high: vector if pointer == numbers else None
+    return lambda pointer, low, high: eight if pointer == numbers else None
 
 
 @type_callable(beside)
@@ -93,7 +117,7 @@ def _type_beside(context):
 
 @type_callable(store)
 def _type_store(context):
-    return lambda pointer, at, value: types.none if pointer == numbers and value == vector else None
+    return lambda pointer, at, value: types.none if pointer == numbers and isinstance(value, Vector) else None
 
 
 @type_callable(prefetch)
@@ -117,14 +141,20 @@ def _type_splat(context):
     return lambda number: vector if number == types.float64 else None
 
 
-def _address(context, builder, sig, args):
+@type_callable(splat_eight)
+def _type_splat_eight(context):
+    return lambda number: eight if number == types.float64 else None
+
+
+def _address(context, builder, sig, args, kind):
     at = context.cast(builder, args[1], sig.args[1], types.intp)
-    return builder.bitcast(builder.gep(args[0], [at]), _VECTOR.as_pointer())
+    return builder.bitcast(builder.gep(args[0], [at]), _llvm(kind).as_pointer())
 
 
 @lower_builtin(load, Pointer, types.Integer)
+@lower_builtin(load_eight, Pointer, types.Integer)
 def _lower_load(context, builder, sig, args):
-    return builder.load(_address(context, builder, sig, args), align=_ONE_NUMBER)
+    return builder.load(_address(context, builder, sig, args, sig.return_type), align=_ONE_NUMBER)
 
 
 @lower_builtin(beside, Pointer, types.Integer, types.Integer)
@@ -134,15 +164,15 @@ def _lower_beside(context, builder, sig, args):
     )
     as_load = signature(vector, numbers, types.intp)
     _, name, features = context.codegen().magic_tuple()
-    if name != "znver4" or "+avx512f" not in features.split(","):
+    if LANES < EIGHT or name != "znver4" or "+avx512f" not in features.split(","):
         return _lower_load(context, builder, as_load, (args[0], builder.add(at, shift)))
-    steps = [builder.add(at, cgutils.intp_t(step)) for step in (-LANES, 0, LANES)]
+    steps = [builder.add(at, cgutils.intp_t(step)) for step in (-EIGHT, 0, EIGHT)]
     before, value, after = (_lower_load(context, builder, as_load, (args[0], step)) for step in steps)
     middle = value
-    for m in range(1, LANES // 2 + 1):  # all but one go when the compiler knows the shift
+    for m in range(1, EIGHT // 2 + 1):  # all but one go when the compiler knows the shift
         for low, high, moved in ((middle, after, m), (before, middle, -m)):
             is_it = builder.icmp_signed("==", shift, cgutils.intp_t(moved))
-            value = builder.select(is_it, _shuffle(builder, low, high, moved % LANES), value)
+            value = builder.select(is_it, _shuffle(builder, low, high, moved % EIGHT), value)
     return value
 
 
@@ -151,49 +181,52 @@ def _shuffle(builder, low, high, m):
 
     As an instruction, because LLVM makes it one that needs a mask and a copy: 24 instead of 20 cycles for 8 cells.
     """
-    kind = ir.FunctionType(_VECTOR, (_VECTOR, _VECTOR))
+    kind = ir.FunctionType(_llvm(eight), (_llvm(eight), _llvm(eight)))
     return builder.asm(kind, f"valignq $${m}, $1, $2, $0", "=v,v,v", (low, high), False)
 
 
 @lower_builtin(store, Pointer, types.Integer, Vector)
 def _lower_store(context, builder, sig, args):
-    builder.store(args[2], _address(context, builder, sig, args), align=_ONE_NUMBER)
+    builder.store(args[2], _address(context, builder, sig, args, sig.args[2]), align=_ONE_NUMBER)
     return context.get_dummy_value()
 
 
 @lower_builtin(join, Pointer, types.Integer, types.Integer)
 def _lower_join(context, builder, sig, args):
-    half, places = ir.VectorType(ir.DoubleType(), LANES // 2), ir.VectorType(cgutils.int32_t, LANES)
+    half, places = ir.VectorType(ir.DoubleType(), EIGHT // 2), ir.VectorType(cgutils.int32_t, EIGHT)
     halves = []
     for at, kind in zip(args[1:], sig.args[1:], strict=True):
         where = builder.gep(args[0], [context.cast(builder, at, kind, types.intp)])
         halves.append(builder.load(builder.bitcast(where, half.as_pointer()), align=_ONE_NUMBER))
-    return builder.shuffle_vector(*halves, ir.Constant(places, list(range(LANES))))
+    return builder.shuffle_vector(*halves, ir.Constant(places, list(range(EIGHT))))
 
 
-def _splat(builder, number):
-    empty = ir.Constant(_VECTOR, ir.Undefined)
+def _splat(builder, number, kind):
+    empty = ir.Constant(_llvm(kind), ir.Undefined)
     first = builder.insert_element(empty, number, cgutils.int32_t(0))
-    return builder.shuffle_vector(first, empty, ir.Constant(ir.VectorType(cgutils.int32_t, LANES), None))
+    return builder.shuffle_vector(first, empty, ir.Constant(ir.VectorType(cgutils.int32_t, kind.lanes), None))
 
 
 @lower_builtin(splat, types.Float)
+@lower_builtin(splat_eight, types.Float)
 def _lower_splat(context, builder, sig, args):
-    return _splat(builder, args[0])
+    return _splat(builder, args[0], sig.return_type)
 
 
 def _operator(function, name):
     """A sum, difference or product of two vectors, or of a number and a vector."""
 
     class _Signatures(ConcreteTemplate):
-        cases: ClassVar = [signature(vector, vector, vector), signature(vector, types.float64, vector)]
+        cases: ClassVar = [
+            signature(kind, left, kind) for kind in dict.fromkeys((vector, eight)) for left in (kind, types.float64)
+        ]
 
     infer_global(function)(_Signatures)
 
     @lower_builtin(function, Vector, Vector)
     @lower_builtin(function, types.Float, Vector)
     def _lower(context, builder, sig, args):
-        left = args[0] if sig.args[0] == vector else _splat(builder, args[0])
+        left = args[0] if isinstance(sig.args[0], Vector) else _splat(builder, args[0], sig.return_type)
         return getattr(builder, name)(left, args[1])
 
 

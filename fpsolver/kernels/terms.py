@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from fpsolver.kernels.jit import inlined
 from fpsolver.kernels.pointers import plain
-from fpsolver.kernels.simd import LANES, load, store
+from fpsolver.kernels.simd import EIGHT, load_eight, store
 
 
 @inlined
@@ -101,8 +101,8 @@ def weigh_axes(t, room, site, y, on_row):
                 speed += on_row
                 if speed == 0.0 and len(t.first) <= place < t.shape[a] - len(t.first):
                     continue
-            room.slots[count] = (a * t.longest + place) * LANES
-            store(room.steady, count * LANES, load(t.spread, room.slots[count]) - speed * load(t.turn, 0))
+            room.slots[count] = (a * t.longest + place) * EIGHT
+            store(room.steady, count * EIGHT, load_eight(t.spread, room.slots[count]) - speed * load_eight(t.turn, 0))
             count += 1
     return count
 

@@ -16,7 +16,7 @@ from fpsolver.kernels import phase_space, running, stencils
 from fpsolver.kernels.axes import PAD
 from fpsolver.kernels.coefficients import Coefficients, Packed, pack
 from fpsolver.kernels.memory import empty_padded
-from fpsolver.kernels.simd import LANES
+from fpsolver.kernels.simd import EIGHT, LANES
 from fpsolver.physics.potentials import FloatArray
 from fpsolver.physics.system import System
 from fpsolver.schemes.moyal import MoyalTerms
@@ -165,7 +165,7 @@ class CentralFluxes:
         """
         k, axes = self.order // 2, self.grid.axes[:-1]
         shifts = np.array([*range(1, k + 1), *range(-1, -k - 1, -1)])
-        near = np.zeros((len(axes), max(axis.cells for axis in axes), LANES), np.int64)
+        near = np.zeros((len(axes), max(axis.cells for axis in axes), EIGHT), np.int64)
         spread: FloatArray = np.zeros(near.shape)
         selves: list[FloatArray] = [np.zeros(axis.cells) for axis in axes]
         for a, (axis, rate, weights) in enumerate(zip(axes, self.rates[:-1], second, strict=True)):
@@ -257,7 +257,7 @@ def _conserving(second: list[tuple[float, ...]], rates: FloatArray) -> tuple[flo
 
 
 def _columns(odd: FloatArray, along: FloatArray, even: tuple[float, ...]) -> FloatArray:
-    """Table of :class:`Coefficients`: for 8 columns each, the last 8 once more if their number is no multiple."""
+    """Table of :class:`Coefficients`: LANES columns at a time, the last ones again if their number is no multiple."""
     even_part, n = np.array(even)[:, None], len(along)
     table = np.concatenate([even_part - odd, even_part + odd, along[None]])
     starts = [*range(0, n - LANES + 1, LANES), *([n - LANES] if n % LANES else [])]
@@ -268,7 +268,7 @@ def _columns(odd: FloatArray, along: FloatArray, even: tuple[float, ...]) -> Flo
 
 def _slots(weights: tuple[float, ...], below: float) -> FloatArray:
     """Weights of the places above, and those below with a factor, as one vector."""
-    slots = np.zeros(LANES)
+    slots = np.zeros(EIGHT)
     slots[: 2 * len(weights)] = [*weights, *(below * w for w in weights)]
     return slots
 
@@ -277,7 +277,7 @@ def _ends(walls: FloatArray) -> FloatArray:
     """Wall weights of a row's last and first four cells, from its k highest and its k lowest, as vectors (2k, 8)."""
     k = len(walls) // 2
     wrapped = np.roll(walls, k, axis=(0, 1))
-    ends = np.zeros((2 * k, LANES))
+    ends = np.zeros((2 * k, EIGHT))
     ends[:, PAD - k : PAD + k] = wrapped.T
     return ends
 
