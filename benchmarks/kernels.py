@@ -28,8 +28,9 @@ from fpsolver.grid import Axis, Grid
 from fpsolver.physics import baths, exact, potentials, states
 from fpsolver.physics.system import Particle, System
 from fpsolver.physics.timescales import slowest_rate
-from fpsolver.simulation import Plan, simulate
+from fpsolver.simulation import simulate
 from fpsolver.stepping.explicit import RungeKutta, choose_step
+from fpsolver.trajectory import Plan
 
 STEPS = 20  # in one call, as between records
 SECONDS = 0.1  # of samples for each figure

@@ -20,8 +20,9 @@ from fpsolver.physics.system import System
 from fpsolver.problem import Problem, gaussian_problem, initial_values, prepare
 from fpsolver.progress import Bar
 from fpsolver.result import GaussianResult, Result
-from fpsolver.simulation import Guard, Observer, Position, Progress, show, simulate, solve
+from fpsolver.simulation import Guard, Observer, Progress, show, simulate, solve
 from fpsolver.thermo.medium import compile_sums
+from fpsolver.trajectory import Position
 
 __all__ = ["build_generator", "build_system", "prepare", "run", "run_problem"]
 

@@ -20,9 +20,9 @@ from fpsolver.physics.timescales import linear_rates
 from fpsolver.problem import Problem
 from fpsolver.recorder import past_reasons, phase_space, reasons
 from fpsolver.result import Final, GaussianResult, Result, Snapshots
-from fpsolver.simulation import Trajectory
 from fpsolver.thermo import detailed_balance, entropy, several
 from fpsolver.thermo.state import State
+from fpsolver.trajectory import Trajectory
 
 CURRENTS_IN_MEMORY = 2**28  # bytes of full currents in a result of several particles
 MISSED = 1e-9  # of max(Pi, abs Phi, damping)

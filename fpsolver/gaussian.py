@@ -20,6 +20,7 @@ from fpsolver.config.schema_many import particles_of
 from fpsolver.errors import ConfigError, Fault, ResourceError
 from fpsolver.physics import energies, exact, linear, transients
 from fpsolver.physics.potentials import FloatArray
+from fpsolver.physics.stability import require_stable
 from fpsolver.physics.states import GaussianState
 from fpsolver.physics.system import System
 from fpsolver.planning import round_number
@@ -102,7 +103,7 @@ def _refuse_unfit(config: Config, system: System, state: Any, *, is_steady: bool
     if axes.is_ring(config):
         raise ConfigError(Fault("time.method", "`gaussian` needs positions on a line, but grid.q is periodic"))
     if is_steady:
-        exact.require_stable(system)
+        require_stable(system)
     elif not isinstance(state, GaussianState):
         raise ConfigError(Fault("initial", "`gaussian` needs a Gaussian initial state"))
 

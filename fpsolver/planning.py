@@ -9,18 +9,20 @@ import numpy as np
 
 from fpsolver import costs
 from fpsolver.config.reader import Config
-from fpsolver.errors import ConfigError, Fault
+from fpsolver.errors import ConfigError, Fault, ResourceError
 from fpsolver.generator import Generator
+from fpsolver.grid import Grid
 from fpsolver.physics.timescales import DecayRate, linear_rates
-from fpsolver.simulation import Plan
 from fpsolver.stepping.explicit import ORDERS, TIME_ERROR, StepSize, choose_step
 from fpsolver.stepping.magnus import MagnusStepSize, choose_magnus_step
 from fpsolver.stepping.rational import ImplicitStepSize, implicit_steps
+from fpsolver.trajectory import Plan
 
 MOST_PARTICLES = 4  # on a grid: 16 cells along eight axes are 34 GB
 RECORDS_OF_SEVERAL = 50  # a record costs as much as about ten steps
 ERROR_OF_SEVERAL = 1e-7  # of second moments along a transient; 32 cells along an axis leave 5e-8 and more themselves
 LONG = 60.0  # seconds
+MAXIMUM_STEPS = 1e12
 
 
 class Stepping(NamedTuple):
@@ -42,6 +44,39 @@ def refuse_matrices(config: Config, count: int) -> None:
     if count > MOST_PARTICLES:
         text = f"a grid of {2 * count} axes is beyond any memory; use `gaussian` for linear forces"
         raise ConfigError(Fault("time.method", text))
+
+
+def refuse_large(generator: Generator, config: Config) -> None:
+    """ResourceError for arrays, factors and snapshots that do not fit; nothing is allocated yet."""
+    wanted = config.output.snapshots
+    kept = 2 * wanted if isinstance(wanted, int) else len(wanted)
+    grid = generator.grid
+    _refuse_memory(costs.arrays(grid, kept), grid, f"{kept} snapshots")
+    if config.time.method == "direct":
+        _refuse_memory(costs.direct_bytes(generator), grid, "the factors of time.method: direct")
+    elif config.time.stepper == "implicit":
+        _refuse_memory(costs.factoring_bytes(generator), grid, "the factors of time.stepper: implicit")
+
+
+def refuse_endless(generator: Generator, plan: Plan) -> None:
+    """ConfigError for a run that would never end, ResourceError for records that do not fit."""
+    if plan.method == "direct":
+        return
+    end = min(plan.until, plan.max_time)
+    if end / plan.step.limit > MAXIMUM_STEPS:
+        raise ConfigError(endless(plan, end))
+    _refuse_memory(needed_memory(generator, plan), generator.grid, f"{end / plan.every:.3g} records")
+
+
+def _refuse_memory(needed: float, grid: Grid, what: str) -> None:
+    needed, available = needed + costs.STILL_TO_LOAD, costs.available_memory()
+    if needed > available:
+        cells = " x ".join(str(n) for n in grid.shape)
+        raise ResourceError(
+            f"a grid of {cells} cells with {what} needs about {needed / 2**30:.3g} GiB, and "
+            f"{available / 2**30:.3g} GiB are available; give fewer cells, fewer output.snapshots, a larger "
+            "output.every, time.method: stepping, or a higher limit on memory (ulimit -v)"
+        )
 
 
 def make_plan(

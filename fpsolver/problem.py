@@ -9,25 +9,25 @@ from typing import NamedTuple, TypeVar
 
 import numpy as np
 
-from fpsolver import autogrid, costs, dispersion, gaussian, wellgrid
+from fpsolver import autogrid, dispersion, gaussian, wellgrid
 from fpsolver.checks import Checks
 from fpsolver.config import axes, build, initial
 from fpsolver.config.reader import Config
-from fpsolver.errors import ConfigError, Fault, FpsolverError, GridError, ResourceError, UsageError
+from fpsolver.errors import ConfigError, Fault, FpsolverError, GridError, UsageError
 from fpsolver.gaussian import GaussianProblem
 from fpsolver.generator import Generator
 from fpsolver.grid import Grid
-from fpsolver.io import arrays, hdf5
+from fpsolver.io import arrays
+from fpsolver.io.reading import read_state
 from fpsolver.physics.exact import Gaussian, steady
 from fpsolver.physics.potentials import FloatArray
 from fpsolver.physics.states import GaussianState, GaussianSum, LocalState, UniformState
 from fpsolver.physics.system import System
 from fpsolver.physics.timescales import linear_rates, slowest_rate
-from fpsolver.planning import endless, long_warning, make_plan, needed_memory, refuse_matrices
-from fpsolver.simulation import Plan
+from fpsolver.planning import long_warning, make_plan, needed_memory, refuse_endless, refuse_large, refuse_matrices
+from fpsolver.trajectory import Plan
 
 P = TypeVar("P")
-MAXIMUM_STEPS = 1e12
 MASS_ERROR = 1e-6
 
 
@@ -122,9 +122,9 @@ def _prepare(config: Config) -> Problem:
     decay = slowest_rate(system, length) if math.isinf(until) else None
     grid, found, rules, displacement = _choose_grid(config, system, state, requests, until, length)
     generator = Generator(system, grid, build.build_scheme(config))
-    _refuse_large(generator, config)
+    refuse_large(generator, config)
     plan = make_plan(config, decay, until, generator, displacement)
-    _refuse_endless(generator, plan)
+    refuse_endless(generator, plan)
     notes = _warnings(config, system, state, found, grid)
     doubts, slow = dispersion.warnings(rules, grid), long_warning(config, generator, plan)
     notes += (*doubts, slow) if slow else tuple(doubts)
@@ -231,7 +231,7 @@ def _path(system: System, state: LocalState | UniformState | None, until: float)
 def _file_grid(config: Config, requests: tuple[autogrid.AxisRequest, ...]) -> Grid:
     """Grid of the result that holds the initial state; what the configuration says must agree with it."""
     path = getattr(config.initial, "path", "")
-    grid, _ = hdf5.read_state(path)
+    grid, _ = read_state(path)
     for request, axis in zip(requests, grid.axes, strict=True):
         same_cells = request.cells in (None, axis.cells)
         same_extent = request.extent is None or np.allclose(request.extent, (axis.low, axis.high), rtol=1e-12)
@@ -242,39 +242,6 @@ def _file_grid(config: Config, requests: tuple[autogrid.AxisRequest, ...]) -> Gr
             )
             raise GridError(text)
     return grid
-
-
-def _refuse_large(generator: Generator, config: Config) -> None:
-    """ResourceError for arrays, factors and snapshots that do not fit; nothing is allocated yet."""
-    wanted = config.output.snapshots
-    kept = 2 * wanted if isinstance(wanted, int) else len(wanted)
-    grid = generator.grid
-    _refuse_memory(costs.arrays(grid, kept), grid, f"{kept} snapshots")
-    if config.time.method == "direct":
-        _refuse_memory(costs.direct_bytes(generator), grid, "the factors of time.method: direct")
-    elif config.time.stepper == "implicit":
-        _refuse_memory(costs.factoring_bytes(generator), grid, "the factors of time.stepper: implicit")
-
-
-def _refuse_endless(generator: Generator, plan: Plan) -> None:
-    """ConfigError for a run that would never end, ResourceError for records that do not fit."""
-    if plan.method == "direct":
-        return
-    end = min(plan.until, plan.max_time)
-    if end / plan.step.limit > MAXIMUM_STEPS:
-        raise ConfigError(endless(plan, end))
-    _refuse_memory(needed_memory(generator, plan), generator.grid, f"{end / plan.every:.3g} records")
-
-
-def _refuse_memory(needed: float, grid: Grid, what: str) -> None:
-    needed, available = needed + costs.STILL_TO_LOAD, costs.available_memory()
-    if needed > available:
-        cells = " x ".join(str(n) for n in grid.shape)
-        raise ResourceError(
-            f"a grid of {cells} cells with {what} needs about {needed / 2**30:.3g} GiB, and "
-            f"{available / 2**30:.3g} GiB are available; give fewer cells, fewer output.snapshots, a larger "
-            "output.every, time.method: stepping, or a higher limit on memory (ulimit -v)"
-        )
 
 
 def _warnings(
@@ -306,7 +273,7 @@ def initial_values(problem: Problem) -> FloatArray:
     """W at the start, on the grid."""
     grid, state = problem.grid, problem.state
     if state is None:
-        return hdf5.read_state(getattr(problem.config.initial, "path", ""))[1]
+        return read_state(getattr(problem.config.initial, "path", ""))[1]
     q_axis = grid.axes[0]
     if isinstance(state, UniformState):
         return state.values(grid.coordinates, q_axis.length)

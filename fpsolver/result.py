@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import math
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,11 +14,12 @@ from fpsolver.config.build import build_scheme, build_system
 from fpsolver.config.reader import Config
 from fpsolver.errors import ConfigError, FileFormatError
 from fpsolver.grid import Grid
-from fpsolver.io import hdf5, xarrays
+from fpsolver.io import hdf5, reading, xarrays
 from fpsolver.io.container import DAMAGE
 from fpsolver.physics.baths import Bath
 from fpsolver.physics.potentials import FloatArray
 from fpsolver.physics.system import System
+from fpsolver.summary import Summary
 from fpsolver.thermo.several import Particle
 
 MOST_BATHS = 4  # named in a summary
@@ -49,8 +49,8 @@ class Snapshots:
     W: FloatArray
 
 
-@dataclass(eq=False, kw_only=True)
-class Outcome:
+@dataclass(eq=False, kw_only=True, repr=False)
+class Outcome(Summary):
     """What every finished (or stopped) run has: series, verdicts and words.
 
     ``status`` is steady, finished, not_converged, failed or interrupted.
@@ -82,18 +82,6 @@ class Outcome:
     def save(self, path: str | Path, *, force: bool = False) -> Path:
         """Write the result to an HDF5 file, complete or not at all; OutputError if it exists and not ``force``."""
         raise NotImplementedError
-
-    def __str__(self) -> str:
-        return "\n".join(f"  {label:<22} {text}" for label, text in self.summary())
-
-    __repr__ = __str__
-
-    def _repr_html_(self) -> str:
-        rows = "".join(
-            f"<tr><th style='text-align:left'>{html.escape(label)}</th><td>{html.escape(text)}</td></tr>"
-            for label, text in self.summary()
-        )
-        return f"<table><caption>{html.escape(self.title)}</caption>{rows}</table>"
 
     def summary(self) -> list[tuple[str, str]]:
         """Rows of the short table: outcome, rates, verdicts, errors."""
@@ -143,7 +131,7 @@ class Outcome:
         return f"{verdict} ({', '.join(known)})"
 
 
-@dataclass(eq=False, kw_only=True)
+@dataclass(eq=False, kw_only=True, repr=False)
 class Result(Outcome):
     """A run on a grid: the final W with its currents, snapshots, and the exact Gaussian where there is one.
 
@@ -222,7 +210,7 @@ def default_title(config: Config) -> str:
             return bath.model.replace("_", " ") if bath else "given matrices"
 
 
-@dataclass(eq=False, kw_only=True)
+@dataclass(eq=False, kw_only=True, repr=False)
 class GaussianResult(Outcome):
     """Exact moments of a quadratic system without a grid (``time.method: gaussian``); ``exact`` repeats the series."""
 
@@ -245,7 +233,7 @@ class GaussianResult(Outcome):
 
 def load_result(path: str | Path) -> Result | GaussianResult:
     """Read a result file; FileFormatError if it is none."""
-    fields = hdf5.read(path)
+    fields = reading.read(path)
     try:
         found: Result | GaussianResult = from_fields(fields)
         found.summary()  # what it says of itself needs every part, of the right kind

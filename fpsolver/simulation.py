@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -18,22 +17,13 @@ from fpsolver.checks import Checks
 from fpsolver.generator import Generator
 from fpsolver.kernels.axes import PAD
 from fpsolver.physics.potentials import FloatArray
-from fpsolver.physics.timescales import DecayRate
-from fpsolver.recorder import SERIES, Record, make_record, phase_space
+from fpsolver.recorder import Record, make_record, phase_space
 from fpsolver.snapshots import SnapshotKeeper
-from fpsolver.stepping.explicit import ORDERS, RungeKutta, StepSize
-from fpsolver.stepping.magnus import Magnus, MagnusStepSize
-from fpsolver.stepping.rational import ImplicitStepSize
+from fpsolver.stepping.explicit import ORDERS, RungeKutta
+from fpsolver.stepping.magnus import Magnus
 from fpsolver.thermo.entropy import negative
 from fpsolver.thermo.state import PhaseSpace, State
-
-STATUS_WORDS = {
-    "steady": "reached the steady state",
-    "finished": "ended as requested",
-    "not_converged": "did not reach the steady state",
-    "failed": "stopped:",
-    "interrupted": "interrupted",
-}
+from fpsolver.trajectory import Plan, Position, Trajectory
 
 Progress = Callable[[float, float], None]
 # Called with time, W (read-only) and the numbers of each record; True ends the run.
@@ -47,58 +37,6 @@ class Stepper(Protocol):
 
     def advance(self, W: FloatArray, time: float, dt: float, steps: int) -> None:
         """Take ``steps`` steps of size ``dt`` from ``time``, changing the padded W in place."""
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """When to stop and what to keep; times in the user's units, ``until`` inf for steady."""
-
-    until: float
-    max_time: float
-    tolerance: float
-    decay: DecayRate | None
-    every: float
-    snapshots: int | tuple[float, ...]
-    step: StepSize | ImplicitStepSize | MagnusStepSize
-    method: str = "stepping"
-    why: str = ""
-    stepper: str = "rk4"
-    stepper_why: str = ""
-    predicted: float = math.nan  # seconds of stepping
-    damping: float = 0.0  # 1/time, sum of the friction rates: the scale of Pi and Phi where both vanish
-
-
-@dataclass(eq=False)
-class Trajectory:
-    """What a run leaves behind."""
-
-    times: list[float] = field(default_factory=list)
-    records: list[Record] = field(default_factory=list)
-    snapshot_times: list[float] = field(default_factory=list)
-    snapshots: list[FloatArray] = field(default_factory=list)
-    warnings: dict[str, str] = field(default_factory=dict)
-    status: str = "running"
-    message: str = ""
-    steps: int = 0
-    W: FloatArray = field(default_factory=lambda: np.empty(0))
-    dWdt: FloatArray = field(default_factory=lambda: np.empty(0))
-
-    def series(self) -> dict[str, FloatArray]:
-        """Arrays with time as first axis."""
-        names = list(self.records[0]) if self.records else [q.name for q in SERIES if not q.optional]
-        arrays = {name: np.array([record[name] for record in self.records]) for name in names}
-        return {"time": np.array(self.times), **arrays}
-
-
-@dataclass(eq=False)
-class Position:
-    """Where a run stands: with the plan, everything it needs to go on with the same bits."""
-
-    W: FloatArray
-    keeper: SnapshotKeeper
-    trajectory: Trajectory = field(default_factory=Trajectory)
-    time: float = 0.0  # of the last stop
-    done: int = 0  # steps taken since then
 
 
 # Called with the position after every few steps; keeps it safe, or ends the run by KeyboardInterrupt.
@@ -138,7 +76,7 @@ def simulate(
             if progress is not None:
                 progress(time, _expected_end(trajectory, plan))
     except KeyboardInterrupt:
-        _finish(trajectory, "interrupted", f"at time {time:.6g}")
+        trajectory.finish("interrupted", f"at time {time:.6g}")
     _warn(trajectory, checks.finish(), checks)
     keeper.store(trajectory)
     return trajectory
@@ -151,7 +89,7 @@ def show(trajectory: Trajectory, observer: Observer | None, time: float) -> None
     W = trajectory.W.view()
     W.flags.writeable = False
     if observer(time, W, dict(trajectory.records[-1])) is True and not trajectory.message:
-        _finish(trajectory, "finished", f"by the callback at t = {time:.6g}")
+        trajectory.finish("finished", f"by the callback at t = {time:.6g}")
 
 
 def _advance(
@@ -192,13 +130,13 @@ def solve(generator: Generator, plan: Plan, checks: Checks | None = None) -> Tra
         return trajectory
     reason = f" ({plan.why})" if plan.why else ""
     if found.distance <= plan.tolerance:
-        _finish(trajectory, "steady", f"without stepping{reason}")
+        trajectory.finish("steady", f"without stepping{reason}")
     else:
         text = (
             f"by the direct solver: its distance to the steady state is about {found.distance:.2g}, and time.tolerance "
             f"is {plan.tolerance:g}; give a larger one, or time.method: stepping"
         )
-        _finish(trajectory, "not_converged", text)
+        trajectory.finish("not_converged", text)
     return trajectory
 
 
@@ -222,7 +160,7 @@ def _visit(
     """Record, watch and decide at one stop."""
     W = np.ascontiguousarray(padded[..., PAD:-PAD])
     if not np.isfinite(W).all():
-        _finish(trajectory, "failed", f"W is not finite any more at time {time:.6g}; give a smaller dt")
+        trajectory.finish("failed", f"W is not finite any more at time {time:.6g}; give a smaller dt")
         return
     on_schedule = _is_record_time(time, plan.every)
     keeper.offer(time, W, on_schedule=on_schedule)
@@ -247,7 +185,7 @@ def _warn(trajectory: Trajectory, found: dict[str, str], checks: Checks) -> None
     for kind, text in found.items():
         trajectory.warnings.setdefault(kind, text)
     if found and checks.strict:
-        _finish(trajectory, "failed", f"{next(iter(found.values()))} (checks.strict)")
+        trajectory.finish("failed", f"{next(iter(found.values()))} (checks.strict)")
 
 
 def _is_record_time(time: float, every: float) -> bool:
@@ -258,19 +196,19 @@ def _decide(trajectory: Trajectory, plan: Plan, time: float, *, settled: bool) -
     """End the run if it has ended; nothing is steady before the coefficients are."""
     if math.isfinite(plan.until):
         if time >= plan.until:
-            _finish(trajectory, "finished", f"at t = {time:.6g}")
+            trajectory.finish("finished", f"at t = {time:.6g}")
         return
     residual = float(np.asarray(trajectory.records[-1]["residual"]))
     rate = decay_rate(trajectory, plan)
     is_near = rate is not None and residual <= plan.tolerance * rate
     if settled and rate is not None and is_near and has_settled(trajectory, plan, rate):
-        _finish(trajectory, "steady", f"at t = {time:.6g}")
+        trajectory.finish("steady", f"at t = {time:.6g}")
     elif time >= plan.max_time:
         target = f"{plan.tolerance * rate:.3g}" if rate is not None else "unknown"
         text = (
             f"at t = {time:.6g}: int |dW/dt| is {residual:.3g}, and steady means {target}; give a larger time.max_time"
         )
-        _finish(trajectory, "not_converged", text)
+        trajectory.finish("not_converged", text)
 
 
 def decay_rate(trajectory: Trajectory, plan: Plan) -> float | None:
@@ -305,11 +243,6 @@ def has_settled(trajectory: Trajectory, plan: Plan, rate: float) -> bool:
         return True
     scale = max(float(np.asarray(np.nan_to_num(now["entropy_production"]))), abs(values[0]), plan.damping)
     return abs(values[0] - values[1]) <= plan.tolerance * scale * rate * elapsed
-
-
-def _finish(trajectory: Trajectory, status: str, detail: str) -> None:
-    trajectory.status = status
-    trajectory.message = f"{STATUS_WORDS[status]} {detail}".strip()
 
 
 def _expected_end(trajectory: Trajectory, plan: Plan) -> float:

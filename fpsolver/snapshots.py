@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from fpsolver.physics.potentials import FloatArray
 
 if TYPE_CHECKING:
-    from fpsolver.simulation import Trajectory
+    from fpsolver.trajectory import Trajectory
 
 
 class SnapshotKeeper:

@@ -33,7 +33,7 @@ from fpsolver.config.reader import load_config
 from fpsolver.errors import FpsolverError
 from fpsolver.io import checkpoint, seal
 from fpsolver.io.container import file_format
-from fpsolver.io.hdf5 import read_state
+from fpsolver.io.reading import read_state
 from fpsolver.sweeps.axes import parse_over
 from fpsolver.sweeps.table import load_sweep
 

@@ -231,7 +231,7 @@ def test_a_run_that_starts_steady_stops_at_once():
 
 
 def test_interruption_keeps_what_was_done(monkeypatch):
-    from fpsolver import simulation
+    from fpsolver.trajectory import STATUS_WORDS
 
     def interrupt(time, end):
         if time > 0.5:
@@ -241,7 +241,7 @@ def test_interruption_keeps_what_was_done(monkeypatch):
     assert result.status == "interrupted"
     assert 0 < result.final.time < 1.0
     assert len(result.series["time"]) == len(result.series["mass"])
-    assert simulation.STATUS_WORDS["interrupted"] in result.message
+    assert STATUS_WORDS["interrupted"] in result.message
 
 
 def test_overflow_is_a_failure_with_a_cure(monkeypatch):
@@ -258,6 +258,7 @@ def test_overflow_is_a_failure_with_a_cure(monkeypatch):
 
 def test_printing_is_short():
     result = outcome(short())
+    assert repr(result) == str(result)  # not its arrays
     for thing in (result, result.config, result.grid, fp.build_system(result.config)):
         assert 1 < len(str(thing).splitlines()) < 40
         assert thing._repr_html_().startswith("<")

@@ -14,9 +14,9 @@ import fpsolver as fp
 from fpsolver import api
 from fpsolver.config.reader import Config, load_config
 from fpsolver.errors import FileFormatError, OutputError
-from fpsolver.io import hdf5, paths, seal
-from fpsolver.simulation import Trajectory
+from fpsolver.io import hdf5, paths, reading, seal
 from fpsolver.snapshots import SnapshotKeeper
+from fpsolver.trajectory import Trajectory
 
 BATH = {"model": "minimally_invasive", "eta": 0.5, "beta": 0.7}
 START = {"kind": "gaussian", "mean": [0.5, 0.0], "covariance": [[0.8, 0.0], [0.0, 0.8]]}
@@ -454,7 +454,7 @@ def sentence(path, reader=fp.load_result):
     return text
 
 
-@pytest.mark.parametrize("reader", [fp.load_result, hdf5.read_state], ids=["result", "state"])
+@pytest.mark.parametrize("reader", [fp.load_result, reading.read_state], ids=["result", "state"])
 @pytest.mark.parametrize("kind", ["missing", "directory", "empty", "text", "binary", "truncated", "short", "other"])
 def test_files_that_are_no_results(kind, reader, path, tmp_path):
     bad = tmp_path / "bad.h5"
@@ -572,7 +572,7 @@ def test_missing_attributes(name, copied):
 def test_not_finite_state_is_refused(copied):
     with h5py.File(copied, "r+") as file:
         file["final/W"][3, 3] = np.nan
-    assert "not finite" in sentence(copied, hdf5.read_state)
+    assert "not finite" in sentence(copied, reading.read_state)
     initial = {"kind": "file", "path": str(copied)}
     with pytest.raises(FileFormatError, match="not finite"):
         api.prepare(configured(initial=initial))

@@ -10,8 +10,9 @@ from fpsolver import autogrid
 from fpsolver.generator import Generator, Scheme
 from fpsolver.physics import exact, states
 from fpsolver.physics.timescales import slowest_rate
-from fpsolver.simulation import Plan, simulate
+from fpsolver.simulation import simulate
 from fpsolver.stepping.explicit import choose_step
+from fpsolver.trajectory import Plan
 from tests import systems
 
 

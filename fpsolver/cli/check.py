@@ -19,11 +19,12 @@ from fpsolver.errors import NoSteadyStateError
 from fpsolver.physics import equilibrium, exact
 from fpsolver.physics.system import System
 from fpsolver.problem import Problem, gaussian_problem, prepare
-from fpsolver.simulation import Plan, make_stepper
+from fpsolver.simulation import make_stepper
 from fpsolver.stepping.explicit import ORDERS, StepSize, stable_step
 from fpsolver.stepping.magnus import MagnusStepSize
 from fpsolver.stepping.rational import ImplicitStepSize
 from fpsolver.thermo.detailed_balance import gaussian_detailed_balance, kms_residual, parity_residual
+from fpsolver.trajectory import Plan
 
 
 @click.command("check")

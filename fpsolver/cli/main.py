@@ -94,27 +94,25 @@ def status_of(arguments: list[str]) -> int:
     except (click.Abort, KeyboardInterrupt):
         click.echo("fpsolver: interrupted; nothing was written", err=True)
         return 3
-    except FpsolverError as error:
-        if debug:
-            traceback.print_exc()
-        click.echo(f"fpsolver: {error}", err=True)
-        return error.exit_status
-    except MemoryError:
-        click.echo("fpsolver: there is not enough memory for this run; give fewer cells", err=True)
-        return 3
-    except ImportError as error:  # also of a shared library that found no memory
-        if debug:
-            traceback.print_exc()
-        reason = (str(error).strip().splitlines() or ["no reason is given"])[-1]
-        click.echo(f"fpsolver: a library cannot be loaded, for lack of memory or badly installed: {reason}", err=True)
-        return 3
     except BrokenPipeError:
         # the reader (head, less) has gone: say nothing more, not even at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except OSError as error:
+    except (FpsolverError, MemoryError, ImportError, OSError) as error:
         if debug:
             traceback.print_exc()
+        click.echo(f"fpsolver: {_sentence(error)}", err=True)
+        return error.exit_status if isinstance(error, FpsolverError) else 3
+
+
+def _sentence(error: Exception) -> str:
+    """What happened, for a user."""
+    if isinstance(error, FpsolverError):
+        return str(error)
+    if isinstance(error, MemoryError):
+        return "there is not enough memory for this run; give fewer cells"
+    if isinstance(error, OSError):
         where = f" ({error.filename})" if error.filename else " (set NUMBA_CACHE_DIR if compiled kernels have no room)"
-        click.echo(f"fpsolver: the system refused: {(error.strerror or str(error)).lower()}{where}", err=True)
-        return 3
+        return f"the system refused: {(error.strerror or str(error)).lower()}{where}"
+    reason = (str(error).strip().splitlines() or ["no reason is given"])[-1]  # also of a library that found no memory
+    return f"a library cannot be loaded, for lack of memory or badly installed: {reason}"

@@ -20,13 +20,13 @@ import numpy as np
 import fpsolver
 from fpsolver.config.reader import Config, leaves
 from fpsolver.errors import FileFormatError
-from fpsolver.io import hdf5
+from fpsolver.io import hdf5, reading
 from fpsolver.io.container import read_file, write_image
 from fpsolver.io.paths import remove_abandoned, replace_file
 from fpsolver.io.provenance import now
 from fpsolver.physics.potentials import FloatArray
-from fpsolver.simulation import Position, Trajectory
 from fpsolver.snapshots import SnapshotKeeper
+from fpsolver.trajectory import Position, Trajectory
 
 VERSION = 1
 FREE = ("output.path", "output.checkpoint_every")  # keys that do not change the bits
@@ -186,7 +186,7 @@ def _read(path: Path, file: h5py.File) -> Checkpoint:
     arrays = {name: group[name][()] for name in names}
     if _digest(arrays, text, state) != group.attrs["digest"]:
         raise FileFormatError(f"{path} is damaged: its contents are not what was written; start afresh with --force")
-    return Checkpoint(hdf5.read_config(file), data["plan"], str(file.attrs["fpsolver_version"]), arrays, data)
+    return Checkpoint(reading.read_config(file), data["plan"], str(file.attrs["fpsolver_version"]), arrays, data)
 
 
 def differences(old: Config, new: Config) -> list[str]:

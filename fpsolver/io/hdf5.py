@@ -7,20 +7,17 @@ opens ``series``, ``final``, ``snapshots`` and ``exact``. The layout is describe
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import h5py
 import numpy as np
 
 import fpsolver
-from fpsolver.config.reader import Config, parse_yaml
-from fpsolver.errors import FileFormatError
-from fpsolver.grid import Axis, Grid, coordinate_names
-from fpsolver.io.container import UNITS, Writer, numbers, read_file, write_file
+from fpsolver.grid import Grid, coordinate_names
+from fpsolver.io.container import UNITS, Writer, write_file
 from fpsolver.io.provenance import now
 from fpsolver.physics.exact import NOT_GAUSSIAN_REASON
-from fpsolver.physics.potentials import FloatArray
-from fpsolver.recorder import EVERYTHING, SERIES, SERIES_MANY
+from fpsolver.recorder import EVERYTHING
 
 if TYPE_CHECKING:
     from fpsolver.result import GaussianResult, Outcome, Result
@@ -211,116 +208,3 @@ def _write_exact(group: h5py.Group, result: Result) -> None:
         elif name in result.reasons:
             dataset.attrs["reason"] = result.reasons[name]
     group.attrs["W_l1_error"] = result.exact_error
-
-
-def read(path: str | Path) -> dict[str, Any]:
-    """Fields of a :class:`fpsolver.result.Result`; FileFormatError with a sentence for anything else."""
-    fields: dict[str, Any] = read_file(path, FORMAT, FORMAT_VERSION, _read_all)
-    return fields
-
-
-def read_state(path: str | Path) -> tuple[Grid, FloatArray]:
-    """Grid and final W of a result, to start another run from."""
-    grid, W = read_file(path, FORMAT, FORMAT_VERSION, _read_state)
-    if W.shape != grid.shape or not np.isfinite(W).all():
-        raise FileFormatError(f"{path} holds a final W that is not finite or not of the grid's shape {grid.shape}")
-    return grid, W
-
-
-def _read_state(file: h5py.File) -> tuple[Grid, FloatArray]:
-    _refuse_checkpoint(file)
-    return read_grid(file["grid"]), numbers(file["final"], "W")
-
-
-def read_config(file: h5py.File) -> Config:
-    """Configuration of a result."""
-    data, _ = parse_yaml(file["config"].asstr()[()], "the configuration in the result")
-    return Config(**data)
-
-
-def _refuse_checkpoint(file: h5py.File) -> None:
-    if file.attrs["status"] == "running":
-        raise FileFormatError(
-            f"{file.filename} is the checkpoint of a run that has not ended; `fpsolver run --resume` goes on with it"
-        )
-
-
-def _read_all(file: h5py.File) -> dict[str, Any]:
-    _refuse_checkpoint(file)
-    common = {
-        "config": read_config(file),
-        "series": _read_series(file["series"]),
-        "diagnostics": _attributes(file["diagnostics"]),
-        "status": str(file.attrs["status"]),
-        "message": str(file.attrs["message"]),
-        "reasons": {name: str(item.attrs["reason"]) for name, item in file["series"].items() if "reason" in item.attrs},
-        "warnings": str(file.attrs["warnings"]).splitlines(),
-        "provenance": _provenance(file["provenance"]),
-    }
-    if file.attrs.get("method") == "gaussian":
-        return common
-    final, snapshots, exact = file["final"], file["snapshots"], file.get("exact")
-    grid = read_grid(file["grid"])
-    _check_shapes(grid, final, snapshots)
-    return common | {
-        "grid": grid,
-        "final": {"time": float(final.attrs["time"]), **{n: numbers(final, n) if n in final else None for n in FINAL}},
-        "particles": _read_particles(file.get("particles")),
-        "snapshots": {name: numbers(snapshots, name) for name in ("time", "W")},
-        "exact": None if exact is None else {name: numbers(exact, name) for name in ("time", *EXACT)},
-        "exact_error": float("nan") if exact is None else float(exact.attrs["W_l1_error"]),
-    }
-
-
-def _read_particles(group: h5py.Group | None) -> list[dict[str, FloatArray]]:
-    if group is None:
-        return []
-    return [{field: numbers(group[str(k + 1)], field) for field in PARTICLE} for k in range(len(group))]
-
-
-def _read_series(group: h5py.Group) -> dict[str, FloatArray]:
-    """Members of the series; those of several particles where there are several."""
-    several = [quantity.name for quantity in SERIES_MANY if quantity.name in group]
-    names = [quantity.name for quantity in SERIES if not quantity.optional or quantity.name in group]
-    found = {name: numbers(group, name) for name in ("time", *names, *several)}
-    lengths = {len(values) for values in found.values()}
-    if len(lengths) != 1 or lengths == {0}:
-        raise ValueError(f"the members of the series have the lengths {sorted(lengths)}")
-    return found
-
-
-def _check_shapes(grid: Grid, final: h5py.Group, snapshots: h5py.Group) -> None:
-    """ValueError if an array does not belong to the grid."""
-    for name in FINAL:
-        if name not in final and f"{name}_reason" in final.attrs:
-            continue
-        shape = (len(grid.axes), *grid.shape) if name.startswith("J") else grid.shape
-        if final[name].shape != shape:
-            raise ValueError(f"final/{name} has the shape {final[name].shape} instead of {shape}")
-    shape = (len(snapshots["time"]), *grid.shape)
-    if snapshots["W"].shape != shape:
-        raise ValueError(f"snapshots/W has the shape {snapshots['W'].shape} instead of {shape}")
-
-
-def _provenance(group: h5py.Group) -> dict[str, Any]:
-    found = _attributes(group)
-    if missing := [name for name in ("fpsolver", "host", "threads", "steps") if name not in found]:
-        raise ValueError(f"its provenance does not tell {', '.join(missing)}")
-    return found
-
-
-def _attributes(group: h5py.Group) -> dict[str, Any]:
-    return {name: value.item() if isinstance(value, np.generic) else value for name, value in group.attrs.items()}
-
-
-def read_grid(group: h5py.Group) -> Grid:
-    """Grid of a result."""
-    names = [name for name in group if not name.endswith("_faces")]
-    wanted = coordinate_names(len(names) // 2)
-    if sorted(names) != sorted(wanted):
-        raise ValueError(f"the grid must have the axes {', '.join(wanted)}, but has {names}")
-    axes = []
-    for name in wanted:
-        attrs = group[name].attrs
-        axes.append(Axis(name, float(attrs["low"]), float(attrs["high"]), len(group[name]), bool(attrs["periodic"])))
-    return Grid(tuple(axes))

@@ -20,6 +20,7 @@ from numpy.typing import ArrayLike
 from fpsolver.errors import NoSteadyStateError, UsageError
 from fpsolver.physics import linear, transients
 from fpsolver.physics.potentials import FloatArray
+from fpsolver.physics.stability import require_stable
 from fpsolver.physics.system import System
 
 INFINITE_REASON = (
@@ -216,31 +217,6 @@ def steady(system: System) -> SteadyState:
     return SteadyState(system, mean, found.covariance, found.slowest, found.residual)
 
 
-def require_stable(system: System) -> None:
-    """NoSteadyStateError, with the reason, if some motion does not decay; long chains are looked at when solved."""
-    A = system.drift_matrix
-    if len(A) < linear.LARGE and linear.is_stable(A):
-        return
-    reason = why_indefinite(system)
-    if len(A) < linear.LARGE or reason:
-        raise NoSteadyStateError(reason or why_not_steady(A))
-
-
-def why_indefinite(system: System) -> str:
-    """Sentence if potentials and springs of several particles together do not hold them, or an empty string."""
-    if system.size == 1 or system.drift is not None:
-        return ""
-    stiffness = system.stiffness_matrix
-    smallest, size = float(np.linalg.eigvalsh(stiffness)[0]), float(np.abs(stiffness).max(initial=0.0))
-    if smallest > 1e-14 * size:
-        return ""
-    text = "are indefinite together" if smallest < -1e-14 * size else "do not hold the particles in their place"
-    return (
-        f"the system has no steady state: potentials and springs {text} (their stiffness matrix has the eigenvalue "
-        f"{smallest:.6g})"
-    )
-
-
 def _require_quadratic(system: System) -> None:
     if not system.is_quadratic:
         words = ", ".join(str(particle.potential) for particle in system.particles)
@@ -301,18 +277,3 @@ def spectrum_on_ring(system: System, length: float, count: int) -> np.ndarray:
     values = -friction * np.arange(count + 1)[:, None] - k**2 * spreading - 1j * k * speed / mass
     values = values.ravel()
     return np.asarray(values[np.argsort(-values.real, kind="stable")][:count])
-
-
-def why_not_steady(A: FloatArray) -> str:
-    """Sentence that says which motion of dx/dt = A x does not decay."""
-    values = np.linalg.eigvals(A)
-    worst = values[np.argmax(values.real)]
-    scale = np.abs(values).max(initial=0.0)
-    if np.abs(values).min() <= 1e-12 * scale:
-        text = "nothing holds the position back (a free particle on the line spreads for ever)"
-    elif worst.real > 1e-12 * scale:
-        text = f"a motion grows at the rate {worst.real:.6g}"
-    else:
-        text = "nothing damps the motion"
-    shown = f"{worst.real:.6g}{worst.imag:+.6g}i"
-    return f"the system has no steady state: {text}; the drift matrix has the eigenvalue {shown}"

@@ -13,8 +13,8 @@ import numpy as np
 
 from fpsolver.errors import NoSteadyStateError
 from fpsolver.physics import linear
-from fpsolver.physics.exact import require_stable
 from fpsolver.physics.potentials import Cosine, FloatArray
+from fpsolver.physics.stability import require_stable
 from fpsolver.physics.system import System
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +14,7 @@ from fpsolver.config.reader import Config
 from fpsolver.errors import UsageError
 from fpsolver.io import sweeps as files
 from fpsolver.io.xarrays import package
+from fpsolver.summary import Summary
 from fpsolver.sweeps.axes import Values
 from fpsolver.sweeps.worker import Row
 
@@ -27,8 +27,8 @@ COSTS = ("wall_time", "worker_memory")
 ALWAYS = ("entropy_production", "entropy_flux", "cp_margin", "satisfies_detailed_balance")
 
 
-@dataclass(eq=False)
-class Sweep:
+@dataclass(eq=False, repr=False)
+class Sweep(Summary):
     """Many runs: ``over`` has the values of each key, ``data`` arrays whose first axes are those of ``over``.
 
     ``sweep["entropy_production"]`` is such an array; NaN where there is no number, with the reason in ``message``
@@ -106,18 +106,6 @@ class Sweep:
         words = [f"{key.split('.')[-1]} {v[i]:.6g}" if v.dtype != object else f"{v[i]}"
                  for (key, v), i in zip(self.over.items(), index, strict=True)]  # fmt: skip
         return ", ".join(words)
-
-    def __str__(self) -> str:
-        return "\n".join(f"  {label:<22} {text}" for label, text in self.summary())
-
-    __repr__ = __str__
-
-    def _repr_html_(self) -> str:
-        rows = "".join(
-            f"<tr><th style='text-align:left'>{html.escape(label)}</th><td>{html.escape(text)}</td></tr>"
-            for label, text in self.summary()
-        )
-        return f"<table><caption>{html.escape(self.title)}</caption>{rows}</table>"
 
 
 def load_sweep(path: str | Path) -> Sweep:
