@@ -16,7 +16,6 @@ from fpsolver.physics import exact as exact_module
 from fpsolver.physics.linear import is_stable
 from fpsolver.physics.potentials import FloatArray
 from fpsolver.physics.states import GaussianState
-from fpsolver.physics.timescales import linear_rates
 from fpsolver.problem import Problem
 from fpsolver.recorder import past_reasons, phase_space, reasons
 from fpsolver.result import Final, GaussianResult, Result, Snapshots
@@ -62,14 +61,15 @@ def evaluate_moments(problem: GaussianProblem) -> GaussianResult:
     """The exact moments, and everything that follows from them."""
     mean, covariance, steady = gaussian.moments(problem)
     is_steady = steady is not None
+    series = gaussian.series(problem.system, problem.times, mean, covariance)
     return GaussianResult(
         config=problem.config,
-        series=gaussian.series(problem.system, problem.times, mean, covariance),
+        series=series,
         diagnostics=gaussian.diagnostics(problem, steady, covariance[-1]),
         status="steady" if is_steady else "finished",
         message="found the steady state without steps" if is_steady else f"ended at t = {problem.times[-1]:.6g}",
         reasons=gaussian.reasons(problem.system),
-        warnings=list(problem.warnings),
+        warnings=[*problem.warnings, *gaussian.purity_note(problem.times, series["purity"])],
         provenance=provenance.collect(numba.get_num_threads()),
     )
 
@@ -167,7 +167,7 @@ def diagnostics(problem: Problem, state: State, series: dict[str, FloatArray], *
     residual = detailed_balance.first_line_residual(state)
     parity = detailed_balance.parity_residual(now)
     covariance = series["covariance"][-1]
-    steady = None
+    steady, unknown = None, ""
     on_line = not any(axis.periodic for axis in problem.grid.axes)
     if system.is_quadratic and on_line and is_stable(system.drift_matrix):
         steady = exact_module.steady(system)
@@ -175,7 +175,7 @@ def diagnostics(problem: Problem, state: State, series: dict[str, FloatArray], *
     if steady is not None:
         satisfied = detailed_balance.gaussian_detailed_balance(steady)
     else:
-        satisfied = parity == 0 and residual <= 1e-6 * linear_rates(problem.system)[0]
+        satisfied, unknown = detailed_balance.verdict(now, residual)
     decay = problem.plan.decay
     found: dict[str, Any] = {
         "cp_margin": now.cp_margin(),
@@ -190,7 +190,9 @@ def diagnostics(problem: Problem, state: State, series: dict[str, FloatArray], *
         "resolution": problem.grid.cells_per_deviation(series["covariance"][-1]),
     }
     if steady is None and parity == 0 and not ended_steady:
-        found |= {"satisfies_detailed_balance": False, "satisfies_detailed_balance_reason": BALANCE_UNKNOWN}
+        found["satisfies_detailed_balance"], unknown = False, BALANCE_UNKNOWN
+    if unknown:
+        found["satisfies_detailed_balance_reason"] = unknown
     return found | {f"{name}_reason": text for name, text in _WHY_NAN.items() if _is_nan(found[name])}
 
 

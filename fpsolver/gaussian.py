@@ -21,11 +21,12 @@ from fpsolver.errors import ConfigError, Fault, ResourceError
 from fpsolver.physics import energies, exact, linear, transients
 from fpsolver.physics.potentials import FloatArray
 from fpsolver.physics.stability import require_stable
-from fpsolver.physics.states import GaussianState
+from fpsolver.physics.states import GaussianState, symplectic_eigenvalues
 from fpsolver.physics.system import System
 from fpsolver.planning import round_number
 from fpsolver.recorder import names_of
 from fpsolver.thermo import detailed_balance, wehrl
+from fpsolver.watch import PURITY_ERROR, too_pure
 
 MATRICES_IN_MEMORY = 14  # of 2N x 2N numbers, at the peak
 RECORDS_IN_MEMORY = 2**29  # bytes that automatic records may take
@@ -73,13 +74,33 @@ def prepare(config: Config, build_both: Callable[[Config], tuple[System, Any]]) 
 def model_notes(system: System) -> list[str]:
     """Warnings about dynamics that are not completely positive, or whose memory is not known well enough."""
     if system.is_time_dependent:
-        return [memory.doubt() for memory in system.memories]
+        return [*(memory.doubt() for memory in system.memories), late_doubt(system)]
     if system.hbar == 0 or system.is_completely_positive():
         return []
     return [
         f"the model is not completely positive (margin {system.cp_margin():.6g}): some quantum states would become "
         "unphysical under it"
     ]
+
+
+def late_doubt(system: System) -> str:
+    """A sentence if what a bath with memory leads to is no quantum state, or an empty string."""
+    if system.hbar == 0 or not (system.is_quadratic and linear.is_stable(system.drift_matrix)):
+        return ""
+    smallest = float(symplectic_eigenvalues(exact.steady(system).covariance)[0])
+    if smallest >= system.hbar / 2 * (1 - 1e-9):
+        return ""
+    return (
+        f"the late covariance has the symplectic eigenvalue {smallest:.6g}, below hbar/2 = {system.hbar / 2:.6g}, "
+        "which no quantum state has: coefficients of second order in the coupling do not hold for a bath so cold; "
+        "give a smaller gamma, or a smaller beta"
+    )
+
+
+def purity_note(times: FloatArray, purity: FloatArray) -> list[str]:
+    """The first time at which moments are not those of a quantum state."""
+    above = np.flatnonzero(purity > 1 + PURITY_ERROR[0])
+    return [too_pure(float(purity[above[0]]), float(times[above[0]]))] if len(above) else []
 
 
 def _refuse_memory(count: int, records: int) -> None:

@@ -126,7 +126,8 @@ class Outcome(Summary):
         found = self.diagnostics
         verdict = "satisfied" if found["satisfies_detailed_balance"] else "violated"
         verdict = found.get("satisfies_detailed_balance_reason", verdict)
-        names = {"line 1": "detailed_balance_residual", "line 2": "diffusion_parity_residual", "KMS": "kms_residual"}
+        line_1 = "line 1" if self.status == "steady" else "line 1 of the last state"
+        names = {line_1: "detailed_balance_residual", "line 2": "diffusion_parity_residual", "KMS": "kms_residual"}
         known = [f"{word}: {found[name]:.3g}" for word, name in names.items() if not math.isnan(found[name])]
         return f"{verdict} ({', '.join(known)})"
 
@@ -277,10 +278,15 @@ def _clausius_words(system: System, clausius: float, flux: float) -> str:
     """Why the entropy flux is not the heat over the temperature (docs/many.md)."""
     if not math.isfinite(flux) or abs(flux - clausius) <= 1e-6 * max(abs(flux), abs(clausius)):
         return ""
-    extra = [particle.bath for particle in system.particles if particle.bath.d_qq or particle.bath.alpha]
-    if not extra:
-        return f"; Phi is {flux - clausius:+.6g} beside it"
-    return (
-        f"; Phi is larger by {flux - clausius:.6g}: the position diffusion of these baths heats the springs and wells, "
-        "which is heat from no temperature"
-    )
+    if flux > clausius and all(_is_at_its_temperature(particle.bath, particle.mass) for particle in system.particles):
+        return (
+            f"; Phi is larger by {flux - clausius:.6g}: the position diffusion of these baths heats the springs and "
+            "wells, which is heat from no temperature"
+        )
+    return f"; Phi differs from it by {flux - clausius:+.6g}: they agree for baths on p alone with D_pp = m eta T"
+
+
+def _is_at_its_temperature(bath: Bath, mass: float) -> bool:
+    """True if a bath is friction of p with D_pp = m eta T, and at most position diffusion besides."""
+    noise = 0.0 if bath.beta is None else bath.eta * mass / bath.beta
+    return bath.alpha == bath.xi == bath.d_qp == 0 and math.isclose(bath.d_pp, noise, rel_tol=1e-9)

@@ -17,6 +17,7 @@ from fpsolver.recorder import Record
 from fpsolver.thermo.entropy import negative
 
 EDGE_WARNING = 1e-9  # outer layers; Pi is then off by up to ten times that, relative to its scale
+PURITY_ERROR = (1e-6, 1e-3)  # of one particle, of several: what a grid may add to the purity of a pure state
 RESOLUTION_WARNING = 3.0  # cells for the narrowest standard deviation
 
 
@@ -39,7 +40,18 @@ def watch(
     stays_positive = started_positive and (generator.system.is_quadratic or generator.system.hbar == 0)
     if stays_positive and negativity > negative(generator.system.size):
         found["negativity"] = _negative(generator, W, negativity, time)
+    purity = float(np.asarray(record["purity"]))
+    if purity > 1 + PURITY_ERROR[generator.system.size > 1]:
+        found["purity"] = too_pure(purity, time)
     return found
+
+
+def too_pure(purity: float, time: float) -> str:
+    """What a purity above 1 means."""
+    return (
+        f"{moment(time)} the purity of W is {purity:.7g}, and that of a quantum state is at most 1: the initial state "
+        "is none, or the model does not hold there (cold baths, short times)"
+    )
 
 
 def edge_bound(generator: Generator, name: str) -> float:

@@ -36,16 +36,18 @@ TAIL = """
 How to read it:
 
 - **completely positive**: smallest eigenvalue of B − (iħ/2)(A Ω + Ω Aᵀ); 0 to round-off is *on the boundary*.
-- **line 1, line 2** of detailed balance: the largest entry of |B + 2 A^I V|_ij/(σ_i σ_j) and of |E B E − B|. Both
-  have to vanish. Line 1 is what produces entropy: at d_qp = 0, Π = Φ = 0 exactly where it holds.
+- **line 1, line 2** of detailed balance: the largest entry of |B + 2 A^I V|_ij/(σ_i σ_j), which is the KMS of `run`
+  and `check`, and of |E B E − B|. Both have to vanish. Line 1 is what produces entropy: at d_qp = 0, Π = Φ = 0 exactly
+  where it holds.
 - **T of q, T of p**: m ω² V_qq and V_pp/m. In equilibrium with the bath both are 1/β = 1.428571 (classical) or
   (ħω/2) coth(βħω/2) = 1.486434 (quantum); in the cold bath 0.25 and 0.518657. Detailed balance makes them equal to each
   other, but not to the temperature of the bath.
 - **to classical, quantum Gibbs**: relative entropy ∫ W ln(W/G) of the steady Wigner function to the Gibbs state at the
   temperature of the bath. Only Caldeira–Leggett and tuned position friction reach the classical one, only
   quantum-optical damping the quantum one. A model given by Lindblad operators has no temperature of its own.
-- `hu_paz_zhang` (γ = 0.1) at late times: J^I vanishes, and both lines fail because of d_qp alone. T of q refers to the
-  ω of the well, which the bath has shifted.
+- `hu_paz_zhang` (γ = 0.1) at late times: J^I vanishes, and both lines fail because of d_qp alone. Second order in the
+  coupling makes both temperatures too low: the whole of oscillator and bath has 1.486 for q and 1.528 for p
+  ([why](physics.md#a-bath-with-memory-hu_paz_zhang)).
 
 On a ring (no potential) the steady state is uniform in q and Maxwellian in p with V_pp = m/β, whatever d_qp:
 

@@ -42,7 +42,9 @@ COLD = {
     "grid": {"q": {"cells": 96, "extent": [-2.7, 2.7]}, "p": {"cells": 96, "extent": [-2.7, 2.7]}},
     "time": {"until": 3.0},
 }
+NARROW = {"kind": "gaussian", "mean": [0.0, 0.0], "covariance": [[0.5, 0.0], [0.0, 0.45]]}
 CAUSES = {
+    "purity": ({"initial": NARROW}, "the purity of W is 1.054", "the initial state is none"),
     "edge": ({"grid": SMALL}, "the outer cells of axis p hold a mass", "give a wider grid.p.extent"),
     "negativity": (COLD, "W is negative", "give more cells"),
     "alternation": (COLD, "of W alternates from cell to cell along q", "give more grid.q.cells"),

@@ -90,6 +90,17 @@ def test_minimally_invasive_baths_cost_more_than_their_heat():
     np.testing.assert_allclose(result.series["entropy_production_particle"][-1].sum(), Pi, rtol=1e-12)
 
 
+def test_cold_noise_is_no_position_diffusion():
+    """Phi below sum of -J/T: the noise of quantum-optical baths, (hbar omega/2) coth, is not that of T."""
+    result = fp.run(two("quantum_optical"))
+    words = dict(result.summary())["sum of -J/T"]
+    clausius = float(-(result.series["heat_current"][-1] / np.array([HOT, COLD])).sum())
+    excess = result.last("entropy_flux") - clausius
+    assert excess < -0.01
+    assert f"differs from it by {excess:+.6g}" in words
+    assert "position diffusion" not in words
+
+
 def test_the_parts_of_each_particle_are_quadratures_of_its_channels():
     """Pi_k and Phi_k against sums over samples of the Gaussian: int J_k (D^-1 J)_k/W and int J_k (D^-1 a)_k."""
     system = fp.build_system(two("minimally_invasive"))

@@ -45,9 +45,10 @@ def test_wells_and_walls():
     np.testing.assert_allclose(np.sort(POTENTIALS["double_well"].minima()), [-2, 2], atol=1e-12)
     low, high = POTENTIALS["double_well"].range_below(4.0)  # U + 1 = (q^2 - 4)^2/16 = 4 at q^2 = 12
     assert (low, high) == pytest.approx((-math.sqrt(12), math.sqrt(12)))
-    well = POTENTIALS["cosine"].minima()[0]
-    assert POTENTIALS["cosine"].derivative(well) == pytest.approx(0, abs=1e-14)
-    assert POTENTIALS["cosine"].derivative(well, 2) > 0
+    for cosine in (POTENTIALS["cosine"], potentials.Cosine(-1.0, 2.0, 0.7), potentials.Cosine(-1.0, 2.0, -0.7)):
+        well = cosine.minima()[0]
+        assert cosine.derivative(well) == pytest.approx(0, abs=1e-14)
+        assert cosine.derivative(well, 2) > 0
     assert len(potentials.Cosine(0.1, 1.0, 0.3).minima()) == 0
 
 
@@ -188,6 +189,16 @@ def test_hot_and_heavy_caldeira_leggett_is_not_taken_for_completely_positive(mas
     assert systems.oscillator(enough, mass=mass).is_on_cp_boundary()
     unitary = systems.oscillator(baths.none(), mass=mass)
     assert unitary.is_completely_positive()
+
+
+def test_a_particle_without_a_bath_is_on_the_boundary():
+    """Its noise is the least that is completely positive, none; so the pair's margin is zero."""
+    bath = baths.quantum_optical(mass=1.0, hbar=1.0, omega=1.0, eta=0.4, beta=0.7)
+    well = potentials.harmonic(mass=1.0, omega=1.0)
+    pair = System((Particle(1.0, well, bath), Particle(1.0, well, baths.none())), 1.0)
+    assert pair.cp_margin() == 0
+    assert pair.is_on_cp_boundary()
+    assert not System((Particle(1.0, well, bath),) * 2, 1.0).is_on_cp_boundary()
 
 
 @pytest.mark.parametrize("unit", [1e-14, 1.0, 1e14])

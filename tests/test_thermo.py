@@ -128,6 +128,29 @@ def test_detailed_balance_verdicts():
             assert detailed_balance.gaussian_detailed_balance(exact.steady(systems.model(name, **units))) == expected
 
 
+@pytest.mark.parametrize("eta", [1e-9, 1e-3, 5.0])
+def test_verdicts_count_relative_to_the_damping(eta):
+    """Pi of the minimally invasive model is eta (beta hbar omega/4)^2, however small eta is."""
+    breaks = baths.brownian(model="minimally_invasive", mass=1.0, hbar=1.0, eta=eta, beta=0.7)
+    keeps = baths.caldeira_leggett(mass=1.0, eta=eta, beta=0.7)
+    for bath, satisfied in ((breaks, False), (keeps, True)):
+        steady = exact.steady(systems.oscillator(bath))
+        assert detailed_balance.gaussian_detailed_balance(steady) is satisfied
+
+
+def test_verdicts_on_a_grid_know_what_they_do_not_know():
+    """Between 1e-6 of the damping and 1e-6 of the fastest motion a residual may be the grid's."""
+    system = systems.oscillator(baths.caldeira_leggett(mass=1.0, eta=1e-3, beta=0.7))
+    assert detailed_balance.verdict(system, 0.9e-9) == (True, "")
+    satisfied, why = detailed_balance.verdict(system, 2e-8)
+    assert not satisfied
+    assert "2e-05 of the damping" in why
+    assert detailed_balance.verdict(system, 1.1e-6) == (False, "")
+    free = systems.oscillator(baths.none())
+    assert detailed_balance.verdict(free, 0.0) == (True, "")
+    assert detailed_balance.verdict(free, 1e-9) == (False, "")
+
+
 def test_first_line_residual_in_closed_form():
     """Minimally invasive: q row -B_qq W_q, p row -2 eta p W - B_pp W_p; means of abs of Gaussians by hand."""
     system = systems.model("minimally_invasive")

@@ -20,7 +20,7 @@ same in every row but for a constant, so that its weights s_m - v c_m and s_m + 
 table. For all other axes the velocity is one number in a row (but for friction that mixes particles), so that what
 they, the walls, the constant, the quantum terms and mixed derivatives add is a list of terms, weight x W at some
 distance, written down once for the row. Cells are computed in vectors (:mod:`fpsolver.kernels.simd`); rows of one
-particle in groups of four, since they have most of their neighbours in common.
+particle in groups of four, which have most of their neighbours in common.
 """
 
 from __future__ import annotations

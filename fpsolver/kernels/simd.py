@@ -1,12 +1,12 @@
-"""Neighbouring float64 numbers as one value of Numba code: LANES of them, as many as a register holds, or eight.
+"""Neighbouring float64 numbers as one value of Numba code: LANES of them, or eight.
 
 Loops over cells leave it to the compiler to find vector instructions: it must prove that arrays do not overlap, and
 gives up where a cell has thirty neighbours. With ``load(W, i)``, which is W[i], .., W[i + LANES - 1], a kernel has the
 same instructions everywhere, and compiles faster. W is a pointer (:mod:`fpsolver.kernels.pointers`). Python runs the
 same source with NumPy slices.
 
-LLVM splits vectors that are longer than a register. Where sixteen of these hold what a loop needs, that costs nothing;
-in the loop over all cells eight numbers at a time did not fit, and took 1.5 times as long as four (AVX2).
+LLVM splits vectors that are longer than a register. LANES is 8 with the 32 long registers of AVX-512, and 4
+elsewhere, where the busiest loop with eight numbers keeps half of them on the stack.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 r"""Quantum terms of the Moyal bracket: what a potential does to W beyond the classical force U' dW/dp.
 
-    dW/dt = ... + (i/hbar) [U(q + i hbar d_p/2) - U(q - i hbar d_p/2)] W,
+    dW/dt = ... - (i/hbar) [U(q + i hbar d_p/2) - U(q - i hbar d_p/2)] W,
 
 for a Fourier mode exp(i y p) a multiplication by i g(q, y) with the odd real function
 

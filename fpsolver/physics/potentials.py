@@ -150,8 +150,7 @@ class Cosine:
         if steepest <= abs(self.tilt):
             return np.empty(0)
         offset = 0.0 if self.amplitude > 0 else math.pi
-        shift = math.asin(self.tilt / (self.amplitude * self.wavenumber))
-        return np.array([(offset + shift) / self.wavenumber])
+        return np.array([(offset + math.asin(self.tilt / steepest)) / self.wavenumber])
 
     def range_below(self, energy: float) -> tuple[float, float]:
         """A periodic potential confines nothing."""

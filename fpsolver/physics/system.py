@@ -222,7 +222,8 @@ class System:
         if not len(known):
             return 0.0
         scaled = matrix[np.ix_(known, known)] / np.outer(size[known], size[known]).clip(min=1e-300)
-        return float(np.linalg.eigvalsh(scaled)[0])
+        smallest = float(np.linalg.eigvalsh(scaled)[0])
+        return smallest if len(known) == len(size) else min(smallest, 0.0)
 
     def is_completely_positive(self) -> bool:
         """True if the margin is not negative beyond round-off; False for a classical system."""

@@ -58,8 +58,10 @@ class CentralFluxes:
         return self.grid.size // self.grid.shape[-1] * (self.grid.shape[-1] + 2 * PAD)
 
     def __getstate__(self) -> dict[str, Any]:
-        """Without what belongs to this process: addresses of kernels, and the arrays that they write into."""
-        return {name: value for name, value in self.__dict__.items() if name not in ("kernels", "_packed")}
+        """Without what belongs to this process and processor: addresses of kernels, arrays laid out for them."""
+        return {
+            name: value for name, value in self.__dict__.items() if name not in ("kernels", "coefficients", "_packed")
+        }
 
     @cached_property
     def kernels(self) -> NDArray[Any]:

@@ -26,7 +26,7 @@ def section() -> Section:
         "FVA^TV^{-1}F^{-1}$, $F = [1 + (\\hbar/2)^2(V\\Omega)^{-2}]^{1/2}$; in the Wigner picture it is $VA^TV^{-1}$. "
         "Detailed balance: either equals $EAE$; *defect*: the largest entry of the difference. On the grid "
         "$C = \\int x\\,L(x^TW)$ and V are measured, $A = CV^{-1}$, and the dual is fpsolver's own; the "
-        "two particles live on a grid of $28^4$ cells. "
+        "two particles live on a grid of $28^4$ cells. One particle: *other units*, but for α of Eq. 18. "
         "They have k = 1, spring 0.6, T = 1.5, $A^I = -\\mathrm{diag}(0.2, 0.2, 0.4, 0.1)$, $B = -2A^IV$."
     )
     return Section("KMS detailed balance (appendix D)", text, [*one_particle(), *two_particles()])
