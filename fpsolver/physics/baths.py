@@ -10,6 +10,7 @@ With d_pp = m eta / beta, complete positivity asks for d_qq d_pp - d_qp^2 >= (hb
 
 from __future__ import annotations
 
+import difflib
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,9 +18,20 @@ from typing import Protocol
 
 import numpy as np
 
+from fpsolver.errors import UsageError
+from fpsolver.physics import arguments
 from fpsolver.physics.potentials import FloatArray
 
 FORGOTTEN = 38.0  # exp(-38) = 3e-17
+BROWNIAN = ("minimally_invasive", "translation_covariant", "symmetry_broken", "position_friction")
+OTHERS = {
+    "caldeira_leggett": "baths.caldeira_leggett",
+    "quantum_optical": "baths.quantum_optical",
+    "lindblad": "baths.lindblad",
+    "hu_paz_zhang": "hu_paz_zhang.bath",
+    "none": "baths.none",
+    "custom": "baths.Bath",
+}
 
 
 class Memory(Protocol):
@@ -65,6 +77,18 @@ class Bath:
     stiffness: float = 0.0
     memory: Memory | None = None
 
+    def __post_init__(self) -> None:
+        try:
+            rates = self.eta + self.alpha + self.xi + self.stiffness
+            if math.isfinite(rates + self.d_qq + self.d_pp + self.d_qp) and (self.beta is None or self.beta > 0):
+                return  # in all steps of baths with memory
+        except TypeError:
+            pass
+        for name in ("eta", "alpha", "xi", "d_qq", "d_pp", "d_qp", "stiffness"):
+            arguments.finite(f"{name} of a bath", getattr(self, name))
+        if self.beta is not None:
+            arguments.positive("beta of a bath", self.beta)
+
     @property
     def drift(self) -> FloatArray:
         """Contribution to A, shape (2, 2), 1/time."""
@@ -95,7 +119,7 @@ def none() -> Bath:
 
 def caldeira_leggett(*, mass: float, eta: float, beta: float) -> Bath:
     """Momentum friction with d_pp = m eta / beta; thermalises classically, not completely positive."""
-    return Bath(eta=eta, d_pp=mass * eta / beta, beta=beta, model="caldeira_leggett")
+    return Bath(eta=eta, d_pp=_momentum_noise(mass, eta, beta), beta=beta, model="caldeira_leggett")
 
 
 def brownian(
@@ -113,12 +137,29 @@ def brownian(
     """The completely positive family of arXiv:2507.23322: d_pp = m eta / beta and, unless given, minimal d_qq.
 
     ``minimally_invasive`` has alpha = xi = d_qp = 0, ``translation_covariant`` a cross-diffusion d_qp,
-    ``symmetry_broken`` the squeezing alpha {q, p}/2 and ``position_friction`` the friction xi of q.
+    ``symmetry_broken`` the squeezing alpha {q, p}/2 and ``position_friction`` the friction xi of q. Any other
+    ``model`` is a name of the user's own; UsageError for those of other baths and misspelt ones.
     """
-    d_pp = mass * eta / beta
+    if model not in BROWNIAN:
+        _refuse_model(model)
+    d_pp = _momentum_noise(mass, eta, beta)
     if d_qq is None:
         d_qq = minimal_d_qq(hbar=hbar, eta=eta, xi=xi, d_pp=d_pp, d_qp=d_qp)
     return Bath(eta, alpha, xi, d_qq, d_pp, d_qp, beta, model)
+
+
+def _refuse_model(model: str) -> None:
+    """UsageError for the name of another bath, one that is nearly a known one, and what is no name."""
+    near = difflib.get_close_matches(model, [*BROWNIAN, *OTHERS], 1, 0.7) if isinstance(model, str) else [""]
+    if near:
+        cure = f"; take {OTHERS[near[0]]}" if near[0] in OTHERS else ""
+        raise UsageError(f"baths.brownian makes {', '.join(BROWNIAN)}, but model is {arguments.shown(model)}{cure}")
+
+
+def _momentum_noise(mass: float, eta: float, beta: float) -> float:
+    """d_pp = m eta/beta of a temperature."""
+    positive = arguments.positive
+    return positive("mass", mass) * arguments.not_negative("eta", eta) / positive("beta", beta)
 
 
 def alpha_detailed_balance(*, mass: float, omega: float, eta: float, d_qq: float, d_pp: float) -> float:
@@ -151,6 +192,8 @@ def quantum_optical(*, mass: float, hbar: float, eta: float, beta: float, omega:
 
     d_qq = eta V_11 / 2, d_pp = eta V_22 / 2 with V = (hbar/2) coth(beta hbar omega / 2) diag(1/(m omega), m omega).
     """
+    for name, value in (("mass", mass), ("omega", omega), ("beta", beta)):
+        arguments.positive(name, value)
     energy = thermal_energy(hbar=hbar, omega=omega, beta=beta)
     v_qq, v_pp = energy / (mass * omega**2), energy * mass
     return Bath(eta, -eta / 2, 0.0, eta * v_qq / 2, eta * v_pp / 2, 0.0, beta, "quantum_optical")
@@ -162,13 +205,27 @@ def thermal_energy(*, hbar: float, omega: float, beta: float) -> float:
     return quantum / math.tanh(beta * quantum) if beta * quantum > 1e-9 else 1 / beta
 
 
+def _pairs(operators: Sequence[tuple[complex, complex]]) -> np.ndarray:
+    """Pairs (u, v) as rows; UsageError for anything else."""
+    try:
+        rows = np.asarray(operators, dtype=complex)
+    except (TypeError, ValueError):
+        rows = np.empty(0)
+    if rows.ndim != 2 or rows.shape[1] != 2 or not np.isfinite(rows).all():
+        raise UsageError(
+            f"operators must be a list of finite pairs (u, v) for L = u q + v p, but is {arguments.shown(operators)}"
+        )
+    return rows
+
+
 def lindblad(operators: Sequence[tuple[complex, complex]], *, hbar: float) -> Bath:
     r"""Linear Lindblad operators L = u q + v p.
 
     With Gamma = sum l l^+ the drift is -hbar Omega Im Gamma and B = hbar^2 Omega Re Gamma Omega^T; for one
     particle the drift is a multiple of the unit matrix, that is, alpha = -eta/2.
     """
-    vectors = np.asarray(operators, dtype=complex).reshape(-1, 2)
+    arguments.positive("hbar", hbar)
+    vectors = _pairs(operators)
     gamma = np.einsum("ka,kb->ab", vectors, vectors.conj())
     omega = np.array([[0.0, 1.0], [-1.0, 0.0]])
     drift = -hbar * omega @ gamma.imag

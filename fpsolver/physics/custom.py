@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike
 from fpsolver.errors import UsageError
 from fpsolver.physics.baths import Bath
 from fpsolver.physics.potentials import FloatArray, Potential
+from fpsolver.physics.readonly import read_only
 
 SAMPLES = 4001  # along the span, where wells are looked for
 PROBES = 101  # where derivatives are compared with differences
@@ -263,4 +264,4 @@ def _matrix(source: Any, name: str) -> FloatArray:
             f"`{name}` of {named(source)} must be a finite 2 x 2 matrix for x = (q, p), but is "
             f"{named(getattr(source, name))}"
         )
-    return matrix
+    return read_only(matrix)

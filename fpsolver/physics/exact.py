@@ -18,10 +18,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fpsolver.errors import NoSteadyStateError, UsageError
-from fpsolver.physics import linear, transients
+from fpsolver.physics import arguments, linear, transients
+from fpsolver.physics.gaussian_states import checked_moments
 from fpsolver.physics.potentials import FloatArray
+from fpsolver.physics.readonly import ReadOnlyArrays, read_only
 from fpsolver.physics.stability import require_stable
-from fpsolver.physics.system import System
+from fpsolver.physics.system import System, require_system
 
 INFINITE_REASON = (
     "infinite: the irreversible drift has a component without noise "
@@ -39,6 +41,7 @@ class Rates:
     reason: str = ""
 
 
+MOST_EIGENVALUES = 100_000  # of a spectrum: half a second
 NOT_GAUSSIAN_REASON = "no closed form: the state is not Gaussian"
 
 
@@ -111,22 +114,21 @@ def wigner_entropy(covariance: FloatArray) -> FloatArray:
     return np.asarray(0.5 * (n * (1 + math.log(2 * math.pi)) + np.linalg.slogdet(covariance)[1]))
 
 
-class Gaussian:
+class Gaussian(ReadOnlyArrays):
     """Exact evolution of a Gaussian state; every method takes one time or an array of times."""
 
     def __init__(self, system: System, mean: ArrayLike, covariance: ArrayLike) -> None:
         _require_quadratic(system)
         self.system = system
-        self.initial_mean = np.asarray(mean, dtype=float)
-        self.initial_covariance = np.asarray(covariance, dtype=float)
-        _check_moments(system, self.initial_mean, self.initial_covariance)
+        self.initial_mean, self.initial_covariance = checked_moments(mean, covariance, 2 * system.size)
 
     def moments(self, time: ArrayLike) -> tuple[FloatArray, FloatArray]:
         """Means (.., 2N) and covariances (.., 2N, 2N) at ``time``."""
-        times = np.asarray(time, dtype=float)
+        times = arguments.real_array("time", time, "a real number or an array of real numbers")
         if not np.isfinite(times).all() or (times < 0).any():
             raise UsageError(
-                f"times must be finite and not negative, but are {times.tolist()}; for infinity take exact.steady"
+                f"times must be finite and not negative, but are {arguments.shown(times.tolist())}; for infinity take "
+                "exact.steady"
             )
         n, flow = len(self.initial_mean), transients.flow(self.system, times.ravel())
         mean, covariance = linear.moved(flow, self.initial_mean, self.initial_covariance)
@@ -142,7 +144,8 @@ class Gaussian:
 
     def rates(self, time: ArrayLike) -> Rates:
         """Pi, Phi, dS/dt, with the reason if they are infinite."""
-        return rates_along(self.system, np.asarray(time, dtype=float), *self.moments(time))
+        moments = self.moments(time)
+        return rates_along(self.system, np.asarray(time, dtype=float), *moments)
 
     def entropy_production(self, time: ArrayLike) -> FloatArray:
         """Pi, 1/time."""
@@ -162,7 +165,7 @@ class Gaussian:
 
 
 @dataclass(frozen=True, eq=False)
-class SteadyState:
+class SteadyState(ReadOnlyArrays):
     """The Gaussian steady state of a quadratic system."""
 
     system: System
@@ -170,6 +173,10 @@ class SteadyState:
     covariance: FloatArray
     slowest: float = math.nan  # rate of the slowest motion, where the covariance was found with it
     residual: float = 0.0  # of the Lyapunov equation, relative
+
+    def __post_init__(self) -> None:
+        for name in ("mean", "covariance"):
+            object.__setattr__(self, name, read_only(np.array(getattr(self, name), dtype=float)))
 
     @cached_property
     def rates(self) -> Rates:
@@ -201,6 +208,7 @@ class SteadyState:
 
     def spectrum(self, count: int) -> np.ndarray:
         """The ``count`` slowest eigenvalues of the generator, 0 first (complex, 1/time)."""
+        count = arguments.whole("count", count, 1, MOST_EIGENVALUES)
         return linear.spectrum(self.system.drift_matrix, count)
 
 
@@ -218,26 +226,10 @@ def steady(system: System) -> SteadyState:
 
 
 def _require_quadratic(system: System) -> None:
+    require_system(system)
     if not system.is_quadratic:
         words = ", ".join(str(particle.potential) for particle in system.particles)
         raise UsageError(f"exact Gaussian solutions need linear forces, but {words}; run it on a grid")
-
-
-def _check_moments(system: System, mean: FloatArray, covariance: FloatArray) -> None:
-    n = 2 * system.size
-    if mean.shape != (n,) or covariance.shape != (n, n):
-        raise UsageError(f"mean and covariance must be {n} and {n} x {n}, but are {mean.shape} and {covariance.shape}")
-    if not (np.isfinite(mean).all() and np.isfinite(covariance).all() and _is_positive(covariance)):
-        raise UsageError(f"the covariance must be symmetric and positive definite, but is {covariance.tolist()}")
-
-
-def _is_positive(V: FloatArray) -> bool:
-    sigma = np.sqrt(np.diag(V).clip(min=0))
-    if not sigma.all():
-        return False
-    correlation = V / np.outer(sigma, sigma)
-    symmetric = np.abs(correlation - correlation.T).max() <= 1e-9
-    return bool(symmetric and np.linalg.eigvalsh(correlation)[0] > 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,6 +248,7 @@ class RingState:
 
 def steady_on_ring(system: System) -> RingState:
     """Steady state of one particle on a ring without corrugation; NoSteadyStateError if nothing damps or shakes it."""
+    require_system(system)
     friction, d_pp = -float(system.dissipative_drift[1, 1]), float(system.diffusion_matrix[1, 1]) / 2
     if friction <= 0 or d_pp <= 0:
         raise NoSteadyStateError("the system has no steady state: nothing damps the momentum, or nothing shakes it")

@@ -10,7 +10,10 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import ArrayLike
 
+from fpsolver.errors import UsageError
+from fpsolver.physics import arguments
 from fpsolver.physics.potentials import FloatArray
+from fpsolver.physics.readonly import read_only
 
 
 class LocalState(Protocol):
@@ -85,8 +88,32 @@ class UniformState:
 
 
 def gaussian(mean: ArrayLike, covariance: ArrayLike, omega: float | None = None) -> GaussianState:
-    """Any Gaussian."""
-    return GaussianState(np.asarray(mean, dtype=float), np.asarray(covariance, dtype=float), omega)
+    """Any Gaussian; UsageError for moments that none has."""
+    return GaussianState(*checked_moments(mean, covariance), omega)
+
+
+def checked_moments(mean: ArrayLike, covariance: ArrayLike, size: int | None = None) -> tuple[FloatArray, FloatArray]:
+    """Read-only copies of moments that a Gaussian of ``size`` coordinates can have; UsageError for any others."""
+    x, V = arguments.real_array("mean", mean), arguments.real_array("covariance", covariance)
+    n = x.size if size is None else size
+    if x.shape != (n,) or V.shape != (n, n) or not n:
+        raise UsageError(f"mean and covariance must be {n} and {n} x {n}, but are {x.shape} and {V.shape}")
+    if not np.isfinite(x).all():
+        raise UsageError(f"the mean must be finite, but is {arguments.shown(x.tolist())}")
+    if not (np.isfinite(V).all() and _is_positive(V)):
+        raise UsageError(
+            f"the covariance must be symmetric and positive definite, but is {arguments.shown(V.tolist())}"
+        )
+    return read_only(x.copy()), read_only(V.copy())
+
+
+def _is_positive(V: FloatArray) -> bool:
+    sigma = np.sqrt(np.diag(V).clip(min=0))
+    if not sigma.all():
+        return False
+    correlation = V / np.outer(sigma, sigma)
+    symmetric = np.abs(correlation - correlation.T).max() <= 1e-9
+    return bool(symmetric and np.linalg.eigvalsh(correlation)[0] > 0)
 
 
 def vacuum_covariance(*, mass: float, hbar: float, omega: float) -> FloatArray:

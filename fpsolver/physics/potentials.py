@@ -10,6 +10,9 @@ import numpy as np
 from numpy.polynomial import Polynomial as Series
 from numpy.typing import ArrayLike, NDArray
 
+from fpsolver.errors import UsageError
+from fpsolver.physics import arguments
+
 FloatArray = NDArray[np.floating[Any]]
 
 
@@ -50,6 +53,17 @@ class Polynomial:
     r"""U(q) = sum_n coefficients[n] q**n."""
 
     coefficients: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        given: Any = self.coefficients
+        given = given.tolist() if isinstance(given, np.ndarray) else given
+        if not isinstance(given, list | tuple) or not given:
+            raise UsageError(
+                "coefficients must be a tuple of numbers (c0, c1, ..), U = c0 + c1 q + .., but is "
+                f"{arguments.shown(given)}"
+            )
+        numbers = tuple(arguments.finite(f"coefficient {n}", c) for n, c in enumerate(given))
+        object.__setattr__(self, "coefficients", numbers)
 
     def __str__(self) -> str:
         terms = [_term(c, n) for n, c in enumerate(self.coefficients) if c]
@@ -118,6 +132,11 @@ class Cosine:
 
     is_confining = False
 
+    def __post_init__(self) -> None:
+        for name, check in (("amplitude", arguments.finite), ("wavenumber", arguments.positive)):
+            object.__setattr__(self, name, check(name, getattr(self, name)))
+        object.__setattr__(self, "tilt", arguments.finite("tilt", self.tilt))
+
     def __str__(self) -> str:
         corrugation = f"{-self.amplitude:.6g} cos({self.wavenumber:.6g} q)" if self.amplitude else ""
         slope = _term(-self.tilt, 1) if self.tilt else ""
@@ -174,14 +193,19 @@ def free() -> Polynomial:
 
 def harmonic(*, mass: float, omega: float) -> Polynomial:
     r"""U = m omega^2 q^2 / 2."""
-    return Polynomial((0.0, 0.0, 0.5 * mass * omega**2))
+    return Polynomial((0.0, 0.0, _stiffness(mass, omega) / 2))
 
 
 def quartic(*, mass: float, omega: float, quartic: float) -> Polynomial:
     r"""U = m omega^2 q^2 / 2 + quartic q^4 / 4."""
-    return Polynomial((0.0, 0.0, 0.5 * mass * omega**2, 0.0, 0.25 * quartic))
+    return Polynomial((0.0, 0.0, _stiffness(mass, omega) / 2, 0.0, arguments.finite("quartic", quartic) / 4))
 
 
 def double_well(*, quadratic: float, quartic: float) -> Polynomial:
     r"""U = -quadratic q^2 / 2 + quartic q^4 / 4, wells at q = +-sqrt(quadratic / quartic)."""
+    quadratic, quartic = arguments.finite("quadratic", quadratic), arguments.finite("quartic", quartic)
     return Polynomial((0.0, 0.0, -0.5 * quadratic, 0.0, 0.25 * quartic))
+
+
+def _stiffness(mass: float, omega: float) -> float:
+    return arguments.positive("mass", mass) * arguments.finite("omega", omega) ** 2

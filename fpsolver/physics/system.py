@@ -12,43 +12,32 @@ from __future__ import annotations
 import html
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
 from fpsolver.errors import UsageError
+from fpsolver.physics import arguments
 from fpsolver.physics.baths import FORGOTTEN, Bath, Memory
-from fpsolver.physics.potentials import FloatArray, Potential
+from fpsolver.physics.particles import Coupling as Coupling
+from fpsolver.physics.particles import Particle as Particle
+from fpsolver.physics.particles import springs_between, windows
+from fpsolver.physics.potentials import FloatArray
+from fpsolver.physics.readonly import ReadOnlyArrays, read_only
 
 CP_ROUND_OFF = 1e-12
 
 
-@dataclass(frozen=True, slots=True)
-class Particle:
-    """One degree of freedom: mass, potential U(q) and its own bath."""
-
-    mass: float
-    potential: Potential
-    bath: Bath
-
-
-@dataclass(frozen=True, slots=True)
-class Coupling:
-    """A spring of energy stiffness (q_i - q_j)^2 / 2 between two particles, given by their numbers."""
-
-    first: int
-    second: int
-    stiffness: float
-
-
 @dataclass(frozen=True, eq=False)
-class System:
+class System(ReadOnlyArrays):
     """N particles, springs between them, and hbar; ``moyal=False`` drops the quantum terms of anharmonic potentials.
 
     ``drift`` and ``diffusion`` (2N x 2N) are added to what the baths do, for a dissipator given by its matrices.
     Where a bath remembers, all matrices are those of late times, and :meth:`at` gives the system of any other time.
     ``husimi_omegas``: for each particle the oscillator whose ground state is the window of the Husimi function.
+    Matrices are read-only, and so is what was given: a copy of it.
     """
 
     particles: Sequence[Particle]
@@ -58,6 +47,28 @@ class System:
     couplings: Sequence[Coupling] = ()
     moyal: bool = True
     husimi_omegas: Sequence[float | None] | None = None
+
+    def __post_init__(self) -> None:
+        particles = arguments.items("particles", self.particles, Particle)
+        if not particles:
+            raise UsageError("particles must be a tuple of at least one fpsolver.Particle, but is empty")
+        n = len(particles)
+        checked: dict[str, Any] = {"particles": particles, "couplings": springs_between(self.couplings, n)}
+        checked["hbar"] = arguments.not_negative("hbar", self.hbar)
+        checked["moyal"] = arguments.switch("moyal", self.moyal)
+        if self.drift is not None:
+            checked["drift"] = arguments.array("drift", self.drift, (2 * n, 2 * n))
+        if self.diffusion is not None:
+            checked["diffusion"] = arguments.noise("diffusion", self.diffusion, 2 * n)
+        if self.husimi_omegas is not None:
+            checked["husimi_omegas"] = windows(self.husimi_omegas, n)
+        vars(self).update(checked)
+
+    def derived(self, **changes: Any) -> System:
+        """A system made of parts of this one, which were checked when it was made."""
+        made = object.__new__(System)
+        vars(made).update({item.name: getattr(self, item.name) for item in fields(self)} | changes)
+        return made
 
     @property
     def is_time_dependent(self) -> bool:
@@ -76,6 +87,7 @@ class System:
 
     def at(self, time: float) -> System:
         """System frozen at ``time``; constant systems return themselves, settled ones that of late times."""
+        time = arguments.moment("time", time)
         if not self.is_time_dependent:
             return self
         if not time >= 0:
@@ -99,7 +111,7 @@ class System:
     def _with(self, baths: Sequence[Bath]) -> System:
         """Same particles with other baths."""
         pairs = zip(self.particles, baths, strict=True)
-        return replace(self, particles=[replace(particle, bath=bath) for particle, bath in pairs])
+        return self.derived(particles=tuple(replace(particle, bath=bath) for particle, bath in pairs))
 
     @property
     def size(self) -> int:
@@ -129,13 +141,13 @@ class System:
             i, j = spring.first, spring.second
             K[[i, j], [i, j]] += spring.stiffness
             K[[i, j], [j, i]] -= spring.stiffness
-        return K
+        return read_only(K)
 
     @cached_property
     def stiffness_matrix(self) -> FloatArray:
         """Second derivatives of the potentials at q = 0 and of the springs, shape (N, N), energy/length^2."""
         curvatures = [float(particle.potential.derivative(0.0, 2)) for particle in self.particles]
-        return np.diag(curvatures) + self.spring_matrix
+        return read_only(np.diag(curvatures) + self.spring_matrix)
 
     @cached_property
     def dissipative_drift(self) -> FloatArray:
@@ -152,28 +164,28 @@ class System:
         """A of a quadratic system, shape (2N, 2N), 1/time; UsageError for anharmonic potentials."""
         if not self.is_quadratic:
             raise UsageError("a system with an anharmonic potential has no drift matrix; take linearised_drift")
-        return self.linearised_drift(np.zeros(self.size))
+        return read_only(self.linearised_drift(np.zeros(self.size)))
 
     @cached_property
     def force(self) -> FloatArray:
         """Constant part f of the drift at q = 0, shape (2N,): minus the slopes of the potentials."""
         slopes = [float(particle.potential.derivative(0.0)) for particle in self.particles]
-        return np.concatenate([np.zeros(self.size), -np.array(slopes)])
+        return read_only(np.concatenate([np.zeros(self.size), -np.array(slopes)]))
 
     @cached_property
     def irreversible_drift(self) -> FloatArray:
         """A^I = (A + E A E)/2; the Hamiltonian part is reversible, so any potential has the same A^I."""
-        return self.irreversible(self.dissipative_drift)
+        return read_only(self.irreversible(self.dissipative_drift))
 
     @cached_property
     def irreversible_diffusion(self) -> FloatArray:
         """B^I = (B + E B E)/2."""
-        return self.irreversible(self.diffusion_matrix)
+        return read_only(self.irreversible(self.diffusion_matrix))
 
     @cached_property
     def reversible_diffusion(self) -> FloatArray:
         """B^R = (B - E B E)/2, the cross-diffusion between q and p."""
-        return self.diffusion_matrix - self.irreversible_diffusion
+        return read_only(self.diffusion_matrix - self.irreversible_diffusion)
 
     def linearised_drift(self, q: FloatArray) -> FloatArray:
         """Drift matrix of small motions around positions q (shape (N,)), shape (2N, 2N)."""
@@ -238,7 +250,7 @@ class System:
         matrix = np.zeros((2 * n, 2 * n)) if extra is None else np.array(extra, dtype=float)
         for k, block in enumerate(blocks):
             matrix[np.ix_([k, n + k], [k, n + k])] += block
-        return matrix
+        return read_only(matrix)
 
     def _repr_html_(self) -> str:
         return f"<pre>{html.escape(repr(self))}</pre>"
@@ -253,3 +265,8 @@ class System:
                 f"d_qq {bath.d_qq:g}, d_pp {bath.d_pp:g}, d_qp {bath.d_qp:g}"
             )
         return "\n".join(rows)
+
+
+def require_system(system: object) -> None:
+    """UsageError for anything but a System."""
+    arguments.one_of("system", system, System, "fpsolver.build_system(config) makes one of a configuration")

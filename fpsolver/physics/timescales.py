@@ -7,7 +7,7 @@ Exact for quadratic systems (eigenvalues of A) and for the free particle on a ri
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -46,7 +46,10 @@ def alone(system: System, k: int) -> System:
     """Particle ``k`` with its bath, without springs and without the others."""
     rows = np.ix_([k, system.size + k], [k, system.size + k])
     blocks = [None if matrix is None else matrix[rows] for matrix in (system.drift, system.diffusion)]
-    return replace(system, particles=(system.particles[k],), drift=blocks[0], diffusion=blocks[1], couplings=())
+    omegas = None if system.husimi_omegas is None else (system.husimi_omegas[k],)
+    return system.derived(
+        particles=(system.particles[k],), drift=blocks[0], diffusion=blocks[1], couplings=(), husimi_omegas=omegas
+    )
 
 
 def rest_positions(system: System) -> FloatArray:

@@ -137,7 +137,7 @@ def bounds(system: System) -> list[System]:
         baths = [frozen.particles[k].bath for frozen in found]
         values = {name: max((getattr(bath, name) for bath in baths), key=abs) for name in names}
         largest.append(replace(particle, bath=replace(particle.bath, memory=None, **values)))
-    return [found[0], found[-1], replace(system, particles=largest)]
+    return [found[0], found[-1], system.derived(particles=tuple(largest))]
 
 
 def _refuse_endless(steps: int, system: System) -> None:

@@ -1,0 +1,144 @@
+"""Checks of what Python callers give: each returns the value in its plain form, or raises one sentence.
+
+The sentence says what is wrong, the value, the rule and, where the rule does not say it, the cure. For constructors
+and calls from outside, not for loops.
+"""
+
+from __future__ import annotations
+
+import math
+import numbers
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fpsolver.errors import FpsolverError, UsageError
+from fpsolver.physics.readonly import read_only
+
+FloatArray = NDArray[np.floating[Any]]
+
+LONGEST = 80  # characters of a value in a message
+ROUND_OFF = 1e-12  # of the largest entry: asymmetry and negative eigenvalues that count as round-off
+
+
+def shown(value: Any) -> str:
+    """A value in one short line."""
+    try:
+        text = " ".join(repr(value).split())
+    except Exception:  # an integer of thousands of digits, or an object that cannot be printed
+        return f"an object of type {type(value).__name__}"
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 3]}..."
+
+
+def as_float(value: Any) -> float:
+    """A real number as a float; NaN for anything else, such as booleans, text and complex numbers."""
+    if isinstance(value, np.ndarray) and value.ndim == 0:
+        value = value[()]
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        return math.nan
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf
+
+
+def _number(name: str, value: Any, rule: str, holds: Callable[[float], bool], error: type[FpsolverError]) -> float:
+    found = as_float(value)
+    if not holds(found):
+        raise error(f"{name} must be {rule}, but is {shown(value)}")
+    return found
+
+
+def finite(name: str, value: Any, error: type[FpsolverError] = UsageError) -> float:
+    """A finite real number."""
+    return _number(name, value, "a finite real number", math.isfinite, error)
+
+
+def positive(name: str, value: Any) -> float:
+    """A finite number above zero."""
+    return _number(name, value, "a finite number above 0", lambda x: 0 < x < math.inf, UsageError)
+
+
+def not_negative(name: str, value: Any) -> float:
+    """A finite number, zero or above."""
+    return _number(name, value, "a finite number, 0 or above", lambda x: 0 <= x < math.inf, UsageError)
+
+
+def moment(name: str, value: Any) -> float:
+    """A time: a real number or infinity."""
+    if type(value) is float and value == value:  # the one check inside loops
+        return value
+    return _number(name, value, "a real number or inf", lambda x: x == x, UsageError)
+
+
+def whole(
+    name: str, value: Any, low: float = -math.inf, high: float = math.inf, error: type[FpsolverError] = UsageError
+) -> int:
+    """An integer from ``low`` to ``high``."""
+    is_whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
+    if not is_whole or not low <= value <= high:
+        bounds = "" if low == -math.inf else f", at least {low:g}"
+        bounds += "" if high == math.inf else f", at most {high:.9g}"
+        raise error(f"{name} must be a whole number{bounds}, but is {shown(value)}")
+    return int(value)
+
+
+def switch(name: str, value: Any, error: type[FpsolverError] = UsageError) -> bool:
+    """True or False."""
+    if not isinstance(value, bool | np.bool_):
+        raise error(f"{name} must be True or False, but is {shown(value)}")
+    return bool(value)
+
+
+def items(name: str, value: Any, kind: type, error: type[FpsolverError] = UsageError) -> tuple[Any, ...]:
+    """A sequence of objects of one kind as a tuple."""
+    found = tuple(value) if isinstance(value, list | tuple) else None
+    if found is None or not all(isinstance(item, kind) for item in found):
+        raise error(f"{name} must be a tuple of {kind.__name__} objects, but is {shown(value)}")
+    return found
+
+
+def real_array(name: str, value: Any, rule: str = "real numbers") -> FloatArray:
+    """Real numbers as a float array of any shape: the value itself if it is one."""
+    try:
+        found = np.asarray(value)
+    except (ValueError, TypeError):  # rows of different lengths
+        found = np.empty(0, dtype=object)
+    if found.dtype.kind not in "fiu":
+        raise UsageError(f"{name} must be {rule}, but is {shown(value)}")
+    return np.asarray(found, dtype=float)
+
+
+def array(name: str, value: Any, shape: tuple[int, ...]) -> FloatArray:
+    """Finite real numbers of this shape, as a read-only copy."""
+    rule = f"finite real numbers of shape {shape}"
+    found = real_array(name, value, rule)
+    if found.shape != shape:
+        raise UsageError(f"{name} must be {rule}, but has the shape {found.shape}")
+    if not np.isfinite(found).all():
+        raise UsageError(f"{name} must be {rule}, but is {shown(found.tolist())}")
+    return read_only(np.array(found))
+
+
+def noise(name: str, value: Any, size: int) -> FloatArray:
+    """A symmetric positive semidefinite matrix, as a read-only copy."""
+    B = array(name, value, (size, size))
+    largest = float(np.abs(B).max(initial=0.0))
+    if np.abs(B - B.T).max(initial=0.0) > ROUND_OFF * largest:
+        raise UsageError(f"{name} must be symmetric, but is {shown(B.tolist())}")
+    touched = np.flatnonzero(B.any(axis=0))  # few in a long chain
+    smallest = float(np.linalg.eigvalsh(B[np.ix_(touched, touched)])[0]) if len(touched) else 0.0
+    if smallest < -ROUND_OFF * largest:
+        raise UsageError(
+            f"{name} must be positive semidefinite, but has the eigenvalue {smallest:.6g}: noise cannot be negative, "
+            "and the equation would be ill-posed"
+        )
+    return B
+
+
+def one_of(name: str, value: Any, kind: type, cure: str) -> None:
+    """UsageError unless a value is an object of this class."""
+    if not isinstance(value, kind):
+        raise UsageError(f"{name} must be a fpsolver.{kind.__name__}, but is {shown(value)}; {cure}")

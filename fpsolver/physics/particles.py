@@ -1,0 +1,68 @@
+"""What a system is made of: particles, springs between them, and the oscillators of Husimi windows, checked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from fpsolver.errors import UsageError
+from fpsolver.physics import arguments
+from fpsolver.physics.baths import Bath
+from fpsolver.physics.potentials import Potential
+
+
+@dataclass(frozen=True, slots=True)
+class Particle:
+    """One degree of freedom: mass, potential U(q) and its own bath."""
+
+    mass: float
+    potential: Potential
+    bath: Bath
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "mass", arguments.positive("mass", self.mass))
+        if not callable(getattr(self.potential, "minima", None)):
+            raise UsageError(
+                "potential must be one of fpsolver.physics.potentials, or an object made complete by "
+                f"fpsolver.physics.custom.as_potential, but is {arguments.shown(self.potential)}"
+            )
+        bath: object = self.bath  # of the user's own: has the attributes of one
+        if not (isinstance(bath, Bath) or hasattr(bath, "memory")):
+            raise UsageError(
+                "bath must be one of fpsolver.physics.baths (none() for no bath), or an object made complete by "
+                f"fpsolver.physics.custom.as_bath, but is {arguments.shown(bath)}"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Coupling:
+    """A spring of energy stiffness (q_i - q_j)^2 / 2 between two particles, given by their numbers."""
+
+    first: int
+    second: int
+    stiffness: float
+
+    def __post_init__(self) -> None:
+        ends = [arguments.whole("the number of a coupled particle", k, 0) for k in (self.first, self.second)]
+        if ends[0] == ends[1]:
+            raise UsageError(f"a coupling must tie two different particles, but ties particle {ends[0]} to itself")
+        object.__setattr__(self, "stiffness", arguments.finite("stiffness", self.stiffness))
+
+
+def springs_between(couplings: Any, count: int) -> tuple[Coupling, ...]:
+    """Couplings between particles that are there."""
+    springs = arguments.items("couplings", couplings, Coupling)
+    last = max((max(spring.first, spring.second) for spring in springs), default=0)
+    if last >= count:
+        raise UsageError(f"couplings must be between particles 0 to {count - 1}, but one ties particle {last}")
+    return springs
+
+
+def windows(omegas: Any, count: int) -> tuple[float | None, ...]:
+    """Frequencies of the Husimi windows."""
+    if not isinstance(omegas, list | tuple) or len(omegas) != count:
+        raise UsageError(
+            f"husimi_omegas must be a tuple with a frequency or None for each of {count} particle(s), but is "
+            f"{arguments.shown(omegas)}"
+        )
+    return tuple(None if omega is None else arguments.positive("a husimi_omega", omega) for omega in omegas)
