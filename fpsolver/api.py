@@ -16,6 +16,7 @@ from fpsolver.gaussian import GaussianProblem
 from fpsolver.generator import Generator
 from fpsolver.grid import Grid
 from fpsolver.kernels.starting import keep_freed_memory, spare_scipy
+from fpsolver.physics import arguments
 from fpsolver.physics.system import System
 from fpsolver.problem import Problem, gaussian_problem, initial_values, prepare
 from fpsolver.progress import Bar
@@ -52,6 +53,7 @@ def run(
     is in ``result.status``, ``result.message`` and ``result.warnings`` (also issued as FpsolverWarning).
     """
     require_config(config)
+    _require_functions(progress, callback)
     if config.time.method == "gaussian":
         if callback is not None:
             raise UsageError("a callback gets W at every record, and time.method: gaussian has none; leave it out")
@@ -71,6 +73,14 @@ def require_config(config: object) -> None:
             f"a fpsolver.Config is needed, but got {type(config).__name__}; write fpsolver.load_config('file.yaml') or "
             "fpsolver.Config(**sections)"
         )
+
+
+def _require_functions(progress: object, callback: object) -> None:
+    """UsageError for a progress or callback that cannot be called."""
+    if not (isinstance(progress, bool) or progress is None or callable(progress)):
+        raise UsageError(f"progress must be True, False or a function, but is {arguments.shown(progress)}")
+    if not (callback is None or callable(callback)):
+        raise UsageError(f"callback must be a function of (time, W, record), but is {arguments.shown(callback)}")
 
 
 def run_moments(problem: GaussianProblem) -> GaussianResult:

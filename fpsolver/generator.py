@@ -3,15 +3,16 @@ r"""The generator: a System on a Grid with a Scheme; steppers ask for ``apply`` 
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
 from fpsolver.errors import GridError
-from fpsolver.grid import Grid, checked_values
+from fpsolver.grid import Grid, check_axes, checked_values
 from fpsolver.kernels.axes import PAD
 from fpsolver.kernels.memory import empty_padded
 from fpsolver.kernels.threads import Team
+from fpsolver.physics import arguments
 from fpsolver.physics.potentials import FloatArray
 from fpsolver.physics.system import System
 from fpsolver.schemes.central import CentralFluxes
@@ -38,11 +39,11 @@ class Generator:
     """dW/dt = L W for the particles of a system on a grid of axes q, p, or q1, .., qN, p1, .., pN."""
 
     def __init__(self, system: System, grid: Grid, scheme: Scheme | None = None) -> None:
-        if len(grid.axes) != 2 * system.size:
-            raise GridError(f"{system.size} particle(s) need {2 * system.size} axes, not {len(grid.axes)}")
+        check_axes(system, grid)
         if scheme is not None and not isinstance(scheme, Scheme):
-            raise GridError(f"scheme must be a fpsolver.Scheme, but is {scheme!r}; write Scheme(order=8)")
-        _check_axes(system, grid)
+            raise GridError(
+                f"scheme must be a fpsolver.Scheme, but is {arguments.shown(scheme)}; write Scheme(order=8)"
+            )
         self.system = system
         self.grid = grid
         self.scheme = scheme or Scheme()
@@ -56,9 +57,13 @@ class Generator:
 
     def apply(self, W: FloatArray, out: FloatArray | None = None, time: float = 0.0) -> FloatArray:
         """dW/dt at ``time``, shape of the grid; GridError if W or ``out`` does not fit."""
-        out = np.empty(self.grid.shape) if out is None else out
-        if out.shape != self.grid.shape or out.dtype != float:
-            raise GridError(f"out must be float64 of shape {self.grid.shape}, but is {out.dtype} of {out.shape}")
+        if out is None:
+            out = np.empty(self.grid.shape)
+        elif not isinstance(out, np.ndarray) or out.shape != self.grid.shape or out.dtype != float:
+            _refuse_out(out, self.grid)
+        elif not out.flags.writeable:
+            raise GridError("out must be an array that can be written into, but is read-only; give np.empty_like(W)")
+        time = arguments.moment("time", time)
         self.advance(self.pad(checked_values(W, self.grid), self._padded), self._work, time, _RATE, 0)
         out[...] = self._work[1, ..., PAD:-PAD]
         return out
@@ -121,21 +126,9 @@ class Generator:
         return self.empty_work()
 
 
-def _check_axes(system: System, grid: Grid) -> None:
-    """GridError for wrong names and for periodic axes on which the system is not periodic."""
-    n = system.size
-    numbers = [str(k) for k in range(1, n + 1)] if n > 1 else [""]
-    names = tuple(axis + number for axis in "qp" for number in numbers)
-    if grid.names != names:
-        raise GridError(f"the axes must be named {', '.join(names)}, in this order, but are {', '.join(grid.names)}")
-    for k, axis in enumerate(grid.axes):
-        if axis.periodic and (k >= n or system.particles[k].potential.period is None or system.spring_matrix[k].any()):
-            raise GridError("a ring needs a periodic force along q; p and every other q must be closed axes")
-        if axis.periodic and system.dissipative_drift[:, k].any():
-            raise GridError(
-                f"the bath pulls in proportion to {axis.name} (alpha, xi or a stiffness), which has no meaning on a "
-                "ring; make the axis closed, or use a bath without these"
-            )
+def _refuse_out(out: object, grid: Grid) -> NoReturn:
+    given = f"{out.dtype} of {out.shape}" if isinstance(out, np.ndarray) else arguments.shown(out)
+    raise GridError(f"out must be float64 of shape {grid.shape}, but is {given}; give np.empty({grid.shape})")
 
 
 def _fluxes(system: System, grid: Grid, scheme: Scheme) -> Fluxes:

@@ -16,13 +16,17 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fpsolver.errors import GridError
+from fpsolver.physics import arguments
 from fpsolver.physics.potentials import FloatArray
+from fpsolver.physics.readonly import ReadOnlyArrays, read_only
+from fpsolver.physics.system import System, require_system
 
 MINIMUM_CELLS = 16
+MAXIMUM_CELLS = 2**24  # of one axis, 128 MiB; nothing is allocated for more
 
 
 @dataclass(frozen=True)
-class Axis:
+class Axis(ReadOnlyArrays):
     """One coordinate from ``low`` to ``high``: a closed box, or periodic."""
 
     name: str
@@ -32,12 +36,20 @@ class Axis:
     periodic: bool = False
 
     def __post_init__(self) -> None:
-        if not self.low < self.high:
+        if not isinstance(self.name, str):
+            raise GridError(f"an axis must have a name such as 'q' or 'p', but it is {arguments.shown(self.name)}")
+        ends = [
+            arguments.finite(f"{end} of axis {self.name}", getattr(self, end), GridError) for end in ("low", "high")
+        ]
+        if not 0 < ends[1] - ends[0] < math.inf:
             raise GridError(
-                f"the extent of {self.name} must be [low, high] with low < high, but is [{self.low:g}, {self.high:g}]"
+                f"the extent of {self.name} must be [low, high] with low < high, but is [{ends[0]:g}, {ends[1]:g}]"
             )
-        if self.cells < MINIMUM_CELLS:
-            raise GridError(f"axis {self.name} needs at least {MINIMUM_CELLS} cells, but has {self.cells}")
+        cells = arguments.whole(f"cells of axis {self.name}", self.cells, high=MAXIMUM_CELLS, error=GridError)
+        if cells < MINIMUM_CELLS:
+            raise GridError(f"axis {self.name} needs at least {MINIMUM_CELLS} cells, but has {arguments.shown(cells)}")
+        periodic = arguments.switch(f"periodic of axis {self.name}", self.periodic, GridError)
+        vars(self).update(low=ends[0], high=ends[1], cells=cells, periodic=periodic)
 
     @property
     def length(self) -> float:
@@ -52,12 +64,12 @@ class Axis:
     @cached_property
     def centres(self) -> FloatArray:
         """Cell centres, shape (cells,)."""
-        return self.low + self.spacing * (np.arange(self.cells) + 0.5)
+        return read_only(self.low + self.spacing * (np.arange(self.cells) + 0.5))
 
     @cached_property
     def faces(self) -> FloatArray:
         """Cell faces, shape (cells + 1,)."""
-        return self.low + self.spacing * np.arange(self.cells + 1)
+        return read_only(self.low + self.spacing * np.arange(self.cells + 1))
 
 
 def coordinate_names(count: int) -> tuple[str, ...]:
@@ -69,7 +81,12 @@ def coordinate_names(count: int) -> tuple[str, ...]:
 
 def checked_values(W: ArrayLike, grid: Grid) -> FloatArray:
     """W as real, finite floats of the grid's shape; GridError otherwise."""
-    values = np.asarray(W)
+    try:
+        values = np.asarray(W)
+    except (ValueError, TypeError):
+        values = np.empty(())
+    if values.ndim == 0:
+        raise GridError(f"W must be an array of the shape {grid.shape} of the grid, but is {arguments.shown(W)}")
     if values.shape != grid.shape:
         raise GridError(f"W must have the shape {grid.shape} of the grid, but has {values.shape}")
     if values.dtype.kind not in "fiu" or not np.isfinite(values).all():
@@ -78,10 +95,16 @@ def checked_values(W: ArrayLike, grid: Grid) -> FloatArray:
 
 
 @dataclass(frozen=True)
-class Grid:
+class Grid(ReadOnlyArrays):
     """Product of axes in the order q (q1..qN), p (p1..pN)."""
 
     axes: Sequence[Axis]
+
+    def __post_init__(self) -> None:
+        axes = arguments.items("axes", self.axes, Axis, GridError)
+        if not axes:
+            raise GridError("axes must be a tuple of fpsolver.Axis objects, q before p, but is empty")
+        object.__setattr__(self, "axes", axes)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -96,7 +119,7 @@ class Grid:
     @cached_property
     def spacings(self) -> FloatArray:
         """Cell sizes, shape (2N,)."""
-        return np.array([axis.spacing for axis in self.axes])
+        return read_only(np.array([axis.spacing for axis in self.axes]))
 
     @cached_property
     def volume(self) -> float:
@@ -111,7 +134,7 @@ class Grid:
     @cached_property
     def coordinates(self) -> tuple[FloatArray, ...]:
         """Cell centres as an open mesh: broadcastable arrays, one for each axis."""
-        return tuple(np.meshgrid(*(axis.centres for axis in self.axes), indexing="ij", sparse=True))
+        return tuple(map(read_only, np.meshgrid(*(axis.centres for axis in self.axes), indexing="ij", sparse=True)))
 
     def integrate(self, values: FloatArray) -> float:
         """Midpoint sum of an array of the grid's shape."""
@@ -162,3 +185,24 @@ class Grid:
                 f"{axis.name:<6}{axis.cells:>7}{axis.low:>12.5g}{axis.high:>12.5g}{axis.spacing:>12.4g}  {kind}"
             )
         return "\n".join(rows)
+
+
+def check_axes(system: System, grid: Grid) -> None:
+    """Errors for what is no system or grid, wrong axes, and periodic ones on which the system is not periodic."""
+    require_system(system)
+    if not isinstance(grid, Grid):
+        raise GridError(f"grid must be a fpsolver.Grid, but is {arguments.shown(grid)}; write Grid((Axis(..), ..))")
+    n = system.size
+    if len(grid.axes) != 2 * n:
+        raise GridError(f"{n} particle(s) need {2 * n} axes, not {len(grid.axes)}")
+    names = coordinate_names(n)
+    if grid.names != names:
+        raise GridError(f"the axes must be named {', '.join(names)}, in this order, but are {', '.join(grid.names)}")
+    for k, axis in enumerate(grid.axes):
+        if axis.periodic and (k >= n or system.particles[k].potential.period is None or system.spring_matrix[k].any()):
+            raise GridError("a ring needs a periodic force along q; p and every other q must be closed axes")
+        if axis.periodic and system.dissipative_drift[:, k].any():
+            raise GridError(
+                f"the bath pulls in proportion to {axis.name} (alpha, xi or a stiffness), which has no meaning on a "
+                "ring; make the axis closed, or use a bath without these"
+            )

@@ -1,20 +1,20 @@
 """Currents, entropy production and detailed balance of a W given on a grid.
 
-Every function takes the values of W, the system and the grid; ``order`` is that of the finite differences and
-should be the scheme's.
+Every function takes the values of W, the system and the grid, in this order; none normalises W, so that 2 W gives
+twice Pi. ``order`` is that of the finite differences and should be the scheme's.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 
 from fpsolver.errors import GridError
-from fpsolver.grid import Grid, checked_values
+from fpsolver.grid import Grid, check_axes, checked_values
+from fpsolver.physics import arguments
 from fpsolver.physics.potentials import FloatArray
-from fpsolver.physics.system import System
+from fpsolver.physics.system import System, require_system
 from fpsolver.thermo import detailed_balance, entropy, observables, wehrl
 from fpsolver.thermo.state import PhaseSpace, State
 
@@ -28,6 +28,7 @@ class Currents(NamedTuple):
 
 
 def _state(W: FloatArray, system: System, grid: Grid, order: int = 8) -> State:
+    check_axes(system, grid)
     W = checked_values(W, grid)
     if not W.any():
         raise GridError("W is zero everywhere, so that it has no moments and no entropy; give a density")
@@ -76,7 +77,10 @@ def wehrl_entropy(W: FloatArray, system: System, grid: Grid, *, omega: float | N
 
 
 def _with_window(system: System, omega: float | None) -> System:
-    return system if omega is None else replace(system, husimi_omegas=(omega,) * system.size)
+    require_system(system)
+    if omega is None:
+        return system
+    return system.derived(husimi_omegas=(arguments.positive("omega", omega),) * system.size)
 
 
 def detailed_balance_residual(W: FloatArray, system: System, grid: Grid) -> float:

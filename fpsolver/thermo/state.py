@@ -15,7 +15,7 @@ import numpy as np
 from fpsolver.errors import GridError
 from fpsolver.grid import Grid
 from fpsolver.kernels.stencils import ORDERS
-from fpsolver.physics import equilibrium, husimi, linear
+from fpsolver.physics import arguments, equilibrium, husimi, linear
 from fpsolver.physics.exact import irreversible_drift_outside_noise
 from fpsolver.physics.gaussian_states import GaussianState
 from fpsolver.physics.potentials import FloatArray
@@ -54,8 +54,8 @@ class PhaseSpace:
     fluxes: ChangCooperFluxes | None = None
 
     def __post_init__(self) -> None:
-        if self.order not in ORDERS:
-            raise GridError(f"order must be one of {ORDERS}, but is {self.order}")
+        if not isinstance(self.order, int | np.integer) or self.order not in ORDERS:
+            raise GridError(f"order must be one of {ORDERS}, but is {arguments.shown(self.order)}")
         if len(self.grid.axes) != 2 * self.system.size:
             raise GridError(f"{self.system.size} particle(s) need {2 * self.system.size} axes, not {self.grid.names}")
 
