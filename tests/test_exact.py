@@ -1,6 +1,8 @@
 """Gaussian engine: moments by another route, rates by quadrature, closed forms, systems without a steady state."""
 
+import copy
 import math
+import pickle
 
 import numpy as np
 import pytest
@@ -321,7 +323,7 @@ def test_laboratory_units():
         ([0, 0], [[1, 0], [0, -1]], "positive definite"),
         ([0, 0], [[1, 0.5], [0, 1]], "symmetric"),
         ([0, 0], [[1e-20, 0.5e-20], [0, 1e-20]], "symmetric"),
-        ([0, math.nan], np.eye(2), "positive definite"),
+        ([0, math.nan], np.eye(2), "the mean must be finite"),
     ],
 )
 def test_impossible_moments_are_refused(mean, covariance, word):
@@ -377,3 +379,53 @@ def test_entropy_and_slowest_rate_of_a_steady_state():
 def test_there_are_no_temperatures_without_a_well():
     bath = baths.Bath(eta=0.5, alpha=-0.2, d_qq=0.3, d_pp=0.7)  # holds q by itself
     assert equilibrium.temperatures(exact.steady(System((Particle(1.0, potentials.free(), bath),)))) is None
+
+
+# --- arguments --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("system", [None, "system", np.eye(2)])
+def test_exact_solutions_are_those_of_a_system(system):
+    for call in (exact.steady, exact.steady_on_ring, lambda s: exact.Gaussian(s, MEAN, COVARIANCE)):
+        with pytest.raises(UsageError, match=r"system must be a fpsolver.System, but is .*build_system\(config\)"):
+            call(system)
+
+
+@pytest.mark.parametrize("value", [None, "x", [[1], [1, 2]], [1j, 0], [True, False]])
+def test_moments_that_are_no_real_numbers(value):
+    system = systems.model("custom")
+    with pytest.raises(UsageError, match="mean must be real numbers, but is "):
+        exact.Gaussian(system, value, COVARIANCE)
+    with pytest.raises(UsageError, match="covariance must be real numbers, but is "):
+        exact.Gaussian(system, MEAN, value)
+
+
+@pytest.mark.parametrize("time", ["x", None, 1j, [0.0, "x"], [[1], [1, 2]], True, math.nan, -1.0])
+@pytest.mark.parametrize("name", ["mean", "covariance", "entropy_production", "entropy_wigner"])
+def test_times_that_cannot_be(name, time):
+    path = exact.Gaussian(systems.model("custom"), MEAN, COVARIANCE)
+    with pytest.raises(
+        UsageError, match=r"time must be a real number or an array|times must be finite and not negative"
+    ):
+        getattr(path, name)(time)
+
+
+@pytest.mark.parametrize("count", [-1, 0, 1.5, "3", None, True, 10**30])
+def test_counts_of_eigenvalues_that_cannot_be(count):
+    with pytest.raises(UsageError, match="count must be a whole number, at least 1, at most 100000, but is"):
+        exact.steady(systems.model("custom")).spectrum(count)
+
+
+def test_nobody_writes_into_what_later_results_come_from():
+    system, mean, covariance = systems.model("custom"), MEAN.copy(), COVARIANCE.copy()
+    path, steady = exact.Gaussian(system, mean, covariance), exact.steady(system)
+    mean[:], covariance[:] = 9.0, 9.0
+    np.testing.assert_array_equal(path.mean(0.0), MEAN)
+    np.testing.assert_array_equal(path.covariance(0.0), COVARIANCE)
+    for copied in (lambda x: x, copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))):
+        a, b = copied(path), copied(steady)
+        for array in (a.initial_mean, a.initial_covariance, b.mean, b.covariance):
+            with pytest.raises(ValueError, match="read-only"):
+                array[0] = 9.0
+        assert b.Pi == steady.Pi
+        np.testing.assert_array_equal(a.mean(1.0), path.mean(1.0))

@@ -1,11 +1,13 @@
 """What a generator refuses: axes that are not those of the system, rings without the force of a ring, wrong arrays."""
 
+import copy
 import math
+import pickle
 
 import numpy as np
 import pytest
 
-from fpsolver.errors import GridError
+from fpsolver.errors import GridError, UsageError
 from fpsolver.generator import Generator, Scheme
 from fpsolver.grid import Axis, Grid
 from fpsolver.kernels import stencils
@@ -83,9 +85,87 @@ def test_chang_cooper_is_for_one_particle_without_quantum_terms():
 def test_out_must_fit():
     generator = Generator(systems.model("custom"), grid("q", "p"))
     W = np.ones((16, 16))
-    for out in (np.empty((16, 17)), np.empty((16, 16), dtype=np.float32)):
+    for out in (np.empty((16, 17)), np.empty((16, 16), dtype=np.float32), "x", [1.0], 5):
         with pytest.raises(GridError, match=r"out must be float64 of shape \(16, 16\)"):
             generator.apply(W, out=out)
+    kept = np.empty((16, 16))
+    kept.setflags(write=False)
+    with pytest.raises(GridError, match="out must be an array that can be written into, but is read-only"):
+        generator.apply(W, out=kept)
+
+
+@pytest.mark.parametrize("time", ["x", None, 1j, math.nan])
+def test_a_time_is_a_number(time):
+    with pytest.raises(UsageError, match="time must be a real number or inf, but is "):
+        Generator(systems.model("custom"), grid("q", "p")).apply(np.ones((16, 16)), time=time)
+
+
+@pytest.mark.parametrize("W", [None, "x", 5, [[1.0], [1.0, 2.0]]])
+def test_a_function_is_an_array(W):
+    with pytest.raises(GridError, match=r"W must be an array of the shape \(16, 16\) of the grid, but is "):
+        Generator(systems.model("custom"), grid("q", "p")).apply(W)
+
+
+def test_a_generator_needs_a_system_and_a_grid():
+    box, system = grid("q", "p"), systems.model("custom")
+    for wrong in (None, box, "system"):
+        with pytest.raises(UsageError, match=r"system must be a fpsolver\.System, but is "):
+            Generator(wrong, box)
+    for wrong in (None, system, (16, 16)):
+        with pytest.raises(GridError, match=r"grid must be a fpsolver\.Grid, but is "):
+            Generator(system, wrong)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("q", -math.inf, 9, 48), "low of axis q must be a finite real number, but is -inf"),
+        (("q", -9, "a", 48), "high of axis q must be a finite real number, but is 'a'"),
+        (("q", None, 9, 48), "low of axis q must be a finite real number, but is None"),
+        (("q", -9, 1j, 48), "high of axis q must be a finite real number, but is 1j"),
+        (("q", -9, -9, 48), r"must be \[low, high\] with low < high, but is \[-9, -9\]"),
+        (("q", -1e308, 1e308, 48), r"must be \[low, high\] with low < high"),
+        (("q", -9, 9, 10**30), "cells of axis q must be a whole number, at most 16777216, but is 1000"),
+        (("q", -9, 9, 48.0), "cells of axis q must be a whole number, .* but is 48.0"),
+        (("q", -9, 9, "48"), "cells of axis q must be a whole number, .* but is '48'"),
+        (("q", -9, 9, -(10**9000)), "axis q needs at least 16 cells, but has an object of type int"),
+        (("q", -9, 9, 48, "no"), "periodic of axis q must be True or False, but is 'no'"),
+        ((None, -9, 9, 48), "an axis must have a name such as 'q' or 'p', but it is None"),
+    ],
+)
+def test_axes_that_cannot_be(arguments, words):
+    """Before anything is allocated."""
+    with pytest.raises(GridError, match=words):
+        Axis(*arguments)
+
+
+@pytest.mark.parametrize("axes", [None, "qp", (), (1, 2), 5])
+def test_grids_that_cannot_be(axes):
+    with pytest.raises(GridError, match=r"axes must be a tuple of .*Axis objects"):
+        Grid(axes)
+
+
+def test_nobody_writes_into_a_grid():
+    made = Grid([Axis("q", -1, 1, np.int64(16)), Axis("p", -2, 2, 16)])
+
+    def arrays(g):
+        return g.axes[0].centres, g.axes[0].faces, g.spacings, *g.coordinates
+
+    arrays(made)
+    for g in (made, copy.deepcopy(made), pickle.loads(pickle.dumps(made))):
+        assert g == made
+        assert isinstance(g.axes, tuple)
+        for array in arrays(g):
+            with pytest.raises(ValueError, match="read-only"):
+                array[0] = 9.0
+
+
+def test_a_scheme_has_the_order_of_its_flux():
+    assert (Scheme().order, Scheme("chang_cooper").order, Scheme(order=np.int64(4)).order) == (8, 2, 4)
+    assert Scheme("chang_cooper") == Scheme("chang_cooper", 2)
+    for arguments in ({"order": 8.0}, {"order": 0}, {"order": "8"}, {"flux": []}, {"flux": None}):
+        with pytest.raises(GridError, match="the scheme must be flux 'central' of order 2, 4, 6 or 8, or "):
+            Scheme(**arguments)
 
 
 def test_there_is_no_one_matrix_of_a_bath_with_memory():

@@ -1,6 +1,8 @@
 """Potentials, baths, complete positivity, states: closed forms derived in the docstrings."""
 
+import copy
 import math
+import pickle
 from itertools import pairwise
 
 import numpy as np
@@ -10,7 +12,7 @@ from hypothesis import strategies as st
 
 from fpsolver.errors import UsageError
 from fpsolver.physics import baths, custom, fock, potentials, states, timescales
-from fpsolver.physics.system import Particle, System
+from fpsolver.physics.system import Coupling, Particle, System
 from tests import systems
 
 POTENTIALS = {
@@ -290,3 +292,156 @@ def test_the_vacuum_in_one_level():
     x = np.linspace(-6, 6, 120)
     W = states.gaussian([0, 0], np.eye(2) / 2).values((x[:, None], x[None, :]))
     np.testing.assert_allclose(fock.to_fock(W, x, x, levels=1, mass=1.0, hbar=1.0, omega=1.0), [[1.0]], atol=1e-12)
+
+
+# --- arguments --------------------------------------------------------------------------------------------------------
+
+WELL, BATH = POTENTIALS["harmonic"], baths.caldeira_leggett(mass=1.3, eta=0.5, beta=1.0)
+ONE = Particle(1.3, WELL, BATH)
+BROWNIAN = {"mass": 1.0, "hbar": 1.0, "eta": 0.5, "beta": 0.7}
+MATRICES = (
+    "drift_matrix",
+    "diffusion_matrix",
+    "dissipative_drift",
+    "force",
+    "spring_matrix",
+    "stiffness_matrix",
+    "irreversible_drift",
+    "irreversible_diffusion",
+    "reversible_diffusion",
+)
+
+
+@pytest.mark.parametrize("value", [-1, 0, math.nan, math.inf, 10**400, 1j, "1", True])
+def test_masses_and_temperatures_that_cannot_be(value):
+    for call in (
+        lambda: Particle(value, WELL, BATH),
+        lambda: potentials.harmonic(mass=value, omega=1.0),
+        lambda: potentials.Cosine(1.0, value),
+        lambda: baths.caldeira_leggett(mass=1.0, eta=0.5, beta=value),
+        lambda: baths.brownian(model="minimally_invasive", **BROWNIAN | {"mass": value}),
+        lambda: baths.quantum_optical(omega=value, **BROWNIAN),
+        lambda: System((ONE,), husimi_omegas=(value,)),
+    ):
+        with pytest.raises(UsageError, match="must be a finite number above 0, but is "):
+            call()
+
+
+@pytest.mark.parametrize("value", [-1, math.nan, math.inf, 1j, "1", None])
+def test_values_of_hbar_that_cannot_be(value):
+    with pytest.raises(UsageError, match="hbar must be a finite number, 0 or above, but is "):
+        System((ONE,), value)
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: Particle(None, WELL, BATH), "mass must be a finite number above 0, but is None"),
+        (lambda: Particle(1.0, None, BATH), "potential must be one of .* but is None"),
+        (lambda: Particle(1.0, WELL, "cold"), "bath must be one of .* but is 'cold'"),
+        (lambda: System([]), "particles must be a tuple of at least one fpsolver.Particle, but is empty"),
+        (lambda: System(ONE), "particles must be a tuple of Particle objects, but is Particle"),
+        (lambda: System(None), "particles must be a tuple of Particle objects, but is None"),
+        (lambda: System((1.0,)), "particles must be a tuple of Particle objects, but is"),
+        (lambda: System((ONE,), moyal="no"), "moyal must be True or False, but is 'no'"),
+        (lambda: System((ONE,), husimi_omegas=1.0), "a frequency or None for each of 1 particle"),
+        (lambda: System((ONE,), husimi_omegas=(1.0, 2.0)), "a frequency or None for each of 1 particle"),
+        (lambda: System((ONE,), couplings=Coupling(0, 1, 1.0)), "couplings must be a tuple of Coupling objects"),
+        (lambda: System((ONE,), couplings=(Coupling(0, 1, 1.0),)), "between particles 0 to 0, but one ties particle 1"),
+        (lambda: Coupling(1, 1, 1.0), "ties particle 1 to itself"),
+        (lambda: Coupling(0, -1, 1.0), "must be a whole number, at least 0, but is -1"),
+        (lambda: Coupling(0, 1.5, 1.0), "must be a whole number, at least 0, but is 1.5"),
+        (lambda: Coupling(0, 1, math.nan), "stiffness must be a finite real number, but is nan"),
+        (lambda: System((ONE,)).at("now"), "time must be a real number or inf, but is 'now'"),
+        (lambda: System((ONE,)).at(math.nan), "time must be a real number or inf, but is nan"),
+        (lambda: potentials.Polynomial(None), r"coefficients must be a tuple of numbers \(c0, c1, ..\).* but is None"),
+        (lambda: potentials.Polynomial("abc"), "coefficients must be a tuple of numbers .* but is 'abc'"),
+        (lambda: potentials.Polynomial(()), "coefficients must be a tuple of numbers"),
+        (lambda: potentials.Polynomial((1.0, "2")), "coefficient 1 must be a finite real number, but is '2'"),
+        (lambda: potentials.Polynomial((math.nan,)), "coefficient 0 must be a finite real number, but is nan"),
+        (lambda: potentials.Cosine("1", 1.0), "amplitude must be a finite real number, but is '1'"),
+        (lambda: potentials.Cosine(1.0, 1.0, math.inf), "tilt must be a finite real number, but is inf"),
+        (lambda: potentials.double_well(quadratic=1.0, quartic="1"), "quartic must be a finite real number"),
+        (lambda: baths.Bath(eta="1"), "eta of a bath must be a finite real number, but is '1'"),
+        (lambda: baths.Bath(d_qq=math.nan), "d_qq of a bath must be a finite real number, but is nan"),
+        (lambda: baths.Bath(beta=-1.0), "beta of a bath must be a finite number above 0, but is -1.0"),
+        (lambda: baths.caldeira_leggett(mass=1.0, eta=-0.5, beta=1.0), "eta must be a finite number, 0 or above"),
+        (lambda: baths.lindblad("qp", hbar=1.0), r"operators must be a list of finite pairs \(u, v\)"),
+        (lambda: baths.lindblad([(1.0, 2.0, 3.0)], hbar=1.0), "operators must be a list of finite pairs"),
+        (lambda: states.gaussian(None, None), "mean must be real numbers, but is None"),
+        (lambda: states.gaussian([0.0, 0.0], -np.eye(2)), "symmetric and positive definite"),
+    ],
+)
+def test_what_no_system_is_made_of(make, words):
+    with pytest.raises(UsageError, match=words):
+        make()
+
+
+@pytest.mark.parametrize(
+    ("matrix", "words"),
+    [
+        (np.eye(3), r"finite real numbers of shape \(2, 2\), but has the shape \(3, 3\)"),
+        ([[1.0, math.nan], [0.0, 1.0]], "finite real numbers of shape .* nan"),
+        (1j * np.eye(2), "finite real numbers of shape"),
+        ([[1], [1, 2]], "finite real numbers of shape"),
+        ("matrix", "finite real numbers of shape .* but is 'matrix'"),
+    ],
+)
+def test_matrices_that_no_dissipator_has(matrix, words):
+    for name in ("drift", "diffusion"):
+        with pytest.raises(UsageError, match=f"{name} must be {words}"):
+            System((ONE,), **{name: matrix})
+
+
+def test_noise_is_symmetric_and_not_negative():
+    for matrix, words in (([[1, 0.5], [0, 1]], "symmetric"), (np.diag([1.0, -0.1]), "the eigenvalue -0.1: noise")):
+        with pytest.raises(UsageError, match=f"diffusion must be .*{words}"):
+            System((ONE,), diffusion=matrix)
+    rounded = np.array([[1.0, 1.0 + 1e-15], [1.0, 1.0]])
+    assert System((ONE,), diffusion=rounded).diffusion_matrix[0, 1] == rounded[0, 1]
+
+
+@pytest.mark.parametrize("model", ["caldeira_leggett", "quantum_optical", "minimaly_invasive", None])
+def test_models_of_the_brownian_family(model):
+    """Another bath's name would be a lie, and a misspelt one a riddle; names of the user's own are welcome."""
+    with pytest.raises(UsageError, match=rf"baths\.brownian makes minimally_invasive, .* but model is {model!r}"):
+        baths.brownian(model=model, **BROWNIAN)
+    with pytest.raises(UsageError, match=r"; take baths\.lindblad"):
+        baths.brownian(model="lindblad", **BROWNIAN)
+    assert baths.brownian(model="mine", **BROWNIAN).model == "mine"
+
+
+def test_numbers_of_any_real_type_are_numbers():
+    particle = Particle(np.float32(2.0), potentials.Polynomial(np.array([0, 0, 1])), BATH)
+    assert (particle.mass, particle.potential.coefficients) == (2.0, (0.0, 0.0, 1.0))
+    assert System([particle], np.array(1)).hbar == 1.0
+
+
+@pytest.mark.parametrize("name", MATRICES)
+def test_nobody_writes_into_the_matrices_of_a_system(name):
+    """All later results come from them. Copies and what was pickled are as safe."""
+    system = systems.model("translation_covariant")
+    getattr(system, name)
+    for other in (system, copy.deepcopy(system), pickle.loads(pickle.dumps(system))):
+        with pytest.raises(ValueError, match="read-only"):
+            getattr(other, name)[0] = 9.0
+        np.testing.assert_array_equal(getattr(other, name), getattr(system, name))
+
+
+def test_a_system_keeps_its_own_copy_of_what_it_was_given():
+    drift, diffusion, particles = -np.eye(2), np.eye(2), [ONE]
+    system = System(particles, 1.0, drift, diffusion)
+    drift[:], diffusion[:], particles[0] = 9.0, 9.0, None
+    np.testing.assert_array_equal(system.drift, -np.eye(2))
+    np.testing.assert_array_equal(system.diffusion_matrix, np.eye(2) + ONE.bath.diffusion)
+    with pytest.raises(ValueError, match="read-only"):
+        system.drift[0, 0] = 9.0
+    with pytest.raises(ValueError, match="read-only"):
+        custom.as_bath(Plain()).drift[0, 0] = 9.0
+
+
+def test_a_particle_alone_keeps_its_own_window_and_may_have_noise_of_round_off():
+    noise = np.diag([0.0, -1e-17, 1.0, 1.0])
+    pair = System((ONE, ONE), 1.0, diffusion=noise, husimi_omegas=(1.0, 2.0))
+    second = timescales.alone(pair, 1)
+    assert (second.husimi_omegas, second.diffusion[0, 0]) == ((2.0,), -1e-17)

@@ -283,3 +283,28 @@ def test_without_xarray_there_is_a_sentence(monkeypatch):
 def test_bath_objects_of_the_package():
     bath = Bath(eta=0.5, d_pp=0.7)
     assert fp.build_system(config(bath=bath)).particles[0].bath is bath
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"progress": 5}, "progress must be True, False or a function, but is 5"),
+        ({"callback": "print"}, r"callback must be a function of \(time, W, record\), but is 'print'"),
+    ],
+)
+def test_what_cannot_be_called_is_refused_before_the_run(arguments, words):
+    with pytest.raises(UsageError, match=words):
+        fp.run(config(), **arguments)
+
+
+@pytest.mark.parametrize("model", ["moments", "grid"])
+def test_writing_into_a_system_does_not_change_later_physics(model):
+    """What is silently different is worse than an error."""
+    system = fp.build_system(config())
+    with pytest.raises(ValueError, match="read-only"):
+        system.diffusion_matrix[0, 0] = 9.0
+    if model == "moments":
+        assert fp.exact.steady(system).Pi == pytest.approx(0.0, abs=1e-12)
+    else:
+        with pytest.raises(ValueError, match="read-only"):
+            fp.prepare(config()).grid.axes[0].centres[0] = 9.0

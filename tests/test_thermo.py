@@ -300,3 +300,49 @@ def test_why_there_is_no_distance_to_a_thermal_state():
         assert entropy.why_no_relative_entropy(state) == reason
         found = entropy.relative_entropy_thermal(state, *observables.moments(state), entropy.wigner_entropy(state))
         assert math.isnan(found) == bool(reason)
+
+
+# --- arguments --------------------------------------------------------------------------------------------------------
+
+FUNCTIONS = (
+    "currents",
+    "entropy_production",
+    "entropy_flux",
+    "wigner_entropy",
+    "moments",
+    "husimi",
+    "wehrl_entropy",
+    "detailed_balance_residual",
+)
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_arguments_of_the_wrong_kind_or_order(name):
+    state, function = sampled(systems.model("custom"), MEAN, V, 20), getattr(fp.thermo, name)
+    W, system, grid = state.W, state.system, state.grid
+    for arguments, words in (
+        ((None, system, grid), r"W must be an array of the shape \(20, 20\)"),
+        ((W, None, grid), "system must be a fpsolver.System, but is None"),
+        ((W, system, None), "grid must be a fpsolver.Grid, but is None"),
+        ((system, W, grid), "system must be a fpsolver.System, but is array"),
+        ((W, grid, system), "system must be a fpsolver.System, but is Grid"),
+        ((W, system, W), "grid must be a fpsolver.Grid, but is array"),
+        ((W, system, fp.Grid(grid.axes[::-1])), "must be named q, p, in this order, but are p, q"),
+    ):
+        with pytest.raises(fp.FpsolverError, match=words):
+            function(*arguments)
+
+
+@pytest.mark.parametrize("order", [8.0, "8", None, True, 5])
+def test_orders_that_cannot_be(order):
+    state = sampled(systems.model("custom"), MEAN, V, 20)
+    with pytest.raises(fp.FpsolverError, match=r"order must be one of \(2, 4, 6, 8\), but is "):
+        fp.thermo.entropy_production(state.W, state.system, state.grid, order=order)
+
+
+@pytest.mark.parametrize("omega", [-1, 0, math.nan, math.inf, "1", 1j])
+def test_windows_that_cannot_be(omega):
+    state = sampled(systems.model("custom"), MEAN, V, 20)
+    for function in (fp.thermo.husimi, fp.thermo.wehrl_entropy):
+        with pytest.raises(fp.FpsolverError, match="omega must be a finite number above 0, but is "):
+            function(state.W, state.system, state.grid, omega=omega)

@@ -34,6 +34,8 @@ def shown(value: Any) -> str:
 
 def as_float(value: Any) -> float:
     """A real number as a float; NaN for anything else, such as booleans, text and complex numbers."""
+    if type(value) is float:
+        return value
     if isinstance(value, np.ndarray) and value.ndim == 0:
         value = value[()]
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
