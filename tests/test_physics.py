@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fpsolver.errors import UsageError
-from fpsolver.physics import baths, custom, fock, potentials, states, timescales
+from fpsolver.physics import baths, custom, fock, husimi, potentials, states, timescales
 from fpsolver.physics.system import Coupling, Particle, System
 from tests import systems
 
@@ -344,8 +344,11 @@ def test_values_of_hbar_that_cannot_be(value):
         (lambda: System(None), "particles must be a tuple of Particle objects, but is None"),
         (lambda: System((1.0,)), "particles must be a tuple of Particle objects, but is"),
         (lambda: System((ONE,), moyal="no"), "moyal must be True or False, but is 'no'"),
-        (lambda: System((ONE,), husimi_omegas=1.0), "a frequency or None for each of 1 particle"),
-        (lambda: System((ONE,), husimi_omegas=(1.0, 2.0)), "a frequency or None for each of 1 particle"),
+        (lambda: System((ONE,), husimi_omegas=1.0), "a tuple, a frequency or None for each particle, but is 1.0"),
+        (
+            lambda: husimi.window(System((ONE,), husimi_omegas=(1.0, 2.0))),
+            "husimi_omegas must be 1, one for each particle, but are 2",
+        ),
         (lambda: System((ONE,), couplings=Coupling(0, 1, 1.0)), "couplings must be a tuple of Coupling objects"),
         (lambda: System((ONE,), couplings=(Coupling(0, 1, 1.0),)), "between particles 0 to 0, but one ties particle 1"),
         (lambda: Coupling(1, 1, 1.0), "ties particle 1 to itself"),

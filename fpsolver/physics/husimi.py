@@ -11,6 +11,7 @@ import math
 
 import numpy as np
 
+from fpsolver.errors import UsageError
 from fpsolver.physics import linear
 from fpsolver.physics.exact import INFINITE_REASON, Rates, outside_range, wigner_entropy
 from fpsolver.physics.potentials import FloatArray
@@ -29,6 +30,8 @@ def window(system: System) -> FloatArray | None:
     omegas = system.husimi_omegas
     if system.hbar == 0 or omegas is None or any(omega is None for omega in omegas):
         return None
+    if len(omegas) != system.size:
+        raise UsageError(f"husimi_omegas must be {system.size}, one for each particle, but are {len(omegas)}")
     stiffness = system.masses * np.array(omegas, dtype=float)
     return np.diag(system.hbar / 2 * np.concatenate([1 / stiffness, stiffness]))
 

@@ -58,11 +58,10 @@ def springs_between(couplings: Any, count: int) -> tuple[Coupling, ...]:
     return springs
 
 
-def windows(omegas: Any, count: int) -> tuple[float | None, ...]:
-    """Frequencies of the Husimi windows."""
-    if not isinstance(omegas, list | tuple) or len(omegas) != count:
+def windows(omegas: Any) -> tuple[float | None, ...]:
+    """Frequencies of the Husimi windows; how many there are is looked at where they are used."""
+    if not isinstance(omegas, list | tuple):
         raise UsageError(
-            f"husimi_omegas must be a tuple with a frequency or None for each of {count} particle(s), but is "
-            f"{arguments.shown(omegas)}"
+            f"husimi_omegas must be a tuple, a frequency or None for each particle, but is {arguments.shown(omegas)}"
         )
     return tuple(None if omega is None else arguments.positive("a husimi_omega", omega) for omega in omegas)

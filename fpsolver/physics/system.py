@@ -61,7 +61,7 @@ class System(ReadOnlyArrays):
         if self.diffusion is not None:
             checked["diffusion"] = arguments.noise("diffusion", self.diffusion, 2 * n)
         if self.husimi_omegas is not None:
-            checked["husimi_omegas"] = windows(self.husimi_omegas, n)
+            checked["husimi_omegas"] = windows(self.husimi_omegas)
         vars(self).update(checked)
 
     def derived(self, **changes: Any) -> System:
