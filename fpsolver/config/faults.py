@@ -81,8 +81,8 @@ def _resolve(loc: tuple[str | int, ...], data: Any) -> tuple[list[str | int], ty
         if isinstance(step, str) and step.startswith("<"):  # tags of the form: one or a list, one particle or several
             model = FORMS.get(step, model)
             continue
-        tagged = isinstance(node, dict) and step not in node and step in (node.get("kind"), node.get("model"))
-        if tagged:
+        is_tag = isinstance(node, dict) and step in (node.get("kind"), node.get("model"))
+        if is_tag and (model is None or _members(model)):  # a quartic well has a key of the name of its kind
             model = next((m for m in _members(model) if step in _tag_values(m)), model)
             continue
         steps.append(step)
