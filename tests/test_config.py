@@ -989,4 +989,3 @@ def test_cells_beyond_any_memory_are_refused_at_once(cells):
     with pytest.raises(ResourceError, match=f"a grid of {cells} x 48 cells needs at least .* give fewer cells"):
         fp.prepare(fp.Config(**python_data()).replaced(grid={"q": {"cells": cells}}))
     assert time.perf_counter() - begun < LONGEST
-
