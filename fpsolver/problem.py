@@ -248,9 +248,8 @@ def _warnings(
     notes += gaussian.model_notes(system)
     if found.cells < autogrid.WARN_BELOW:
         text = (
-            f"{autogrid.moment(found.time)} the {found.structure} spans {found.cells:.2g} "
-            f"cells; below {autogrid.WARN_BELOW:g} Pi has fewer than eight digits; "
-            f"give {autogrid.cells_advice(found, grid)}"
+            f"{found}; below {autogrid.WARN_BELOW:g} Pi has fewer than eight digits; give "
+            f"{autogrid.cells_advice(found, grid)}"
         )
         if config.checks.strict:
             raise FpsolverError(f"{text} (checks.strict)")
