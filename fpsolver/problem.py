@@ -247,10 +247,11 @@ def _warnings(
     notes = [] if config.time.method == "direct" else [initial.uncertainty_warning(state, system.hbar)]
     notes += gaussian.model_notes(system)
     if found.cells < autogrid.WARN_BELOW:
-        text = (
-            f"{found}; below {autogrid.WARN_BELOW:g} Pi has fewer than eight digits; give "
-            f"{autogrid.cells_advice(found, grid)}"
-        )
+        text = f"{found}; below {autogrid.WARN_BELOW:g} Pi has fewer than eight digits"
+        if system.size == 1:
+            text += f"; give {autogrid.cells_advice(found, grid)}"
+        else:
+            text += ", of several particles five or six"  # docs/many.md; eight would take 80 cells along four axes
         if config.checks.strict:
             raise FpsolverError(f"{text} (checks.strict)")
         notes.append(text)
