@@ -19,7 +19,8 @@ from matplotlib.text import Text
 import fpsolver as fp
 from fpsolver import api, plot
 from fpsolver.errors import OutputError, UsageError
-from fpsolver.plot import lines, phase_space, portraits, quantum, style
+from fpsolver.plot import lines, phase_space, portraits, quantum, style, sweep_axes, sweeps
+from fpsolver.sweeps.table import Sweep
 
 pytestmark = pytest.mark.slow  # constrained layout takes seconds for each figure
 
@@ -426,3 +427,121 @@ def test_results_with_one_title_are_told_apart_by_their_configuration():
     assert named(weak, strong) == ["one title, eta = 0.5", "one title, eta = 1.0"]
     assert named(weak, other) == ["one title (1)", "one title (2)"]  # where the output goes tells nothing
     assert named(weak, strong, strong) == ["one title (1)", "one title (2)", "one title (3)"]
+
+
+def swept(over, values, title="minimally invasive", **more):
+    """A sweep with given values of Pi, as if it had been run."""
+    over = {key: np.array(each, dtype=object if isinstance(each[0], str) else float) for key, each in over.items()}
+    shape = tuple(len(each) for each in over.values())
+    data = {
+        "status": np.full(shape, "steady", dtype=object),
+        "message": np.full(shape, "", dtype=object),
+        "entropy_production": np.array(values, dtype=float).reshape(shape),
+        **more,
+    }
+    return Sweep(fp.Config(title=title, system=SYSTEM, time={"method": "gaussian"}), over, data)
+
+
+def tick_labels(axis):
+    return [label.get_text() for label in axis.get_ticklabels() if label.get_text()]
+
+
+def overlapping(labels):
+    boxes = [label.get_window_extent() for label in labels if label.get_text()]
+    return any(a.overlaps(b) for k, a in enumerate(boxes) for b in boxes[k + 1 :])
+
+
+ETA, BETA = "system.bath.eta", "system.bath.beta"
+
+
+def test_lowest_value_of_a_map_is_not_white_and_missing_ones_are_hatched():
+    found = swept({ETA: [1, 2, 3], BETA: [1, 2, 3]}, [[1, 2, 3], [2, 3, 4], [3, np.nan, 5]])
+    figure = draw(sweeps.sweep_map(found))
+    mesh = figure.axes[0].collections[0]
+    assert mesh.cmap(mesh.norm(1.0))[0] < 0.92
+    assert figure.axes[0].patch.get_hatch()
+    assert "no value: 1 of 9" in words(figure)
+    whole = draw(sweeps.sweep_map(swept({ETA: [1, 2, 3], BETA: [1, 2, 3]}, np.arange(1, 10))))
+    assert "no value" not in words(whole)
+
+
+def test_tick_labels_of_uneven_values_do_not_touch():
+    uneven = [0.1, 0.3, 0.35, 0.5, 0.55, 2.0]
+    figure = draw(sweeps.sweep_map(swept({ETA: uneven, BETA: uneven}, np.arange(1, 37))))
+    ax = figure.axes[0]
+    for axis in (ax.xaxis, ax.yaxis):
+        assert tick_labels(axis)[0] == "0.1"
+        assert tick_labels(axis)[-1] == "2"
+        assert not overlapping(axis.get_ticklabels())
+    many = np.geomspace(0.2, 3, 15)
+    [ax, _] = draw(sweeps.sweep_map(swept({ETA: many, BETA: many}, np.arange(225)))).axes
+    assert tick_labels(ax.xaxis) == ["0.2", "0.5", "1", "2"]
+
+
+def test_contours_are_named_by_the_colour_bar():
+    """Labels on lines would run into one another."""
+    ax, bar = draw(sweeps.sweep_map(swept({ETA: [1, 2, 3], BETA: [1, 2, 3]}, np.arange(1, 10)))).axes
+    assert not ax.texts
+    contours, lines_of_bar = ax.collections[1], bar.collections[-1]
+    assert len(lines_of_bar.get_segments()) == len(contours.levels) > 2
+
+
+@pytest.mark.parametrize(
+    ("key", "words"),
+    [
+        ("system.chain.left.temperature", "temperature of the left bath (energy)"),
+        ("system.chain.stiffness", r"stiffness of the springs (energy/length$^2$)"),
+        ("system.couplings.0.stiffness", r"stiffness of spring 1 (energy/length$^2$)"),
+        ("system.particles.1.bath.temperature", "temperature of particle 2 (energy)"),
+        ("system.bath.beta", r"$\beta$ (1/energy)"),
+        ("initial.beta", r"$\beta$ of the start (1/energy)"),
+        ("initial.1.beta", r"$\beta$ of the start of particle 2 (1/energy)"),
+    ],
+)
+def test_keys_say_whose_they_are(key, words):
+    assert sweep_axes.key_label(key) == words
+
+
+def test_quantities_have_names():
+    assert sweep_axes.symbol("W_l1_error") == "$L_1$ error of $W$"
+
+
+def test_a_sweep_over_models_is_not_named_after_one():
+    models = {"system.bath.model": ["minimally_invasive", "lindblad"], ETA: [1, 2]}
+    named = swept(models, np.arange(4), title="Minimally-invasive oscillator")
+    assert sweep_axes.title(named) == r"sweep over model, $\eta$"
+    assert sweep_axes.title(swept(models, np.arange(4), title="")) == r"sweep over model, $\eta$"
+    assert sweep_axes.title(swept(models, np.arange(4), title="my baths")) == "my baths"
+    assert sweep_axes.title(swept({ETA: [1, 2]}, [1, 2])) == "minimally invasive"
+    assert sweep_axes.title(swept({ETA: [1, 2]}, [1, 2], title="")) == "minimally invasive"
+
+
+def test_a_linear_law_is_drawn_as_a_line():
+    eta = np.array([0.1, 0.2, 0.4, 0.8])  # equal ratios, but less than two decades
+    [ax] = draw(sweeps.sweep_lines(swept({ETA: eta}, eta))).axes
+    assert (ax.get_xscale(), ax.get_yscale()) == ("linear", "linear")
+    wide = np.geomspace(1e-3, 1, 4)
+    [ax] = draw(sweeps.sweep_lines(swept({ETA: wide}, wide))).axes
+    assert (ax.get_xscale(), ax.get_yscale()) == ("log", "log")
+    [ax] = draw(sweeps.sweep_lines(swept({ETA: wide}, wide - 0.1))).axes
+    assert ax.get_yscale() == "linear"
+
+
+def test_computed_values_are_dots_and_exact_ones_a_thin_line():
+    found = swept({ETA: [1, 2, 4]}, [1, 2, 4.1], exact_entropy_production=np.array([1.0, 2.0, 4.0]))
+    dots, line = draw(sweeps.sweep_lines(found)).axes[0].lines
+    assert (dots.get_marker(), dots.get_linestyle()) == ("o", "None")
+    assert (line.get_marker(), line.get_linestyle()) == ("None", "-")
+    assert line.get_linewidth() < 1
+    np.testing.assert_array_equal(line.get_ydata(), [1, 2, 4])
+    [alone] = draw(sweeps.sweep_lines(swept({ETA: [1, 2, 4]}, [1, 2, 4]))).axes[0].lines
+    assert alone.get_linestyle() == "-"
+
+
+def test_missing_values_of_a_curve_are_marked_and_counted():
+    figure = draw(sweeps.sweep_lines(swept({ETA: [1, 2, 4]}, [1, np.nan, 4])))
+    crosses = figure.axes[0].lines[-1]
+    assert crosses.get_marker() == "x"
+    assert list(crosses.get_xdata()) == [2]
+    assert "no value: 1 of 3" in words(figure)
+    assert "no value" not in words(draw(sweeps.sweep_lines(swept({ETA: [1, 2, 4]}, [1, 2, 4]))))

@@ -70,6 +70,7 @@ def _sequential(name: str, dark: tuple[float, float, float]) -> Colormap:
 SEQUENTIAL = _sequential("density", (0.20, 0.42, 0.66))
 MUTED = _sequential("underlay", (0.62, 0.62, 0.62))  # under coloured arrows
 WARM = _sequential("production", (0.78, 0.25, 0.05))
+TINTED = LinearSegmentedColormap.from_list("tinted", SEQUENTIAL(np.linspace(0.12, 1, 256)))  # the lowest is no paper
 DIVERGING = mpl.colormaps["RdBu_r"]
 
 
