@@ -18,8 +18,9 @@ from matplotlib.text import Text
 
 import fpsolver as fp
 from fpsolver import api, plot
+from fpsolver.cli.main import status_of
 from fpsolver.errors import OutputError, UsageError
-from fpsolver.plot import lines, phase_space, portraits, quantum, style, sweep_axes, sweeps
+from fpsolver.plot import lines, naming, phase_space, portraits, profiles, quantum, style, sweep_axes, sweeps
 from fpsolver.sweeps.table import Sweep
 
 pytestmark = pytest.mark.slow  # constrained layout takes seconds for each figure
@@ -29,7 +30,8 @@ SYSTEM = {
     "potential": {"kind": "harmonic", "omega": 1.0},
     "bath": {"model": "minimally_invasive", "eta": 0.5, "beta": 0.7},
 }
-KINDS = [kind for kind in plot.KINDS if kind != "profile"]  # which is about several particles: test_many.py
+SPECIAL = ("profile", "moyal")  # about several particles (test_many.py) and about anharmonic wells (below)
+KINDS = [kind for kind in plot.KINDS if kind not in SPECIAL]
 MANY = [kind for kind in KINDS if kind != "overview"]
 LONG_REASON = "undefined: W is negative somewhere (negativity 0.0123)"
 
@@ -283,6 +285,12 @@ def test_titles_are_taken_literally(result, tmp_path):
         plot.save(plot.KINDS[kind](odd), tmp_path / f"{kind}.svg")
 
 
+@pytest.mark.parametrize(("name", "cure"), [("f.eps", r"f\.pdf"), ("f.PS", r"f\.pdf"), ("f.jpg", r"f\.png")])
+def test_the_suffix_suggested_is_of_the_same_sort(name, cure, result, tmp_path):
+    with pytest.raises(UsageError, match=f"name it '{cure}'"):
+        plot.save(plot.wigner(result), tmp_path / name)
+
+
 @pytest.mark.parametrize("name", ["figure.jpg", "figure"])
 def test_unknown_suffix(name, result, tmp_path):
     with pytest.raises(UsageError, match=r"must be one of \.png, \.pdf, \.svg.*figure\.png"):
@@ -410,7 +418,10 @@ def test_current_of_the_quantum_terms():
         config = fp.Config(system=system, initial=start, grid=axes, time={"until": 1e-3})
         found[name] = api.run_problem(api.prepare(config))
     assert quantum.current(found["harmonic"]) is None
-    assert quantum.NO_TERMS.split(":")[0] in " ".join(words(draw(plot.moyal(found["harmonic"]))).split())
+    with pytest.raises(UsageError, match=r"quantum terms of anharmonic wells, and 'none' has none"):
+        plot.moyal(found["harmonic"])
+    beside = " ".join(words(draw(plot.moyal(found["quartic"], found["harmonic"]))).split())
+    assert quantum.NO_TERMS.split(":")[0] in beside
     J, (q, p) = quantum.current(found["quartic"]), found["quartic"].grid.coordinates
     W = found["quartic"].final.W
     expected = 2.4 * q / 24 * (p**2 / 1.2**2 - 1 / 1.2) * W  # at time 0; W has moved by 1e-3 since
@@ -419,7 +430,7 @@ def test_current_of_the_quantum_terms():
 
 def test_results_with_one_title_are_told_apart_by_their_configuration():
     def named(*configs):
-        return style.names([dataclasses.replace(RESULT, config=config) for config in configs])
+        return naming.names([dataclasses.replace(RESULT, config=config) for config in configs])
 
     RESULT = short_run("one title")
     weak, other = RESULT.config, RESULT.config.replaced(output={"every": 0.1})
@@ -427,6 +438,74 @@ def test_results_with_one_title_are_told_apart_by_their_configuration():
     assert named(weak, strong) == ["one title, eta = 0.5", "one title, eta = 1.0"]
     assert named(weak, other) == ["one title (1)", "one title (2)"]  # where the output goes tells nothing
     assert named(weak, strong, strong) == ["one title (1)", "one title (2)", "one title (3)"]
+
+
+def test_many_changed_keys_are_told_apart_by_their_files(tmp_path, capsys, monkeypatch):
+    first = short_run("one title")
+    config = first.config.replaced(system={"bath": {**SYSTEM["bath"], "eta": 1.0}}, units={"hbar": 0.5}, initial={})
+    other = dataclasses.replace(first, config=config.replaced(system={"mass": 1.1}))
+    paths = [Path("weak.h5"), Path("strong.h5"), Path("weak/strong.h5")]
+    assert naming.names(naming.after_files([first, other], paths[:2])) == ["weak", "strong"]
+    assert naming.names(naming.after_files([first, other, other], paths)) == ["weak", "strong", "weak/strong"]
+    near = dataclasses.replace(first, config=first.config.replaced(system={"mass": 1.1}))
+    assert naming.after_files([first, near], paths[:2]) == [first, near]
+    assert naming.names([first, near]) == ["one title, mass = 1.0", "one title, mass = 1.1"]
+    shown = []
+    monkeypatch.setitem(plot.KINDS, "series", lambda *group: shown.extend(r.title for r in group) or Figure())
+    for result, path in ((first, "weak.h5"), (other, "strong.h5")):
+        result.save(tmp_path / path)
+    assert status_of(["plot", str(tmp_path / "weak.h5"), str(tmp_path / "strong.h5"), "--kind", "series"]) == 0
+    assert shown == ["weak", "strong"]
+
+
+def test_a_sweep_beside_a_result_is_refused_by_its_name(result, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result.save("a.h5")
+    table = swept({ETA: [1, 2]}, [1, 2], **dict.fromkeys(("entropy_flux", "mean"), np.ones(2)))
+    del table.data["mean"]
+    table.save("sweep.h5")
+    assert status_of(["plot", "a.h5", "sweep.h5"]) == 2
+    assert "sweep.h5 is a sweep and a.h5 a result" in capsys.readouterr().err
+    assert status_of(["plot", "missing.h5", "sweep.h5"]) == 2
+    assert "missing.h5 does not exist" in capsys.readouterr().err
+
+
+def test_snapshots_of_w(tmp_path, capsys, monkeypatch):
+    stepped = short_run("swing", output={"every": 0.25, "snapshots": 4})
+    figure = draw(plot.wigner(stepped, time=0.3))
+    assert "t\u00a0=\u00a00.25" in words(figure)
+    np.testing.assert_array_equal(figure.axes[0].images[0].get_array(), stepped.snapshots.W[1].T)
+    with pytest.raises(UsageError, match="must be a finite number"):
+        plot.wigner(stepped, time=np.nan)
+    bare = dataclasses.replace(stepped, snapshots=fp.result.Snapshots(np.empty(0), np.empty((0, 48, 48))))
+    with pytest.raises(UsageError, match=r"'swing' has no snapshots.*output\.snapshots"):
+        plot.wigner(bare, time=0.3)
+    monkeypatch.chdir(tmp_path)
+    stepped.save("a.h5")
+    assert status_of(["plot", "a.h5", "--kind", "wigner", "--time", "0.3"]) == 0
+    assert Path("a-wigner.png").exists()
+    capsys.readouterr()
+    assert status_of(["plot", "a.h5", "--time", "0.3"]) == 2
+    assert "use it with --kind wigner" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("count", "expected"),
+    [(2, [1, 2]), (13, [1, 3, 5, 7, 9, 11, 13]), (30, [1, 5, 10, 15, 20, 25, 30]), (64, [1, 10, 20, 30, 40, 50, 60])],
+)
+def test_ticks_of_a_chain_begin_at_particle_1(count, expected):
+    assert profiles.ticks(count) == expected
+    chain = {
+        "length": count,
+        "mass": 1.0,
+        "potential": {"kind": "harmonic", "omega": 1.0},
+        "stiffness": 0.5,
+        "left": {"model": "caldeira_leggett", "eta": 0.5, "beta": 0.5},
+        "right": {"model": "caldeira_leggett", "eta": 0.5, "beta": 1.0},
+    }
+    found = fp.run(fp.Config(units={"hbar": 0.0}, system={"chain": chain}, time={"method": "gaussian"}))
+    [*_, lowest] = draw(plot.profile(found)).axes
+    assert list(lowest.get_xticks()) == expected
 
 
 def swept(over, values, title="minimally invasive", **more):

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from fpsolver.physics.potentials import FloatArray
-from fpsolver.plot import style
+from fpsolver.plot import naming, style
 from fpsolver.result import Outcome, Result
 
 RATES = {"entropy_production": r"$\Pi$", "entropy_flux": r"$\Phi$", "entropy_rate": r"$\dot S$"}
@@ -215,7 +215,7 @@ def to_logarithmic(ax: Axes, results: Sequence[Result], k: int) -> None:
 def _legend(figure: Figure, results: Sequence[Outcome], quantities: Sequence[str] = ()) -> None:
     """Names of the results (and which of the quantities they lack) and of the dashes, above all panels."""
     handles = [Line2D([], [], color=style.colour(index)) for index in range(len(results))]
-    labels = style.names(results)
+    labels = naming.names(results)
     if len(results) > 1:
         lacking = [why_missing(result, quantities) for result in results]
         texts = [f"{label}: {reason}" if reason else label for label, reason in zip(labels, lacking, strict=True)]
