@@ -273,7 +273,8 @@ def test_settled_runs_are_cut(result):
     t = np.linspace(0, 100, 401)
     decaying = {name: np.exp(-t) for name in (*lines.RATES, "entropy_moyal")} | {"time": t}
     long = dataclasses.replace(result, series=result.series | decaying, exact=None)
-    ax = plot.series(long).axes[3]
+    ax = plot.series(long).axes[-1]  # there is nothing left of the balance, and so no panel for it
+    assert len(plot.series(long).axes) == 3
     assert ax.get_xlim()[1] == pytest.approx(1.5 * 6.25, abs=0.5)  # exp(-6.2) = 2e-3
     assert "run ends at 100" in ax.get_xlabel()
 
@@ -506,6 +507,82 @@ def test_ticks_of_a_chain_begin_at_particle_1(count, expected):
     found = fp.run(fp.Config(units={"hbar": 0.0}, system={"chain": chain}, time={"method": "gaussian"}))
     [*_, lowest] = draw(plot.profile(found)).axes
     assert list(lowest.get_xticks()) == expected
+
+
+def lacking(result, names, records):
+    """The result without values of some rates at some records."""
+    series = {name: result.series[name].copy() for name in names}
+    for values in series.values():
+        values[records] = np.nan
+    return dataclasses.replace(result, series=result.series | series, reasons=dict.fromkeys(names, LONG_REASON))
+
+
+def curves(ax):
+    """Curves of a panel that are finite somewhere, without the thin line at zero."""
+    return [line for line in ax.lines if np.isfinite(line.get_ydata()).any() and line.get_zorder() > 0]
+
+
+@pytest.mark.parametrize("kind", ["series", "overview"])
+def test_wehrl_production_stands_in_for_an_undefined_one(kind, result):
+    """No box over the curves, no empty panel, and nothing about the negativity of the end."""
+    found = lacking(result, ("entropy_production", "entropy_rate"), slice(None))
+    figure = draw(plot.KINDS[kind](found))
+    rates = [ax for ax in figure.axes if "1/time" in ax.get_ylabel()]
+    assert all(curves(ax) for ax in rates)
+    assert not any(ax.texts for ax in rates)
+    drawn = [line.get_ydata() for ax in rates for line in curves(ax)]
+    for name in ("wehrl_production", "wehrl_flux", "wehrl_rate", "entropy_flux"):
+        assert any(np.array_equal(values, result.series[name]) for values in drawn)
+    assert r"$\Pi_Q$" in words(figure)
+    assert "W is negative somewhere" in words(figure)
+    assert "0.0123" not in words(figure)
+
+
+def test_gaps_of_a_rate_are_counted(result):
+    few = lacking(result, ("entropy_production",), [0])
+    assert r"$\Pi$: production, no value at 1 of 5 records" in words(draw(plot.series(few)))
+    assert "Pi_Q" not in words(plot.series(few))
+    many = draw(plot.series(lacking(result, ("entropy_production",), slice(0, 4))))
+    assert [ax.get_ylabel() for ax in many.axes[:3]] == [r"$\Pi$ (1/time)", r"$\Pi_Q$ (1/time)", r"$\Phi$ (1/time)"]
+    [last] = [line for line in many.axes[0].lines if line.get_marker() == "o"]
+    assert last.get_markevery() == [4]  # one value alone is a dot
+    assert r"$\Pi$: no value at 4 of 5 records" in words(
+        draw(plot.overview(lacking(result, ("entropy_production",), slice(0, 4))))
+    )
+
+
+@pytest.fixture(scope="module")
+def solved():
+    return short_run("solved", time={"method": "direct"})
+
+
+def test_a_steady_state_without_time_is_bars_with_numbers(solved):
+    """Pi and Phi are equal: both are seen, and neither is a dot on an axis of time."""
+    for figure in (draw(plot.series(solved)), draw(plot.overview(solved))):
+        [ax] = [ax for ax in figure.axes if ax.get_xlabel() == "entropy rates (1/time)"]
+        heights = [(bar.get_y(), bar.get_width()) for bar in ax.patches]
+        expected = [solved.last(name) for name in ("entropy_production", "entropy_flux", "entropy_rate")]
+        np.testing.assert_array_equal([width for _, width in heights], expected)
+        assert len({y for y, _ in heights}) == 3
+        assert f"{expected[0]:.6g} (exact " in words(ax)
+        assert not any(ax.get_xlabel() == style.TIME_LABEL for ax in figure.axes)
+        assert "steady state" in words(figure)
+
+
+def test_rates_that_are_errors_of_a_zero_are_no_long_bars(solved):
+    zero = {name: np.array([1e-12]) for name in lines.RATES}
+    error = zero | {"entropy_rate": np.array([1e-8])}
+    figure = draw(plot.series(dataclasses.replace(solved, series=solved.series | error, exact=None)))
+    assert figure.axes[0].get_xlim()[1] > 1e-7
+    nothing = {name: np.array([0.0]) for name in lines.RATES}
+    draw(plot.series(dataclasses.replace(solved, series=solved.series | nothing, exact=None)))
+
+
+def test_a_steady_state_beside_a_run_is_a_level_line(solved, result):
+    figure = draw(plot.series(result, solved))
+    level = [line for line in figure.axes[0].lines if line.get_linestyle() == "-."]
+    assert [list(line.get_ydata()) for line in level] == [[solved.last("entropy_production")] * 2]
+    assert "solved, steady state" in words(figure)
 
 
 def swept(over, values, title="minimally invasive", **more):
