@@ -694,6 +694,14 @@ def test_computed_values_are_dots_and_exact_ones_a_thin_line():
     assert alone.get_linestyle() == "-"
 
 
+def test_exact_values_at_words_are_dashes_in_the_legend_too():
+    names = {"system.bath.model": ["caldeira_leggett", "minimally_invasive"]}
+    found = swept(names, [1, 2], exact_entropy_production=np.array([1.0, 2.0]))
+    figure = draw(sweeps.sweep_lines(found))
+    [handle] = figure.legends[0].legend_handles
+    assert handle.get_marker() == figure.axes[0].lines[1].get_marker() == "_"
+
+
 def test_missing_values_of_a_curve_are_marked_and_counted():
     figure = draw(sweeps.sweep_lines(swept({ETA: [1, 2, 4]}, [1, np.nan, 4])))
     crosses = figure.axes[0].lines[-1]

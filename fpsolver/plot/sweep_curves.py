@@ -95,7 +95,7 @@ def _legend(figure: Figure, found: Sweep, drawn: NDArray[Any], *, has_exact: boo
             handles.append(Line2D([], [], color=colour, marker="o", linestyle="none"))
             labels.append(f"{symbol(keys[1])} = {number(found.over[keys[1]][index])}")
     if has_exact:
-        handles.append(Line2D([], [], **EXACT))
+        handles.append(Line2D([], [], **(EXACT | _exact_marks(found.over[keys[0]].dtype == object))))
         labels.append("exact Gaussian")
     lacking = int(np.isnan(drawn).sum())
     if lacking:
