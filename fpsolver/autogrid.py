@@ -73,6 +73,11 @@ class Resolution:
     axes: tuple[str, ...] = ()
     structure: str = "narrowest standard deviation of the state"
 
+    def __str__(self) -> str:
+        along = f" (along {' and '.join(self.axes)})" if self.axes else ""
+        shown = math.floor(100 * self.cells) / 100  # 1.499 is not 1.5
+        return f"{moment(self.time)} the {self.structure}{along} spans {shown:.3g} cells"
+
 
 def gaussian_path(system: System, state: LocalState, end: float) -> Path:
     """Exact path of a state's packets from 0 to ``end`` (inf: to the steady state), finely sampled where they move."""
@@ -205,10 +210,7 @@ def refuse_coarse(found: Resolution, grid: Grid) -> None:
     """GridError if a deviation spans less than 1.5 cells: the numbers would be wrong without a sign of trouble."""
     if not found.cells < REFUSE_BELOW:
         return
-    text = (
-        f"the grid is too coarse: {moment(found.time)} the {found.structure} spans {found.cells:.2g} cells, and at "
-        f"least {REFUSE_BELOW:g} are needed"
-    )
+    text = f"the grid is too coarse: {found}, and at least {REFUSE_BELOW:g} are needed"
     axis, needed = max(
         ((axis, cells_for(axis.cells, found.cells)) for axis in grid.axes if axis.name in found.axes),
         key=lambda pair: pair[1],

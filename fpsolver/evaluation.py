@@ -176,7 +176,6 @@ def diagnostics(problem: Problem, state: State, series: dict[str, FloatArray], *
         satisfied = detailed_balance.gaussian_detailed_balance(steady)
     else:
         satisfied, unknown = detailed_balance.verdict(now, residual)
-    decay = problem.plan.decay
     found: dict[str, Any] = {
         "cp_margin": now.cp_margin(),
         "is_completely_positive": now.is_completely_positive(),
@@ -186,7 +185,7 @@ def diagnostics(problem: Problem, state: State, series: dict[str, FloatArray], *
         "kms_residual": detailed_balance.kms_residual(system, covariance),
         "satisfies_detailed_balance": bool(satisfied),
         "steady_residual": float(series["residual"][-1]),
-        "slowest_rate": decay.value if decay is not None else math.nan,
+        "slowest_rate": _slowest(problem, steady),
         "resolution": problem.grid.cells_per_deviation(series["covariance"][-1]),
     }
     if steady is None and parity == 0 and not ended_steady:
@@ -196,11 +195,18 @@ def diagnostics(problem: Problem, state: State, series: dict[str, FloatArray], *
     return found | {f"{name}_reason": text for name, text in _WHY_NAN.items() if _is_nan(found[name])}
 
 
+def _slowest(problem: Problem, steady: exact_module.SteadyState | None) -> float:
+    """Slowest decay rate: that which the run needed, or the exact one where it is known."""
+    if problem.plan.decay is not None:
+        return problem.plan.decay.value
+    return math.nan if steady is None else steady.slowest_rate
+
+
 BALANCE_UNKNOWN = "not known: line 1 is about the steady state, and the run did not end in one"
 _WHY_NAN = {
     "cp_margin": "undefined: a classical system (hbar = 0) has no complete positivity",
     "kms_residual": "undefined: q lives on a ring, or a deviation is zero",
-    "slowest_rate": "not needed: the run ends at a given time",
+    "slowest_rate": "not looked for: the run ends at a given time, and no closed form is known",
 }
 
 

@@ -11,7 +11,7 @@ from fpsolver import costs
 from fpsolver.config.reader import Config
 from fpsolver.errors import ConfigError, Fault, ResourceError
 from fpsolver.generator import Generator
-from fpsolver.grid import Grid
+from fpsolver.grid import MINIMUM_CELLS, Grid
 from fpsolver.physics.timescales import DecayRate, linear_rates
 from fpsolver.stepping.explicit import ORDERS, TIME_ERROR, StepSize, choose_step
 from fpsolver.stepping.magnus import MagnusStepSize, choose_magnus_step
@@ -23,6 +23,7 @@ RECORDS_OF_SEVERAL = 50  # a record costs as much as about ten steps
 ERROR_OF_SEVERAL = 1e-7  # of second moments along a transient; 32 cells along an axis leave 5e-8 and more themselves
 LONG = 60.0  # seconds
 MAXIMUM_STEPS = 1e12
+ARRAYS = 3  # of a run at least: the state and two work arrays
 
 
 class Stepping(NamedTuple):
@@ -44,6 +45,17 @@ def refuse_matrices(config: Config, count: int) -> None:
     if count > MOST_PARTICLES:
         text = f"a grid of {2 * count} axes is beyond any memory; use `gaussian` for linear forces"
         raise ConfigError(Fault("time.method", text))
+
+
+def refuse_cells(counts: list[int | None]) -> None:
+    """ResourceError for cells that no memory holds, before anything is computed from them; None: automatic."""
+    total = math.prod(count or MINIMUM_CELLS for count in counts)
+    if 8 * ARRAYS * total > costs.available_memory():
+        cells = " x ".join(str(count or "auto") for count in counts)
+        raise ResourceError(
+            f"a grid of {cells} cells needs at least {8 * ARRAYS * total / 2**30:.3g} GiB, and "
+            f"{costs.available_memory() / 2**30:.3g} GiB are available; give fewer cells"
+        )
 
 
 def refuse_large(generator: Generator, config: Config) -> None:

@@ -18,17 +18,24 @@ from fpsolver.gaussian import GaussianProblem
 from fpsolver.generator import Generator
 from fpsolver.grid import Grid
 from fpsolver.io import arrays
-from fpsolver.io.reading import read_state
+from fpsolver.io.reading import MASS_ERROR, grid_of_state, read_state
 from fpsolver.physics.exact import Gaussian, steady
 from fpsolver.physics.potentials import FloatArray
 from fpsolver.physics.states import GaussianState, GaussianSum, LocalState, UniformState
 from fpsolver.physics.system import System
 from fpsolver.physics.timescales import linear_rates, slowest_rate
-from fpsolver.planning import long_warning, make_plan, needed_memory, refuse_endless, refuse_large, refuse_matrices
+from fpsolver.planning import (
+    long_warning,
+    make_plan,
+    needed_memory,
+    refuse_cells,
+    refuse_endless,
+    refuse_large,
+    refuse_matrices,
+)
 from fpsolver.trajectory import Plan
 
 P = TypeVar("P")
-MASS_ERROR = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,6 +127,7 @@ def _prepare(config: Config) -> Problem:
     length = axes.ring_length(config)
     until = build.until_time(config)
     decay = slowest_rate(system, length) if math.isinf(until) else None
+    refuse_cells([request.cells for request in requests])
     grid, found, rules, displacement = _choose_grid(config, system, state, requests, until, length)
     generator = Generator(system, grid, build.build_scheme(config))
     refuse_large(generator, config)
@@ -188,7 +196,7 @@ def _choose_grid(
 ) -> Choice:
     direct = config.time.method == "direct"
     if state is None and not direct:
-        grid = _file_grid(config, requests)
+        grid = grid_of_state(getattr(config.initial, "path", ""), requests)
         return Choice(grid, autogrid.Resolution(math.inf, 0.0))
     rules: tuple[dispersion.GridRule, ...] = ()
     minimum, distance = None, 0.0
@@ -200,7 +208,8 @@ def _choose_grid(
             distance = autogrid.displacement(path) if is_moving else 0.0
     else:
         _refuse_open(system, requests, length)
-        path, minimum = wellgrid.layout(system, None if direct else state, length)
+        has_box = all(request.extent is not None for request in requests)
+        path, minimum = wellgrid.layout(system, None if direct else state, length, has_box=has_box)
     grid = autogrid.choose_grid(path, requests, minimum=minimum, rules=rules)
     found = autogrid.resolution(path, grid, minimum)
     is_coarse = found.cells < autogrid.WARN_BELOW or axes.allows_coarse(config)  # which is said, or known
@@ -228,22 +237,6 @@ def _path(system: System, state: LocalState | UniformState | None, until: float)
     return autogrid.gaussian_path(system, state, until)
 
 
-def _file_grid(config: Config, requests: tuple[autogrid.AxisRequest, ...]) -> Grid:
-    """Grid of the result that holds the initial state; what the configuration says must agree with it."""
-    path = getattr(config.initial, "path", "")
-    grid, _ = read_state(path)
-    for request, axis in zip(requests, grid.axes, strict=True):
-        same_cells = request.cells in (None, axis.cells)
-        same_extent = request.extent is None or np.allclose(request.extent, (axis.low, axis.high), rtol=1e-12)
-        if not (same_cells and same_extent and request.periodic == axis.periodic):
-            text = (
-                f"axis {axis.name} of {path} has {axis.cells} cells on [{axis.low:g}, {axis.high:g}], which the "
-                f"configuration contradicts; give the same grid, or leave it `auto`"
-            )
-            raise GridError(text)
-    return grid
-
-
 def _warnings(
     config: Config,
     system: System,
@@ -254,11 +247,11 @@ def _warnings(
     notes = [] if config.time.method == "direct" else [initial.uncertainty_warning(state, system.hbar)]
     notes += gaussian.model_notes(system)
     if found.cells < autogrid.WARN_BELOW:
-        text = (
-            f"{autogrid.moment(found.time)} the {found.structure} spans {found.cells:.2g} "
-            f"cells; below {autogrid.WARN_BELOW:g} Pi has fewer than eight digits; "
-            f"give {autogrid.cells_advice(found, grid)}"
-        )
+        text = f"{found}; below {autogrid.WARN_BELOW:g} Pi has fewer than eight digits"
+        if system.size == 1:
+            text += f"; give {autogrid.cells_advice(found, grid)}"
+        else:
+            text += ", of several particles five or six"  # docs/many.md; eight would take 80 cells along four axes
         if config.checks.strict:
             raise FpsolverError(f"{text} (checks.strict)")
         notes.append(text)

@@ -32,6 +32,7 @@ SHIFT = 1e-9  # of the fastest rate of the linearised system: makes the factors 
 SINGULAR = 1e-8  # of the same rate: a second mode that decays more slowly than this counts as stationary
 FILTER = 4e-3  # of the slowest rate: damps what alternates from cell to cell, and leaves corrections quick
 RETRY = 1e-10  # distance beyond which slower factors are tried
+FEW = 128**2  # cells of which the factors with wraps are tried last: in a narrow box the wraps count
 CORRECTIONS = 4
 LARGEST_CORRECTION = 0.1  # of the mass
 GAP_CHANGE = 0.05  # from one iteration to the next, at which the modulus is known well enough
@@ -62,16 +63,17 @@ class Factored:
 
 @dataclass(frozen=True, slots=True)
 class Equation:
-    """L x = 0, the matrix M before it is factored, and the weights of cells in integrals."""
+    """L x = 0, the matrix M before it is factored, what wraps add to M, and the weights of cells in integrals."""
 
     L: csr_array
     M: csr_array
+    wraps: csr_array
     weight: FloatArray
 
-    def factored(self, sign: int, *, pivoted: bool = False) -> Factored:
+    def factored(self, sign: int, *, pivoted: bool = False, wrapped: bool = False) -> Factored:
         """On functions of parity ``sign``; 0 is all of them."""
-        fold = Fold(len(self.weight), sign)
-        factors = assembly.factorised(csc_array(fold.matrix(self.M)), pivoted=pivoted)
+        fold, M = Fold(len(self.weight), sign), self.M + self.wraps if wrapped else self.M
+        factors = assembly.factorised(csc_array(fold.matrix(csr_array(M))), pivoted=pivoted)
         return Factored(fold.matrix(self.L), factors, fold.weight(self.weight), fold)
 
     def is_even(self) -> bool:
@@ -88,8 +90,9 @@ def null_vector(generator: Generator) -> NullVector:
     rate, slowest = linear_rates(generator.system)
     scale = generator.fluxes.symmetriser().ravel()
     whole, inner = assembly.assemble_both(generator)
-    M = _preconditioner(generator, assembly.scaled(inner, scale), SHIFT * rate, FILTER * (slowest or rate))
-    equation = Equation(assembly.scaled(whole, scale), M, scale * generator.grid.volume)
+    L, inner = assembly.scaled(whole, scale), assembly.scaled(inner, scale)
+    M = _preconditioner(generator, inner, SHIFT * rate, FILTER * (slowest or rate))
+    equation = Equation(L, M, csr_array(L - inner), scale * generator.grid.volume)
     part, x, distance = _solved(equation)
     if not np.isfinite(x).all():
         raise ConvergenceError("no steady state was found: the matrix of the generator could not be factored")
@@ -98,12 +101,19 @@ def null_vector(generator: Generator) -> NullVector:
     if part.fold.sign:
         gap = min(gap, _odd_gap(generator, equation, x, rate))
     if gap < SINGULAR * rate:
-        raise ConvergenceError(
-            f"several states are stationary: besides the one found, another decays at the rate {gap:.2g} only (rates "
-            f"of the system are near {rate:.2g}); which one a run reaches depends on where it starts, so use "
-            "time.method: stepping with an initial state, or a lower barrier"
-        )
+        raise ConvergenceError(_why_several(gap, rate, is_quadratic=generator.system.is_quadratic))
     return NullVector((part.fold.unfold(x) * scale).reshape(shape), gap, distance)
+
+
+def _why_several(gap: float, rate: float, *, is_quadratic: bool) -> str:
+    """Why one null vector does not say enough."""
+    found = f"a mode decays at the rate {gap:.2g} only, where rates of the system are near {rate:.2g}"
+    if is_quadratic:
+        return f"the steady state cannot be told from slow motion: {found}; use time.method: gaussian"
+    return (
+        f"several states are stationary: besides the one found, {found}; which one a run reaches depends on where it "
+        "starts, so use time.method: stepping with an initial state, or a lower barrier"
+    )
 
 
 def _solved(equation: Equation) -> tuple[Factored, FloatArray, float]:
@@ -111,9 +121,10 @@ def _solved(equation: Equation) -> tuple[Factored, FloatArray, float]:
     for sign in (1, 0) if equation.is_even() else (0,):
         part = equation.factored(sign)
         x, distance = _iterated(part)
-        if not distance <= RETRY:
-            part = equation.factored(sign, pivoted=True)
-            x, distance = _iterated(part)
+        for wrapped in (False, True):
+            if not distance <= RETRY and (not wrapped or len(equation.weight) <= FEW):
+                part = equation.factored(sign, pivoted=True, wrapped=wrapped)
+                x, distance = _iterated(part)
         if sign == 0 or equation.holds(part.fold.unfold(x), float(np.abs(part.L @ x) @ part.weight)):
             break
     return part, x, distance

@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from fpsolver.autogrid import WIDEST_BOX, Path
+from fpsolver.physics.custom import SaturationError
 from fpsolver.physics.potentials import FloatArray
 from fpsolver.physics.states import GaussianState, LocalState, UniformState
 from fpsolver.physics.system import System
@@ -17,11 +18,34 @@ CONFINING_TEMPERATURES = 36.0  # exp(-36) = 2e-16
 
 
 def layout(
-    system: System, state: LocalState | UniformState | None, periodic_length: float | None
+    system: System, state: LocalState | UniformState | None, periodic_length: float | None, *, has_box: bool = False
 ) -> tuple[Path, FloatArray | None]:
-    """Stand-in for the path, and the finest lengths to resolve, shape (2N,)."""
-    shape = weakly_damped(system) if periodic_length is None else None
-    return well_path(system, state, periodic_length, shape), well_widths(system, shape)
+    """Stand-in for the path, and the finest lengths to resolve, shape (2N,).
+
+    A well that does not rise to the energies of the state gives no box: SaturationError, unless the user has given one.
+    """
+    try:
+        shape = weakly_damped(system) if periodic_length is None else None
+        return well_path(system, state, periodic_length, shape), well_widths(system, shape)
+    except SaturationError:
+        if not has_box:
+            raise
+        return _shallow_path(system, state), well_widths(system)
+
+
+def _shallow_path(system: System, state: LocalState | UniformState | None) -> Path:
+    """The initial state alone, or thermal states of the bottoms of the wells."""
+    if state is not None and not isinstance(state, UniformState):
+        boxes = [(packet.mean, packet.covariance) for packet in state.packets]
+    else:
+        temperature, centre, widths = effective_temperature(system), np.zeros(2 * system.size), np.ones(2 * system.size)
+        for k, particle in enumerate(system.particles):
+            centre[k] = particle.potential.minima()[0]
+            stiffness = float(particle.potential.derivative(centre[k], 2))
+            widths[[k, system.size + k]] = temperature / max(stiffness, 1e-300), particle.mass * temperature
+        boxes = [(centre, np.diag(widths))]
+    centres, covariances = zip(*boxes, strict=True)
+    return Path(np.zeros(len(boxes)), np.array(centres), np.array(covariances))
 
 
 def well_path(

@@ -4,6 +4,7 @@ import contextlib
 import copy
 import math
 import pickle
+import re
 import time
 from pathlib import Path
 
@@ -17,7 +18,7 @@ import fpsolver as fp
 from fpsolver.config import initial
 from fpsolver.config.reader import Config, apply_override, load_config, parse_yaml
 from fpsolver.config.types import shown
-from fpsolver.errors import ConfigError, FpsolverError, UsageError
+from fpsolver.errors import ConfigError, FpsolverError, ResourceError, UsageError
 from fpsolver.physics import exact
 from fpsolver.thermo.detailed_balance import gaussian_detailed_balance
 
@@ -958,3 +959,33 @@ def test_long_values_are_cut_in_messages():
     assert shown("a" * 58) == repr("a" * 58)
     assert shown("a" * 59) == "'" + "a" * 56 + "..."
     assert (shown(True), shown(None), shown(1.5)) == ("true", "empty", "1.5")
+
+
+def test_another_kind_replaces_a_section():
+    """Keys of the old kind would be unknown ones of the new; with the same kind the others stay."""
+    config = fp.Config(**python_data())
+    other = config.replaced(initial={"kind": "coherent", "q": 1.0, "p": 0.0, "omega": 1.0})
+    assert (other.initial.kind, other.initial.q) == ("coherent", 1.0)
+    moved = config.replaced(initial={"mean": [0.1, 0.2]})
+    assert moved.initial.covariance == config.initial.covariance
+
+
+@pytest.mark.parametrize(
+    ("well", "fault"),
+    [
+        ("{kind: quartic, omega: 1.0}", "system.potential.quartic: required, but missing"),
+        ("{kind: quartic, omega: 1.0, quartic: x}", "system.potential.quartic: must be a number, but is 'x'"),
+        ("{kind: quartic, omega: 1.0, quartic: 1.0, a: 2}", "unknown key (allowed: kind, omega, quartic)"),
+    ],
+)
+def test_a_key_of_the_name_of_its_kind(well, fault):
+    with pytest.raises(ConfigError, match=re.escape(fault)):
+        Config(**parse_yaml(VALID.replace("{kind: harmonic, omega: 1.0}", well), "valid.yaml")[0])
+
+
+@pytest.mark.parametrize("cells", [10**9, 10**21])
+def test_cells_beyond_any_memory_are_refused_at_once(cells):
+    begun = time.perf_counter()
+    with pytest.raises(ResourceError, match=f"a grid of {cells} x 48 cells needs at least .* give fewer cells"):
+        fp.prepare(fp.Config(**python_data()).replaced(grid={"q": {"cells": cells}}))
+    assert time.perf_counter() - begun < LONGEST

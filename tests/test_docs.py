@@ -10,9 +10,13 @@ from pathlib import Path
 
 import pytest
 
+import fpsolver as fp
+from fpsolver.config.schema import json_schema
+
 ROOT = Path(__file__).parents[1]
 PAGES = sorted((ROOT / "docs").glob("*.md"))
 TUTORIALS = sorted((ROOT / "docs" / "tutorials").glob("*.md"))
+KIND = re.compile("(Potential|Bath|Initial)$")
 IN_TREE = [*PAGES, ROOT / "README.md"]
 
 
@@ -79,6 +83,50 @@ def test_code_of_the_pages_runs(name):
 def test_nothing_refers_to_what_users_do_not_have():
     for page in IN_TREE:
         assert "shared/" not in page.read_text(encoding="utf-8"), page.name
+
+
+@pytest.fixture(scope="module")
+def keys():
+    """The names of scripts/keys_page.py, and the page as it lies in the tree."""
+    text = (ROOT / "docs" / "keys.md").read_text(encoding="utf-8")
+    return runpy.run_path(str(ROOT / "scripts" / "keys_page.py")), text
+
+
+def test_the_page_of_all_keys_is_what_the_code_gives(keys):
+    script, text = keys
+    assert text == script["page"](), "run `python scripts/keys_page.py`"
+
+
+def test_the_page_of_all_keys_has_every_section_of_the_schema(keys):
+    script, text = keys
+    for name, section in json_schema()["$defs"].items():
+        assert script["table"](section) in text, name
+
+
+@pytest.fixture
+def loaded(keys, tmp_path):
+    """Every snippet of the page of all keys through the reader."""
+    script, text = keys
+    configs = []
+    for k, snippet in enumerate(re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)):
+        path = tmp_path / f"{k}.yaml"
+        path.write_text(script["completed"](snippet), encoding="utf-8")
+        configs.append(fp.load_config(path))
+    return configs
+
+
+def test_snippets_of_the_page_of_all_keys_load(keys, loaded):
+    """And every kind and model has one."""
+    script, schema = keys[0], json_schema()
+    used = {word for config in loaded for word in re.findall(r"(?:kind|model): (\w+)", config.to_yaml())}
+    assert used == {script["kind_of"](schema, name) for name in schema["$defs"] if KIND.search(name)}
+
+
+@pytest.mark.slow
+def test_snippets_of_the_page_of_all_keys_can_be_run(keys, loaded):
+    for config in loaded:
+        if getattr(config.initial, "path", None) is None:  # the files of the others do not exist
+            keys[0]["prepared"](config)
 
 
 @pytest.mark.slow

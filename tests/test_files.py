@@ -578,6 +578,15 @@ def test_not_finite_state_is_refused(copied):
         api.prepare(configured(initial=initial))
 
 
+@pytest.mark.parametrize("factor", [0.0, 2.0])
+def test_a_state_file_that_is_no_density_is_refused(factor, copied):
+    with h5py.File(copied, "r+") as file:
+        file["final/W"][...] = factor * file["final/W"][()]
+    with pytest.raises(fp.FpsolverError, match=f"has a mass of {factor:g} instead of 1") as caught:
+        api.prepare(configured(initial={"kind": "file", "path": str(copied)}))
+    assert caught.value.exit_status == 2
+
+
 def test_a_state_file_continues_the_run(path, result):
     data = result.config.model_dump(exclude_none=True)
     second = computed(Config(**{**data, "initial": {"kind": "file", "path": str(path)}}))

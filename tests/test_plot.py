@@ -18,8 +18,10 @@ from matplotlib.text import Text
 
 import fpsolver as fp
 from fpsolver import api, plot
+from fpsolver.cli.main import status_of
 from fpsolver.errors import OutputError, UsageError
-from fpsolver.plot import lines, phase_space, portraits, quantum, style
+from fpsolver.plot import lines, naming, phase_space, portraits, profiles, quantum, style, sweep_axes, sweeps
+from fpsolver.sweeps.table import Sweep
 
 pytestmark = pytest.mark.slow  # constrained layout takes seconds for each figure
 
@@ -28,7 +30,8 @@ SYSTEM = {
     "potential": {"kind": "harmonic", "omega": 1.0},
     "bath": {"model": "minimally_invasive", "eta": 0.5, "beta": 0.7},
 }
-KINDS = [kind for kind in plot.KINDS if kind != "profile"]  # which is about several particles: test_many.py
+SPECIAL = ("profile", "moyal")  # about several particles (test_many.py) and about anharmonic wells (below)
+KINDS = [kind for kind in plot.KINDS if kind not in SPECIAL]
 MANY = [kind for kind in KINDS if kind != "overview"]
 LONG_REASON = "undefined: W is negative somewhere (negativity 0.0123)"
 
@@ -270,7 +273,8 @@ def test_settled_runs_are_cut(result):
     t = np.linspace(0, 100, 401)
     decaying = {name: np.exp(-t) for name in (*lines.RATES, "entropy_moyal")} | {"time": t}
     long = dataclasses.replace(result, series=result.series | decaying, exact=None)
-    ax = plot.series(long).axes[3]
+    ax = plot.series(long).axes[-1]  # there is nothing left of the balance, and so no panel for it
+    assert len(plot.series(long).axes) == 3
     assert ax.get_xlim()[1] == pytest.approx(1.5 * 6.25, abs=0.5)  # exp(-6.2) = 2e-3
     assert "run ends at 100" in ax.get_xlabel()
 
@@ -280,6 +284,12 @@ def test_titles_are_taken_literally(result, tmp_path):
     odd = dataclasses.replace(result, config=config)
     for kind in ("overview", "wigner", "series"):
         plot.save(plot.KINDS[kind](odd), tmp_path / f"{kind}.svg")
+
+
+@pytest.mark.parametrize(("name", "cure"), [("f.eps", r"f\.pdf"), ("f.PS", r"f\.pdf"), ("f.jpg", r"f\.png")])
+def test_the_suffix_suggested_is_of_the_same_sort(name, cure, result, tmp_path):
+    with pytest.raises(UsageError, match=f"name it '{cure}'"):
+        plot.save(plot.wigner(result), tmp_path / name)
 
 
 @pytest.mark.parametrize("name", ["figure.jpg", "figure"])
@@ -409,7 +419,10 @@ def test_current_of_the_quantum_terms():
         config = fp.Config(system=system, initial=start, grid=axes, time={"until": 1e-3})
         found[name] = api.run_problem(api.prepare(config))
     assert quantum.current(found["harmonic"]) is None
-    assert quantum.NO_TERMS.split(":")[0] in " ".join(words(draw(plot.moyal(found["harmonic"]))).split())
+    with pytest.raises(UsageError, match=r"quantum terms of anharmonic wells, and 'none' has none"):
+        plot.moyal(found["harmonic"])
+    beside = " ".join(words(draw(plot.moyal(found["quartic"], found["harmonic"]))).split())
+    assert quantum.NO_TERMS.split(":")[0] in beside
     J, (q, p) = quantum.current(found["quartic"]), found["quartic"].grid.coordinates
     W = found["quartic"].final.W
     expected = 2.4 * q / 24 * (p**2 / 1.2**2 - 1 / 1.2) * W  # at time 0; W has moved by 1e-3 since
@@ -418,7 +431,7 @@ def test_current_of_the_quantum_terms():
 
 def test_results_with_one_title_are_told_apart_by_their_configuration():
     def named(*configs):
-        return style.names([dataclasses.replace(RESULT, config=config) for config in configs])
+        return naming.names([dataclasses.replace(RESULT, config=config) for config in configs])
 
     RESULT = short_run("one title")
     weak, other = RESULT.config, RESULT.config.replaced(output={"every": 0.1})
@@ -426,3 +439,273 @@ def test_results_with_one_title_are_told_apart_by_their_configuration():
     assert named(weak, strong) == ["one title, eta = 0.5", "one title, eta = 1.0"]
     assert named(weak, other) == ["one title (1)", "one title (2)"]  # where the output goes tells nothing
     assert named(weak, strong, strong) == ["one title (1)", "one title (2)", "one title (3)"]
+
+
+def test_many_changed_keys_are_told_apart_by_their_files(tmp_path, capsys, monkeypatch):
+    first = short_run("one title")
+    config = first.config.replaced(system={"bath": {**SYSTEM["bath"], "eta": 1.0}}, units={"hbar": 0.5}, initial={})
+    other = dataclasses.replace(first, config=config.replaced(system={"mass": 1.1}))
+    paths = [Path("weak.h5"), Path("strong.h5"), Path("weak/strong.h5")]
+    assert naming.names(naming.after_files([first, other], paths[:2])) == ["weak", "strong"]
+    assert naming.names(naming.after_files([first, other, other], paths)) == ["weak", "strong", "weak/strong"]
+    near = dataclasses.replace(first, config=first.config.replaced(system={"mass": 1.1}))
+    assert naming.after_files([first, near], paths[:2]) == [first, near]
+    assert naming.names([first, near]) == ["one title, mass = 1.0", "one title, mass = 1.1"]
+    shown = []
+    monkeypatch.setitem(plot.KINDS, "series", lambda *group: shown.extend(r.title for r in group) or Figure())
+    for result, path in ((first, "weak.h5"), (other, "strong.h5")):
+        result.save(tmp_path / path)
+    assert status_of(["plot", str(tmp_path / "weak.h5"), str(tmp_path / "strong.h5"), "--kind", "series"]) == 0
+    assert shown == ["weak", "strong"]
+
+
+def test_a_sweep_beside_a_result_is_refused_by_its_name(result, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result.save("a.h5")
+    table = swept({ETA: [1, 2]}, [1, 2], **dict.fromkeys(("entropy_flux", "mean"), np.ones(2)))
+    del table.data["mean"]
+    table.save("sweep.h5")
+    assert status_of(["plot", "a.h5", "sweep.h5"]) == 2
+    assert "sweep.h5 is a sweep and a.h5 a result" in capsys.readouterr().err
+    assert status_of(["plot", "missing.h5", "sweep.h5"]) == 2
+    assert "missing.h5 does not exist" in capsys.readouterr().err
+
+
+def test_snapshots_of_w(tmp_path, capsys, monkeypatch):
+    stepped = short_run("swing", output={"every": 0.25, "snapshots": 4})
+    figure = draw(plot.wigner(stepped, time=0.3))
+    assert "t\u00a0=\u00a00.25" in words(figure)
+    np.testing.assert_array_equal(figure.axes[0].images[0].get_array(), stepped.snapshots.W[1].T)
+    with pytest.raises(UsageError, match="must be a finite number"):
+        plot.wigner(stepped, time=np.nan)
+    bare = dataclasses.replace(stepped, snapshots=fp.result.Snapshots(np.empty(0), np.empty((0, 48, 48))))
+    with pytest.raises(UsageError, match=r"'swing' has no snapshots.*output\.snapshots"):
+        plot.wigner(bare, time=0.3)
+    monkeypatch.chdir(tmp_path)
+    stepped.save("a.h5")
+    assert status_of(["plot", "a.h5", "--kind", "wigner", "--time", "0.3"]) == 0
+    assert Path("a-wigner.png").exists()
+    capsys.readouterr()
+    assert status_of(["plot", "a.h5", "--time", "0.3"]) == 2
+    assert "use it with --kind wigner" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("count", "expected"),
+    [(2, [1, 2]), (13, [1, 3, 5, 7, 9, 11, 13]), (30, [1, 5, 10, 15, 20, 25, 30]), (64, [1, 10, 20, 30, 40, 50, 60])],
+)
+def test_ticks_of_a_chain_begin_at_particle_1(count, expected):
+    assert profiles.ticks(count) == expected
+    chain = {
+        "length": count,
+        "mass": 1.0,
+        "potential": {"kind": "harmonic", "omega": 1.0},
+        "stiffness": 0.5,
+        "left": {"model": "caldeira_leggett", "eta": 0.5, "beta": 0.5},
+        "right": {"model": "caldeira_leggett", "eta": 0.5, "beta": 1.0},
+    }
+    found = fp.run(fp.Config(units={"hbar": 0.0}, system={"chain": chain}, time={"method": "gaussian"}))
+    [*_, lowest] = draw(plot.profile(found)).axes
+    assert list(lowest.get_xticks()) == expected
+
+
+def lacking(result, names, records):
+    """The result without values of some rates at some records."""
+    series = {name: result.series[name].copy() for name in names}
+    for values in series.values():
+        values[records] = np.nan
+    return dataclasses.replace(result, series=result.series | series, reasons=dict.fromkeys(names, LONG_REASON))
+
+
+def curves(ax):
+    """Curves of a panel that are finite somewhere, without the thin line at zero."""
+    return [line for line in ax.lines if np.isfinite(line.get_ydata()).any() and line.get_zorder() > 0]
+
+
+@pytest.mark.parametrize("kind", ["series", "overview"])
+def test_wehrl_production_stands_in_for_an_undefined_one(kind, result):
+    """No box over the curves, no empty panel, and nothing about the negativity of the end."""
+    found = lacking(result, ("entropy_production", "entropy_rate"), slice(None))
+    figure = draw(plot.KINDS[kind](found))
+    rates = [ax for ax in figure.axes if "1/time" in ax.get_ylabel()]
+    assert all(curves(ax) for ax in rates)
+    assert not any(ax.texts for ax in rates)
+    drawn = [line.get_ydata() for ax in rates for line in curves(ax)]
+    for name in ("wehrl_production", "wehrl_flux", "wehrl_rate", "entropy_flux"):
+        assert any(np.array_equal(values, result.series[name]) for values in drawn)
+    assert r"$\Pi_Q$" in words(figure)
+    assert "W is negative somewhere" in words(figure)
+    assert "0.0123" not in words(figure)
+
+
+def test_gaps_of_a_rate_are_counted(result):
+    few = lacking(result, ("entropy_production",), [0])
+    assert r"$\Pi$: production, no value at 1 of 5 records" in words(draw(plot.series(few)))
+    assert "Pi_Q" not in words(plot.series(few))
+    many = draw(plot.series(lacking(result, ("entropy_production",), slice(0, 4))))
+    assert [ax.get_ylabel() for ax in many.axes[:3]] == [r"$\Pi$ (1/time)", r"$\Pi_Q$ (1/time)", r"$\Phi$ (1/time)"]
+    [last] = [line for line in many.axes[0].lines if line.get_marker() == "o"]
+    assert last.get_markevery() == [4]  # one value alone is a dot
+    assert r"$\Pi$: no value at 4 of 5 records" in words(
+        draw(plot.overview(lacking(result, ("entropy_production",), slice(0, 4))))
+    )
+
+
+@pytest.fixture(scope="module")
+def solved():
+    return short_run("solved", time={"method": "direct"})
+
+
+def test_a_steady_state_without_time_is_bars_with_numbers(solved):
+    """Pi and Phi are equal: both are seen, and neither is a dot on an axis of time."""
+    for figure in (draw(plot.series(solved)), draw(plot.overview(solved))):
+        [ax] = [ax for ax in figure.axes if ax.get_xlabel() == "entropy rates (1/time)"]
+        heights = [(bar.get_y(), bar.get_width()) for bar in ax.patches]
+        expected = [solved.last(name) for name in ("entropy_production", "entropy_flux", "entropy_rate")]
+        np.testing.assert_array_equal([width for _, width in heights], expected)
+        assert len({y for y, _ in heights}) == 3
+        assert f"{expected[0]:.6g} (exact " in words(ax)
+        assert not any(ax.get_xlabel() == style.TIME_LABEL for ax in figure.axes)
+        assert "steady state" in words(figure)
+
+
+def test_rates_that_are_errors_of_a_zero_are_no_long_bars(solved):
+    zero = {name: np.array([1e-12]) for name in lines.RATES}
+    error = zero | {"entropy_rate": np.array([1e-8])}
+    figure = draw(plot.series(dataclasses.replace(solved, series=solved.series | error, exact=None)))
+    assert figure.axes[0].get_xlim()[1] > 1e-7
+    nothing = {name: np.array([0.0]) for name in lines.RATES}
+    draw(plot.series(dataclasses.replace(solved, series=solved.series | nothing, exact=None)))
+
+
+def test_a_steady_state_beside_a_run_is_a_level_line(solved, result):
+    figure = draw(plot.series(result, solved))
+    level = [line for line in figure.axes[0].lines if line.get_linestyle() == "-."]
+    assert [list(line.get_ydata()) for line in level] == [[solved.last("entropy_production")] * 2]
+    assert "solved, steady state" in words(figure)
+
+
+def swept(over, values, title="minimally invasive", **more):
+    """A sweep with given values of Pi, as if it had been run."""
+    over = {key: np.array(each, dtype=object if isinstance(each[0], str) else float) for key, each in over.items()}
+    shape = tuple(len(each) for each in over.values())
+    data = {
+        "status": np.full(shape, "steady", dtype=object),
+        "message": np.full(shape, "", dtype=object),
+        "entropy_production": np.array(values, dtype=float).reshape(shape),
+        **more,
+    }
+    return Sweep(fp.Config(title=title, system=SYSTEM, time={"method": "gaussian"}), over, data)
+
+
+def tick_labels(axis):
+    return [label.get_text() for label in axis.get_ticklabels() if label.get_text()]
+
+
+def overlapping(labels):
+    boxes = [label.get_window_extent() for label in labels if label.get_text()]
+    return any(a.overlaps(b) for k, a in enumerate(boxes) for b in boxes[k + 1 :])
+
+
+ETA, BETA = "system.bath.eta", "system.bath.beta"
+
+
+def test_lowest_value_of_a_map_is_not_white_and_missing_ones_are_hatched():
+    found = swept({ETA: [1, 2, 3], BETA: [1, 2, 3]}, [[1, 2, 3], [2, 3, 4], [3, np.nan, 5]])
+    figure = draw(sweeps.sweep_map(found))
+    mesh = figure.axes[0].collections[0]
+    assert mesh.cmap(mesh.norm(1.0))[0] < 0.92
+    assert figure.axes[0].patch.get_hatch()
+    assert "no value: 1 of 9" in words(figure)
+    whole = draw(sweeps.sweep_map(swept({ETA: [1, 2, 3], BETA: [1, 2, 3]}, np.arange(1, 10))))
+    assert "no value" not in words(whole)
+
+
+def test_tick_labels_of_uneven_values_do_not_touch():
+    uneven = [0.1, 0.3, 0.35, 0.5, 0.55, 2.0]
+    figure = draw(sweeps.sweep_map(swept({ETA: uneven, BETA: uneven}, np.arange(1, 37))))
+    ax = figure.axes[0]
+    for axis in (ax.xaxis, ax.yaxis):
+        assert tick_labels(axis)[0] == "0.1"
+        assert tick_labels(axis)[-1] == "2"
+        assert not overlapping(axis.get_ticklabels())
+    many = np.geomspace(0.2, 3, 15)
+    [ax, _] = draw(sweeps.sweep_map(swept({ETA: many, BETA: many}, np.arange(225)))).axes
+    assert tick_labels(ax.xaxis) == ["0.2", "0.5", "1", "2"]
+
+
+def test_contours_are_named_by_the_colour_bar():
+    """Labels on lines would run into one another."""
+    ax, bar = draw(sweeps.sweep_map(swept({ETA: [1, 2, 3], BETA: [1, 2, 3]}, np.arange(1, 10)))).axes
+    assert not ax.texts
+    contours, lines_of_bar = ax.collections[1], bar.collections[-1]
+    assert len(lines_of_bar.get_segments()) == len(contours.levels) > 2
+
+
+@pytest.mark.parametrize(
+    ("key", "words"),
+    [
+        ("system.chain.left.temperature", "temperature of the left bath (energy)"),
+        ("system.chain.stiffness", r"stiffness of the springs (energy/length$^2$)"),
+        ("system.couplings.0.stiffness", r"stiffness of spring 1 (energy/length$^2$)"),
+        ("system.particles.1.bath.temperature", "temperature of particle 2 (energy)"),
+        ("system.bath.beta", r"$\beta$ (1/energy)"),
+        ("initial.beta", r"$\beta$ of the start (1/energy)"),
+        ("initial.1.beta", r"$\beta$ of the start of particle 2 (1/energy)"),
+    ],
+)
+def test_keys_say_whose_they_are(key, words):
+    assert sweep_axes.key_label(key) == words
+
+
+def test_quantities_have_names():
+    assert sweep_axes.symbol("W_l1_error") == "$L_1$ error of $W$"
+
+
+def test_a_sweep_over_models_is_not_named_after_one():
+    models = {"system.bath.model": ["minimally_invasive", "lindblad"], ETA: [1, 2]}
+    named = swept(models, np.arange(4), title="Minimally-invasive oscillator")
+    assert sweep_axes.title(named) == r"sweep over model, $\eta$"
+    assert sweep_axes.title(swept(models, np.arange(4), title="")) == r"sweep over model, $\eta$"
+    assert sweep_axes.title(swept(models, np.arange(4), title="my baths")) == "my baths"
+    assert sweep_axes.title(swept({ETA: [1, 2]}, [1, 2])) == "minimally invasive"
+    assert sweep_axes.title(swept({ETA: [1, 2]}, [1, 2], title="")) == "minimally invasive"
+
+
+def test_a_linear_law_is_drawn_as_a_line():
+    eta = np.array([0.1, 0.2, 0.4, 0.8])  # equal ratios, but less than two decades
+    [ax] = draw(sweeps.sweep_lines(swept({ETA: eta}, eta))).axes
+    assert (ax.get_xscale(), ax.get_yscale()) == ("linear", "linear")
+    wide = np.geomspace(1e-3, 1, 4)
+    [ax] = draw(sweeps.sweep_lines(swept({ETA: wide}, wide))).axes
+    assert (ax.get_xscale(), ax.get_yscale()) == ("log", "log")
+    [ax] = draw(sweeps.sweep_lines(swept({ETA: wide}, wide - 0.1))).axes
+    assert ax.get_yscale() == "linear"
+
+
+def test_computed_values_are_dots_and_exact_ones_a_thin_line():
+    found = swept({ETA: [1, 2, 4]}, [1, 2, 4.1], exact_entropy_production=np.array([1.0, 2.0, 4.0]))
+    dots, line = draw(sweeps.sweep_lines(found)).axes[0].lines
+    assert (dots.get_marker(), dots.get_linestyle()) == ("o", "None")
+    assert (line.get_marker(), line.get_linestyle()) == ("None", "-")
+    assert line.get_linewidth() < 1
+    np.testing.assert_array_equal(line.get_ydata(), [1, 2, 4])
+    [alone] = draw(sweeps.sweep_lines(swept({ETA: [1, 2, 4]}, [1, 2, 4]))).axes[0].lines
+    assert alone.get_linestyle() == "-"
+
+
+def test_exact_values_at_words_are_dashes_in_the_legend_too():
+    names = {"system.bath.model": ["caldeira_leggett", "minimally_invasive"]}
+    found = swept(names, [1, 2], exact_entropy_production=np.array([1.0, 2.0]))
+    figure = draw(sweeps.sweep_lines(found))
+    [handle] = figure.legends[0].legend_handles
+    assert handle.get_marker() == figure.axes[0].lines[1].get_marker() == "_"
+
+
+def test_missing_values_of_a_curve_are_marked_and_counted():
+    figure = draw(sweeps.sweep_lines(swept({ETA: [1, 2, 4]}, [1, np.nan, 4])))
+    crosses = figure.axes[0].lines[-1]
+    assert crosses.get_marker() == "x"
+    assert list(crosses.get_xdata()) == [2]
+    assert "no value: 1 of 3" in words(figure)
+    assert "no value" not in words(draw(sweeps.sweep_lines(swept({ETA: [1, 2, 4]}, [1, 2, 4]))))

@@ -276,7 +276,7 @@ def test_xarray_and_back(kind, tmp_path):
 
 def test_without_xarray_there_is_a_sentence(monkeypatch):
     monkeypatch.setitem(sys.modules, "xarray", None)
-    with pytest.raises(UsageError, match=r"xarray is not installed; .*fpsolver\[xarray\]"):
+    with pytest.raises(UsageError, match=r"xarray is not installed; .*pip install xarray"):
         fp.run(config()).to_xarray()
 
 

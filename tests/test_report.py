@@ -103,6 +103,14 @@ def test_in_a_browser(result, tmp_path):
             assert float(page.text(name)) == pytest.approx(result.series[name][at], rel=1e-5)  # six digits are shown
         assert float(page.text("top")) == pytest.approx(result.snapshots.W[3].max(), rel=1e-5)
         assert page.evaluate("document.getElementById('reversible').toDataURL()") != before
+        bar = "Array.from(document.getElementById('scale').getContext('2d').getImageData({}, 8, 1, 1).data)"
+        assert page.evaluate(bar.format(60))[:3] == pytest.approx([255, 255, 255], abs=2)  # W = 0
+        assert page.evaluate(bar.format(925))[:3] == pytest.approx([80, 130, 190], abs=2)  # the largest W
+        ink = "Array.from(document.getElementById('{}').getContext('2d').getImageData({}, {}, 1, 1).data).slice(0, 3)"
+        for name in ("reversible", "irreversible"):  # the arrow of the scale, upwards in the lower right corner
+            assert page.evaluate(ink.format(name, 428, 332)) == pytest.approx(
+                [32, 32, 32], abs=60
+            )  # its edge is softened
         page.press("Home", 36)
         assert page.text("time") == "t = 0"
         page.point("irreversible", 230, 180)

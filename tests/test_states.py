@@ -241,7 +241,7 @@ def test_what_qutip_cannot_give_is_refused(monkeypatch):
     with pytest.raises(GridError, match="ring"):
         fp.interop.qutip.wigner(qutip.basis(2), ring, **keys)
     monkeypatch.setitem(sys.modules, "qutip", None)
-    with pytest.raises(UsageError, match=r"pip install fpsolver\[qutip\]"):
+    with pytest.raises(UsageError, match=r"pip install qutip"):
         fp.interop.qutip.wigner(None, plane(), **keys)
 
 

@@ -106,6 +106,30 @@ def test_several_steady_states_are_refused():
         outcome(config)
 
 
+def test_slow_motion_of_a_quadratic_system_is_called_that():
+    """Overdamped: omega^2/eta is far below eta, and there is no barrier to blame."""
+    bath = {"model": "caldeira_leggett", "eta": 1e5, "beta": 1.0}
+    config = fp.load_config(CONFIGS[0].parent / "minimally_invasive.yaml")
+    overdamped = config.replaced(system={"bath": bath}, time={"method": "direct", "until": "steady"})
+    with pytest.raises(ConvergenceError, match=r"cannot be told from slow motion: .* use time\.method: gaussian"):
+        outcome(overdamped)
+
+
+def test_a_narrow_box_is_solved_too():
+    """32 cells hold 6.2 deviations: what wraps around is 1e-6 of the mass, and the factors have to know it."""
+    config = fp.load_config(CONFIGS[0].parent / "minimally_invasive.yaml")
+    narrow = config.replaced(
+        grid={name: {"cells": 32} for name in "qp"},
+        system={"bath": {"model": "minimally_invasive", "eta": 1.0, "beta": 0.3}},
+        initial={"kind": "thermal", "beta": 0.3, "omega": 1.0},
+    )
+    solved = outcome(narrow.replaced(time={"method": "direct", "until": "steady"}))
+    box = {axis.name: {"cells": 32, "extent": [axis.low, axis.high]} for axis in solved.grid.axes}
+    stepped = outcome(narrow.replaced(grid=box))
+    assert solved.status == "steady"
+    assert solved.grid.integrate(np.abs(solved.final.W - stepped.final.W)) <= 1e-8
+
+
 def test_memory_is_refused_before_it_is_needed(monkeypatch):
     monkeypatch.setattr(costs, "available_memory", lambda: costs.STILL_TO_LOAD + 10**8)
     path = Path(__file__).parents[1] / "configs" / "minimally_invasive.yaml"

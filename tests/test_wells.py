@@ -6,7 +6,8 @@ import math
 import numpy as np
 import pytest
 
-from fpsolver.errors import NoSteadyStateError
+import fpsolver as fp
+from fpsolver.errors import NoSteadyStateError, UsageError
 from fpsolver.physics import baths, potentials, timescales, wells
 from fpsolver.physics.system import Coupling, Particle, System
 from tests import systems
@@ -160,3 +161,46 @@ def test_rates_of_small_motions():
     assert fastest == pytest.approx(0.25 + math.sqrt(1.0625))
     assert slowest == fastest
     assert timescales.linear_rates(System((Particle(1.0, DOUBLE, baths.none()),), 0.0))[1] == 0.0
+
+
+class Tweezer:
+    """U = -depth exp(-q^2/2): the trap of a focused beam, with an edge."""
+
+    depth = 24.0
+
+    def energy(self, q):
+        return -self.depth * np.exp(-(q**2) / 2)
+
+    def derivative(self, q, order=1):
+        e = self.depth * np.exp(-(q**2) / 2)
+        return {1: q * e, 2: (1 - q**2) * e, 3: (q**3 - 3 * q) * e, 5: (10 * q**3 - q**5 - 15 * q) * e}[order]
+
+
+@pytest.mark.parametrize("start", [None, [0.1, 0.0]], ids=["direct", "stepping"])
+def test_a_well_with_an_edge_runs_in_a_given_box(start):
+    """Closed box: exp(-H/T) within it. Without a box there is none to be found."""
+    sections = {
+        "units": {"hbar": 0.0},
+        "system": {
+            "mass": 1.0,
+            "potential": Tweezer(),
+            "bath": {"model": "caldeira_leggett", "eta": 1.0, "beta": 1.0},
+        },
+        "grid": {"q": {"cells": 192, "extent": [-3.0, 3.0]}, "p": {"cells": 96, "extent": [-8.0, 8.0]}},
+    }
+    if start is None:
+        sections["time"] = {"method": "direct"}
+    else:
+        sections["time"] = {"until": 0.5}
+        sections["initial"] = {"kind": "gaussian", "mean": start, "covariance": [[0.1, 0.0], [0.0, 1.0]]}
+    result = fp.run(fp.Config(**sections))
+    if start is None:
+        q, p = result.grid.coordinates
+        gibbs = np.exp(-Tweezer().energy(q) - p**2 / 2)
+        gibbs /= result.grid.integrate(gibbs)
+        np.testing.assert_allclose(result.final.W, gibbs, rtol=0, atol=1e-6 * gibbs.max())  # 4 cells for a deviation
+    else:
+        assert result.status == "finished"
+    loose = {"q": {"cells": 192, "extent": [-3.0, 3.0]}, "p": {"cells": 64}}
+    with pytest.raises(UsageError, match=r"give grid\.q\.extent and grid\.p\.extent"):
+        fp.prepare(fp.Config(**{**sections, "grid": loose}))

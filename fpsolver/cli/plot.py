@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import click
@@ -11,7 +11,7 @@ from fpsolver import plot
 from fpsolver.errors import UsageError
 from fpsolver.io.container import file_format
 from fpsolver.io.sweeps import FORMAT as SWEEP
-from fpsolver.plot import sweeps
+from fpsolver.plot import naming, sweeps
 from fpsolver.result import Outcome, Result, load_result
 from fpsolver.sweeps.table import load_sweep
 
@@ -24,20 +24,46 @@ from fpsolver.sweeps.table import load_sweep
     help=f"Comma-separated list of {', '.join(plot.KINDS)} (default: overview); of a sweep: {', '.join(sweeps.KINDS)}.",
 )
 @click.option("--quantity", default="entropy_production", show_default=True, help="Of a sweep: what to draw.")
+@click.option("--time", type=float, help="With --kind wigner: draw the snapshot nearest to this time.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="File to write: .png, .pdf or .svg.")
-def command(results: tuple[Path, ...], kinds: str | None, quantity: str, output: Path | None) -> int:
+def command(
+    results: tuple[Path, ...], kinds: str | None, quantity: str, time: float | None, output: Path | None
+) -> int:
     """Draw figures of RESULTS, several side by side; of a sweep curves, a map or a phase diagram."""
-    if any(file_format(path) == SWEEP for path in results):
+    if are_sweeps(results):
+        check_time(time, kinds, sweeps.KINDS)
         return draw_sweeps(results, kinds, quantity, output)
     loaded = [load_result(path) for path in results]
     wanted = chosen(kinds or _usual(loaded), plot.KINDS)
+    check_time(time, kinds, wanted)
     for kind in wanted:
         for name, group in _groups(kind, results, loaded):
             prefix = name.stem if len(group) < len(loaded) else ""
             path = _target(output, name, kind, prefix=prefix, many=len(wanted) > 1)
-            plot.save(plot.KINDS[kind](*group), path)
+            options = {} if time is None else {"time": time}
+            plot.save(plot.KINDS[kind](*group, **options), path)
             click.echo(f"wrote {path}")
     return 0
+
+
+def are_sweeps(paths: Sequence[Path]) -> bool:
+    """True if all files are sweeps, False if none is; UsageError for a mixture."""
+    found = [path for path in paths if file_format(path) == SWEEP]
+    others = [path for path in paths if path not in found]
+    if found and others:
+        load_result(others[0])  # says what is wrong with a file that cannot be read
+        raise UsageError(
+            f"results and sweeps cannot be drawn together, but {found[0]} is a sweep and {others[0]} a result; "
+            "plot them one after the other"
+        )
+    return bool(found)
+
+
+def check_time(time: float | None, kinds: str | None, wanted: Collection[str]) -> None:
+    """UsageError for a time with any kind but that of W."""
+    if time is not None and set(wanted) != {"wigner"}:
+        given = f"the kind is {kinds}" if kinds else "no kind is given"
+        raise UsageError(f"--time {time:g} chooses a snapshot of W, but {given}; use it with --kind wigner of results")
 
 
 def draw_sweeps(paths: tuple[Path, ...], kinds: str | None, quantity: str, output: Path | None) -> int:
@@ -74,7 +100,7 @@ def _groups(kind: str, paths: tuple[Path, ...], results: Sequence[Outcome]) -> l
     """One figure for all results, except for the overview, which takes one."""
     if kind == "overview":
         return [(path, [result]) for path, result in zip(paths, results, strict=True)]
-    return [(paths[0], list(results))]
+    return [(paths[0], naming.after_files(results, paths))]
 
 
 def _target(output: Path | None, result: Path, kind: str, *, prefix: str, many: bool) -> Path:

@@ -17,8 +17,9 @@ def bath_words(bath: Bath) -> str:
 
 
 def matrix(values: FloatArray) -> str:
-    """A small matrix on one line, round-off as 0."""
-    values = np.where(np.abs(values) > 1e-14 * np.abs(values).max(), values, 0.0)
+    """A small matrix on one line, round-off of correlations as 0: q and p have units of their own."""
+    size = np.sqrt(np.abs(np.diag(values)))
+    values = np.where(np.abs(values) > 1e-14 * np.outer(size, size), values, 0.0)
     return "[" + ", ".join("[" + ", ".join(f"{x:.6g}" for x in row) + "]" for row in values) + "]"
 
 

@@ -13,6 +13,7 @@ from fpsolver.config.types import shown
 from fpsolver.errors import Fault
 
 OBJECT = "python"  # cannot be written in a file
+_NO_START = "give a state at time 0, or time.method: direct for the steady state alone"
 
 
 def faults_of(error: ValidationError, data: dict[str, Any]) -> list[Fault]:
@@ -25,7 +26,11 @@ def needs_initial(data: dict[str, Any]) -> list[Fault]:
     time = data.get("time")
     method, until = (time.get("method"), time.get("until")) if isinstance(time, dict) else (None, None)
     is_steady = method == "direct" or (method == "gaussian" and until in (None, "steady"))
-    return [] if is_steady or data.get("initial") is not None else [Fault("initial", "required, but missing")]
+    return (
+        []
+        if is_steady or data.get("initial") is not None
+        else [Fault("initial", f"required, but missing; {_NO_START}")]
+    )
 
 
 def _fault(item: dict[str, Any], data: dict[str, Any]) -> Fault:
@@ -81,8 +86,8 @@ def _resolve(loc: tuple[str | int, ...], data: Any) -> tuple[list[str | int], ty
         if isinstance(step, str) and step.startswith("<"):  # tags of the form: one or a list, one particle or several
             model = FORMS.get(step, model)
             continue
-        tagged = isinstance(node, dict) and step not in node and step in (node.get("kind"), node.get("model"))
-        if tagged:
+        is_tag = isinstance(node, dict) and step in (node.get("kind"), node.get("model"))
+        if is_tag and (model is None or _members(model)):  # a quartic well has a key of the name of its kind
             model = next((m for m in _members(model) if step in _tag_values(m)), model)
             continue
         steps.append(step)

@@ -58,10 +58,12 @@ class Config(schema.ConfigData):
         return stream.getvalue()
 
     def replaced(self, **sections: dict[str, Any]) -> Config:
-        """A copy with some keys of some sections changed, validated again."""
+        """A copy with some keys of some sections changed, validated again; another ``kind`` replaces its section."""
         data = schema.to_plain(self.model_dump(exclude_none=True))
         for name, changes in sections.items():
-            data[name] = {**data.get(name, {}), **changes}
+            known = data.get(name, {})
+            is_other = changes.get("kind", known.get("kind")) != known.get("kind")
+            data[name] = changes if is_other else {**known, **changes}
         copy = Config(**data)
         copy._source, copy._lines = self._source, self._lines
         return copy

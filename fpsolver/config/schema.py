@@ -44,10 +44,11 @@ def _extent(value: Any) -> Any:
     return value
 
 
+_PAIR = {"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2}
 Extent = Annotated[
     Any,
     BeforeValidator(_extent),
-    WithJsonSchema({"anyOf": [{"const": "auto"}, {"type": "array", "items": {"type": "number"}}]}),
+    WithJsonSchema({"anyOf": [{"const": "auto"}, _PAIR]}),
 ]
 Cells = number_or("auto", whole=16)
 CELLS_WORDS = "number of cells; auto: at least 4 for the smallest standard deviation of the state at any time"
@@ -71,7 +72,9 @@ class AxisP(Section):
 
     cells: Cells = Field("auto", description=CELLS_WORDS)  # type: ignore[valid-type]
     extent: Extent = Field("auto", description=EXTENT_WORDS)
-    boundary: one_of(("no_flux",)) = "no_flux"  # type: ignore[valid-type]
+    boundary: one_of(("no_flux",)) = Field(  # type: ignore[valid-type]
+        "no_flux", description="a closed box; the momentum is never periodic"
+    )
     allow_coarse: bool = Field(False, description=COARSE_WORDS)
 
 
@@ -81,11 +84,11 @@ class Grid(Section):
     q: Annotated[
         Annotated[AxisQ, Tag("<one>")] | Annotated[list[AxisQ], Field(min_length=1), Tag("<list>")],
         Discriminator(list_or_one),
-    ] = AxisQ.model_construct()
+    ] = Field(AxisQ.model_construct(), description="the position axis, or a list with one for each particle")
     p: Annotated[
         Annotated[AxisP, Tag("<one>")] | Annotated[list[AxisP], Field(min_length=1), Tag("<list>")],
         Discriminator(list_or_one),
-    ] = AxisP.model_construct()
+    ] = Field(AxisP.model_construct(), description="the momentum axis, or a list with one for each particle")
 
 
 def _order(value: Any) -> Any:
@@ -98,7 +101,9 @@ class Scheme(Section):
     """Discretisation in phase space."""
 
     flux: one_of(("central", "chang_cooper")) = Field(  # type: ignore[valid-type]
-        "central", description="chang_cooper: second order, Gibbs states of detailed-balance models exactly stationary"
+        "central",
+        description="central: central differences; chang_cooper: second order, with Gibbs states of detailed-balance "
+        "models exactly stationary",
     )
     order: Annotated[int, BeforeValidator(_order), WithJsonSchema({"enum": [2, 4, 6, 8]})] = Field(
         8, description="order of the differences; 8 is the most accurate for its time; chang_cooper has 2"
@@ -122,25 +127,30 @@ class Scheme(Section):
 class Time(Section):
     """How long, how fine, and by which method."""
 
-    until: number_or("steady", above=0) = Field("steady", description="end of the run")  # type: ignore[valid-type]
+    until: number_or("steady", above=0) = Field(  # type: ignore[valid-type]
+        "steady", description="end of the run; steady: when the steady state is reached"
+    )
     tolerance: Annotated[float, Field(gt=0, lt=1)] = Field(
         1e-9, description="steady: int abs(dW/dt) below tolerance x slowest decay rate"
     )
     max_time: number_or("auto", above=0) = Field(  # type: ignore[valid-type]
-        "auto", description="give up then; auto: 40 / slowest decay rate"
+        "auto", description="time at which the search for the steady state gives up; auto: 40 / slowest decay rate"
     )
     method: one_of(("stepping", "direct", "gaussian", "auto")) = Field(  # type: ignore[valid-type]
         "stepping",
-        description="direct: solve for the steady state at once; gaussian: exact moments of a quadratic system, no "
-        "grid; auto: stepping or direct, whichever is predicted to be faster",
+        description="stepping: step by step from the initial state; direct: solve for the steady state at once; "
+        "gaussian: exact moments of a quadratic system, no grid; auto: stepping or direct, whichever is predicted "
+        "to be faster",
     )
     stepper: one_of(("auto", "rk4", "taylor8", "implicit")) = Field(  # type: ignore[valid-type]
         "auto",
-        description="explicit of order 4 or 8, or sparse factors for stiff and very long runs; auto: predicted fastest",
+        description="rk4, taylor8: explicit, of order 4 and 8; implicit: sparse factors, for stiff and very long runs; "
+        "auto: predicted fastest",
     )
     dt: number_or("auto", above=0) = Field(  # type: ignore[valid-type]
         "auto",
-        description="auto: 96 % of the stability limit, less while fast motion matters (implicit: by accuracy)",
+        description="time step; auto: 96 % of the stability limit, less while fast motion matters (implicit: by "
+        "accuracy)",
     )
 
     @model_validator(mode="after")
@@ -150,6 +160,10 @@ class Time(Section):
                 f"method `direct` finds the steady state, but until is {self.until:g}; leave it out, or use `stepping`"
             )
         return self
+
+
+_TIMES = {"type": "array", "items": {"type": "number", "minimum": 0}}
+_COMPRESSIONS = ("none", *(f"gzip {level}" for level in range(1, 10)))
 
 
 def _snapshots(value: Any) -> Any:
@@ -162,7 +176,7 @@ def _snapshots(value: Any) -> Any:
 
 
 def _compression(value: str) -> str:
-    if value not in ("none", *(f"gzip {level}" for level in range(1, 10))):
+    if value not in _COMPRESSIONS:
         raise fault(f"must be `none` or `gzip 1` to `gzip 9`, but is {shown(value)}")
     return value
 
@@ -170,17 +184,25 @@ def _compression(value: str) -> str:
 class Output(Section):
     """What is written, and where."""
 
-    path: Text | None = Field(None, description="HDF5 file; default: the stem of the configuration, .h5", min_length=1)
+    path: Text | None = Field(
+        None,
+        description="HDF5 file to write; default: the name of the configuration with .h5 for .yaml, in the current "
+        "directory",
+        min_length=1,
+    )
     every: number_or("auto", above=0) = Field(  # type: ignore[valid-type]
-        "auto", description="time between records of the series; auto: about 200 of them"
+        "auto",
+        description="time between records of the series; auto: about 200 of them, 50 for several particles on a grid",
     )
     snapshots: Annotated[
         Any,
         BeforeValidator(_snapshots),
-        WithJsonSchema({"anyOf": [{"type": "integer"}, {"type": "array", "items": {"type": "number"}}]}),
-    ] = Field(10, description="times at which W is kept: a list, or their number")
+        WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 1}, _TIMES]}),
+    ] = Field(10, description="times at which W is kept: an increasing list, or their number")
     checkpoint_every: Positive = Field(60.0, description="wall seconds between checkpoints, for --resume")
-    compression: Annotated[str, AfterValidator(_compression)] = Field("gzip 4", description="none, or gzip 1 to gzip 9")
+    compression: Annotated[str, AfterValidator(_compression), WithJsonSchema({"enum": list(_COMPRESSIONS)})] = Field(
+        "gzip 4", description="compression of the arrays in the HDF5 file"
+    )
 
 
 class Checks(Section):
@@ -193,17 +215,19 @@ class Checks(Section):
 class ConfigData(Section):
     """A whole configuration."""
 
-    title: Text = Field("", description="free text")
-    units: Units = Units.model_construct()
-    system: AnySystem
+    title: Text = Field(
+        "", description="name of the run in summaries and figures; default: the bath model, or the number of particles"
+    )
+    units: Units = Field(Units.model_construct(), description="units of the run")
+    system: AnySystem = Field(description="one particle, several particles with springs, or a chain")
     initial: States | None = Field(
         None, description="state at time 0, or a list with one for each particle; not needed for a steady state at once"
     )
-    grid: Grid = Grid.model_construct()
-    scheme: Scheme = Scheme.model_construct()
-    time: Time = Time.model_construct()
-    output: Output = Output.model_construct()
-    checks: Checks = Checks.model_construct()
+    grid: Grid = Field(Grid.model_construct(), description="axes of phase space")
+    scheme: Scheme = Field(Scheme.model_construct(), description="discretisation in phase space")
+    time: Time = Field(Time.model_construct(), description="how long, how fine, and by which method")
+    output: Output = Field(Output.model_construct(), description="what is written, and where")
+    checks: Checks = Field(Checks.model_construct(), description="what turns a warning into a failure")
 
     @model_validator(mode="after")
     def _direct_is_linear(self) -> ConfigData:

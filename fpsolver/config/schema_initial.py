@@ -8,55 +8,63 @@ from pydantic import Field
 
 from fpsolver.config.types import Positive, Row, Section, Text
 
+OMEGA_WORDS = "frequency of the oscillator whose state it is, 1/time"
+Q_WORDS = "mean position <q>, length"
+P_WORDS = "mean momentum <p>"
+
 
 class GaussianInitial(Section):
     """A Gaussian of given mean and covariance."""
 
     kind: Literal["gaussian"]
-    mean: Row = Field(description="[q, p], or [q1, .., p1, ..] of several particles")
-    covariance: Annotated[list[Row], Field(min_length=2)] = Field(description="[[V_qq, V_qp], [V_qp, V_pp]]")
+    mean: Row = Field(description="means [q, p], or [q1, .., p1, ..] of several particles")
+    covariance: Annotated[list[Row], Field(min_length=2)] = Field(
+        description="covariance matrix [[V_qq, V_qp], [V_qp, V_pp]], symmetric and positive definite"
+    )
 
 
 class ThermalInitial(Section):
     """Quantum Gibbs state of an oscillator."""
 
     kind: Literal["thermal"]
-    beta: Positive
-    omega: Positive
+    beta: Positive = Field(description="inverse temperature 1/(k_B T), 1/energy")
+    omega: Positive = Field(description=OMEGA_WORDS)
 
 
 class CoherentInitial(Section):
     """Coherent state of an oscillator."""
 
     kind: Literal["coherent"]
-    q: float
-    p: float
-    omega: Positive
+    q: float = Field(description=Q_WORDS)
+    p: float = Field(description=P_WORDS)
+    omega: Positive = Field(description=OMEGA_WORDS)
 
 
 class SqueezedInitial(Section):
     """Squeezed coherent state; theta = 0 squeezes q."""
 
     kind: Literal["squeezed"]
-    q: float
-    p: float
-    omega: Positive
-    r: Annotated[float, Field(ge=-10, le=10)] = Field(description="strength: variances exp(-2r), exp(2r) of the vacuum")
-    theta: float = Field(0.0, description="direction, radians; 0 squeezes q")
+    q: float = Field(description=Q_WORDS)
+    p: float = Field(description=P_WORDS)
+    omega: Positive = Field(description=OMEGA_WORDS)
+    r: Annotated[float, Field(ge=-10, le=10)] = Field(
+        description="squeezing strength: variances exp(-2r) and exp(2r) times those of the vacuum"
+    )
+    theta: float = Field(0.0, description="squeezing angle, radians; 0 squeezes q")
 
 
 class UniformInitial(Section):
     """Uniform around a periodic q, Gaussian in p."""
 
     kind: Literal["uniform"]
-    momentum_variance: Positive = Field(description="<p^2>; m/beta is the Maxwell distribution")
+    momentum_variance: Positive = Field(description="<p^2>; m/beta gives the Maxwell distribution")
 
 
 class FileInitial(Section):
     """Final W of a result on the same grid."""
 
     kind: Literal["file"]
-    path: Text = Field(description="result file (HDF5)")
+    path: Text = Field(description="result file (HDF5) of an earlier run")
 
 
 class FockInitial(Section):
@@ -64,16 +72,16 @@ class FockInitial(Section):
 
     kind: Literal["fock"]
     n: Annotated[int, Field(ge=0, le=1000)] = Field(description="number of quanta; 0 is the ground state")
-    omega: Positive
+    omega: Positive = Field(description=OMEGA_WORDS)
 
 
 class CatInitial(Section):
     """Two coherent packets at q = +-separation/2, the second one with the factor exp(i phase)."""
 
     kind: Literal["cat"]
-    separation: Positive = Field(description="distance of the packets, length")
-    phase: float = Field(0.0, description="radians; 0 is the even cat, pi the odd one")
-    omega: Positive
+    separation: Positive = Field(description="distance between the two packets, length")
+    phase: float = Field(0.0, description="relative phase, radians; 0 is the even cat, pi the odd one")
+    omega: Positive = Field(description=OMEGA_WORDS)
 
 
 class WavefunctionInitial(Section):

@@ -17,23 +17,25 @@ class Particle(Section):
 
     mass: Positive = Field(description="mass of the particle")
     potential: Potential = Field(description="U(q) of this particle alone, without the springs")
-    bath: Bath | None = Field(None, description="its own bath; {model: none} for a particle without one")
+    bath: Bath | None = Field(None, description="its own bath; `{model: none}` for a particle without one")
 
 
 class Coupling(Section):
     """A spring between two particles, of energy stiffness (q_i - q_j)^2 / 2."""
 
     between: Annotated[list[int], Field(min_length=2, max_length=2)] = Field(
-        description="[i, j], the numbers of the two particles, counted from 0"
+        description="[i, j], the numbers of two different particles, counted from 0"
     )
-    stiffness: float = Field(description="energy/length^2")
+    stiffness: float = Field(description="spring constant, energy/length^2")
 
 
 class Several(Section):
     """Particles with baths of their own (or matrices for all of them), and springs between them."""
 
-    particles: Annotated[list[Particle], Field(min_length=1)] = Field(description="[{mass, potential, bath}, ...]")
-    couplings: list[Coupling] = Field([], description="springs: [{between: [0, 1], stiffness: 0.3}, ...]")
+    particles: Annotated[list[Particle], Field(min_length=1)] = Field(
+        description="the particles, in the order of their numbers 0, 1, ..."
+    )
+    couplings: list[Coupling] = Field([], description="springs between pairs of particles")
     matrices: Matrices | None = Field(
         None, description="instead of baths: drift and diffusion, 2N x 2N in the order q1..qN, p1..pN"
     )
@@ -56,7 +58,7 @@ class Chain(Section):
     length: Annotated[int, Field(ge=2, le=LONGEST_CHAIN)] = Field(description="number of particles")
     mass: Positive = Field(description="mass of each particle")
     potential: Potential = Field(description="U(q) of each particle, which also holds the chain in its place")
-    stiffness: float = Field(description="of the springs between neighbours, energy/length^2; the ends are free")
+    stiffness: float = Field(description="spring constant between neighbours, energy/length^2; the ends are free")
     left: Bath = Field(description="bath of the first particle")
     right: Bath = Field(description="bath of the last particle")
 
@@ -64,7 +66,7 @@ class Chain(Section):
 class ChainSystem(Section):
     """A chain between two baths."""
 
-    chain: Chain
+    chain: Chain = Field(description="the particles, springs and baths of the chain")
     moyal: bool = Field(True, description="quantum terms of anharmonic potentials")
     husimi_omega: HusimiOmega = Field("auto", description=HUSIMI_WORDS)
 

@@ -23,38 +23,42 @@ class HarmonicPotential(Section):
     """U = m omega^2 q^2 / 2."""
 
     kind: Literal["harmonic"]
-    omega: Positive = Field(description="frequency, 1/time")
+    omega: Positive = Field(description="angular frequency, 1/time")
 
 
 class QuarticPotential(Section):
     """U = m omega^2 q^2 / 2 + quartic q^4 / 4."""
 
     kind: Literal["quartic"]
-    omega: NotNegative = Field(description="frequency at the bottom, 1/time")
-    quartic: Positive = Field(description="energy/length^4")
+    omega: NotNegative = Field(description="angular frequency at the bottom, 1/time")
+    quartic: Positive = Field(description="coefficient of q^4/4, energy/length^4")
 
 
 class DoubleWellPotential(Section):
     """U = -quadratic q^2 / 2 + quartic q^4 / 4."""
 
     kind: Literal["double_well"]
-    quadratic: Positive = Field(description="energy/length^2; the wells are at q = +- sqrt(quadratic/quartic)")
-    quartic: Positive = Field(description="energy/length^4")
+    quadratic: Positive = Field(
+        description="coefficient of -q^2/2, energy/length^2; the wells are at +-sqrt(quadratic/quartic)"
+    )
+    quartic: Positive = Field(description="coefficient of q^4/4, energy/length^4")
 
 
 class PolynomialPotential(Section):
     """U = c0 + c1 q + c2 q^2 + ..."""
 
     kind: Literal["polynomial"]
-    coefficients: Annotated[list[float], Field(min_length=1, max_length=21)] = Field(description="[c0, c1, c2, ...]")
+    coefficients: Annotated[list[float], Field(min_length=1, max_length=21)] = Field(
+        description="[c0, c1, c2, ...], at most up to q^20"
+    )
 
 
 class CosinePotential(Section):
     """U = -amplitude cos(wavenumber q) - tilt q."""
 
     kind: Literal["cosine"]
-    amplitude: float = Field(description="energy; the barrier is twice as high")
-    wavenumber: Positive = Field(description="k, 1/length")
+    amplitude: float = Field(description="amplitude of the cosine, energy; without tilt the barriers are twice as high")
+    wavenumber: Positive = Field(description="wavenumber 2 pi/period, 1/length")
     tilt: float = Field(0.0, description="constant force, energy/length")
 
 
@@ -105,7 +109,7 @@ class Thermostat(Section):
     """A temperature, given as beta or as temperature."""
 
     beta: Positive | None = Field(None, description="inverse temperature 1/(k_B T), 1/energy")
-    temperature: Positive | None = Field(None, description="k_B T, energy; instead of beta")
+    temperature: Positive | None = Field(None, description="temperature k_B T, energy; instead of beta")
 
     @model_validator(mode="after")
     def _one_temperature(self) -> Thermostat:
@@ -132,11 +136,14 @@ class CaldeiraLeggettBath(ThermalBath):
     model: Literal["caldeira_leggett"]
 
 
+D_QQ_WORDS = "position diffusion; default: the smallest that is completely positive"
+
+
 class MinimallyInvasiveBath(ThermalBath):
     """Caldeira-Leggett with the smallest position diffusion that is completely positive."""
 
     model: Literal["minimally_invasive"]
-    d_qq: NotNegative | None = Field(None, description="position diffusion; default: minimal")
+    d_qq: NotNegative | None = Field(None, description=D_QQ_WORDS)
 
 
 class TranslationCovariantBath(ThermalBath):
@@ -144,7 +151,7 @@ class TranslationCovariantBath(ThermalBath):
 
     model: Literal["translation_covariant"]
     d_qp: float = Field(description="cross-diffusion of position and momentum")
-    d_qq: NotNegative | None = Field(None, description="position diffusion; default: minimal")
+    d_qq: NotNegative | None = Field(None, description=D_QQ_WORDS)
 
 
 class SymmetryBrokenBath(ThermalBath):
@@ -154,7 +161,7 @@ class SymmetryBrokenBath(ThermalBath):
     alpha: number_or("detailed_balance") = Field(  # type: ignore[valid-type]
         description="rate of the squeezing alpha {q, p}/2, 1/time; `detailed_balance`: Eq. 18 of arXiv:2507.23322"
     )
-    d_qq: NotNegative | None = Field(None, description="position diffusion; default: minimal")
+    d_qq: NotNegative | None = Field(None, description=D_QQ_WORDS)
 
 
 class PositionFrictionBath(ThermalBath):
@@ -164,14 +171,16 @@ class PositionFrictionBath(ThermalBath):
     xi: number_or("detailed_balance") = Field(  # type: ignore[valid-type]
         description="relaxation rate of the position, 1/time; `detailed_balance`: the value that restores it"
     )
-    d_qq: NotNegative | None = Field(None, description="position diffusion; default: minimal")
+    d_qq: NotNegative | None = Field(None, description=D_QQ_WORDS)
 
 
 class QuantumOpticalBath(ThermalBath):
     """Rotating-wave damping with the exact Gibbs state."""
 
     model: Literal["quantum_optical"]
-    omega: Positive | None = Field(None, description="frequency; default: the harmonic potential's")
+    omega: Positive | None = Field(
+        None, description="frequency of the oscillator, 1/time; default: that of the harmonic potential"
+    )
 
 
 def _complex(value: Any) -> Any:
@@ -200,7 +209,7 @@ class LindbladBath(Section):
 
     model: Literal["lindblad"]
     operators: Annotated[list[Operator], Field(min_length=1, max_length=64)] = Field(
-        description='[[u, v], ...]; complex numbers as [re, im] or "0.5+1j"'
+        description='[[u, v], ...]: L = u q + v p; complex numbers as [re, im] or "0.5+1j"'
     )
 
 
@@ -211,7 +220,7 @@ class HuPazZhangBath(Thermostat):
     gamma: Positive = Field(
         description="coupling, 1/time; the momentum relaxes at eta = 2 gamma if the cutoff is large"
     )
-    cutoff: Positive = Field(description="Drude cutoff of the bath's frequencies, 1/time")
+    cutoff: Positive = Field(description="Drude cutoff frequency of the bath, 1/time")
 
 
 class CustomBath(Section):
@@ -223,7 +232,7 @@ class CustomBath(Section):
     xi: float = Field(0.0, description="relaxation rate of the position, 1/time")
     d_qq: NotNegative = Field(0.0, description="position diffusion")
     d_pp: NotNegative = Field(description="momentum diffusion")
-    d_qp: float = Field(0.0, description="cross-diffusion")
+    d_qp: float = Field(0.0, description="cross-diffusion of position and momentum")
 
 
 class PythonBath(PythonObject):
@@ -250,7 +259,7 @@ Bath = Annotated[
 
 
 HusimiOmega = number_or("auto", above=0)
-HUSIMI_WORDS = "frequency of the Husimi window; auto: that of a harmonic well, else the initial state's"
+HUSIMI_WORDS = "frequency of the Husimi window, 1/time; auto: that of a harmonic well, else the initial state's"
 
 
 class Matrices(Section):
@@ -264,9 +273,9 @@ class System(Section):
     """The particle, its potential, and its bath or matrices."""
 
     mass: Positive = Field(description="mass of the particle")
-    potential: Potential = Field(description="U(q)")
-    bath: Bath | None = Field(None, description="friction and noise: one of the models of `fpsolver models`")
-    matrices: Matrices | None = Field(None, description="instead of a bath: drift and diffusion matrices")
+    potential: Potential = Field(description="the potential U(q)")
+    bath: Bath | None = Field(None, description="friction and noise: one of the bath models")
+    matrices: Matrices | None = Field(None, description="drift and diffusion matrices instead of a bath")
     moyal: bool = Field(True, description="quantum terms of an anharmonic potential")
     husimi_omega: HusimiOmega = Field("auto", description=HUSIMI_WORDS)  # type: ignore[valid-type]
 

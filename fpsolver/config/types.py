@@ -62,7 +62,8 @@ def number_or(word: str, *, above: float | None = None, whole: int | None = None
             raise fault(f"must be `{word}` or {kind}, but is {shown(value)}")
         return value
 
-    json_type = {"type": "integer", "minimum": whole} if whole is not None else {"type": "number"}
+    json_type: dict[str, Any] = {"type": "number"} if whole is None else {"type": "integer", "minimum": whole}
+    json_type |= {} if above is None else {"exclusiveMinimum": above}
     return Annotated[Any, BeforeValidator(check), WithJsonSchema({"anyOf": [{"const": word}, json_type]})]
 
 

@@ -1,4 +1,4 @@
-"""QuTiP states to Wigner functions on a grid, and back; ``pip install fpsolver[qutip]``.
+"""QuTiP states to Wigner functions on a grid, and back; ``pip install qutip``.
 
 QuTiP counts quanta of an oscillator and knows no units: mass, hbar and omega say which oscillator.
 """
@@ -50,5 +50,5 @@ def _qutip() -> Any:
     try:
         import qutip
     except ImportError:
-        raise UsageError("QuTiP is not installed; install it with `pip install fpsolver[qutip]`") from None
+        raise UsageError("QuTiP is not installed; install it with `pip install qutip`") from None
     return qutip

@@ -8,13 +8,16 @@ from typing import Any
 import h5py
 import numpy as np
 
+from fpsolver.autogrid import AxisRequest
 from fpsolver.config.reader import Config, parse_yaml
-from fpsolver.errors import FileFormatError
+from fpsolver.errors import FileFormatError, GridError
 from fpsolver.grid import Axis, Grid, coordinate_names
 from fpsolver.io.container import numbers, read_file
 from fpsolver.io.hdf5 import EXACT, FINAL, FORMAT, FORMAT_VERSION, PARTICLE
 from fpsolver.physics.potentials import FloatArray
 from fpsolver.recorder import SERIES, SERIES_MANY
+
+MASS_ERROR = 1e-6  # of a state to start from: every number after it would be wrong
 
 
 def read(path: str | Path) -> dict[str, Any]:
@@ -29,6 +32,26 @@ def read_state(path: str | Path) -> tuple[Grid, FloatArray]:
     if W.shape != grid.shape or not np.isfinite(W).all():
         raise FileFormatError(f"{path} holds a final W that is not finite or not of the grid's shape {grid.shape}")
     return grid, W
+
+
+def grid_of_state(path: str, requests: tuple[AxisRequest, ...]) -> Grid:
+    """Grid of a result whose final W is an initial state; what is requested must agree with it."""
+    grid, W = read_state(path)
+    mass = grid.integrate(W)
+    if not abs(mass - 1) <= MASS_ERROR:
+        raise GridError(
+            f"the final W of {path} has a mass of {mass:.6g} instead of 1; give a result of a run that ended well"
+        )
+    for request, axis in zip(requests, grid.axes, strict=True):
+        same_cells = request.cells in (None, axis.cells)
+        same_extent = request.extent is None or np.allclose(request.extent, (axis.low, axis.high), rtol=1e-12)
+        if not (same_cells and same_extent and request.periodic == axis.periodic):
+            text = (
+                f"axis {axis.name} of {path} has {axis.cells} cells on [{axis.low:g}, {axis.high:g}], which the "
+                f"configuration contradicts; give the same grid, or leave it `auto`"
+            )
+            raise GridError(text)
+    return grid
 
 
 def _read_state(file: h5py.File) -> tuple[Grid, FloatArray]:

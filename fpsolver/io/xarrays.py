@@ -29,10 +29,7 @@ def package() -> ModuleType:
     try:
         return importlib.import_module("xarray")
     except ImportError:
-        raise UsageError(
-            "xarray is not installed; install it with `pip install 'fpsolver[xarray]'` (`pip install '.[xarray]'` in a "
-            "copy of the repository)"
-        ) from None
+        raise UsageError("xarray is not installed; install it with `pip install xarray`") from None
 
 
 def dataset(result: Result) -> xarray.Dataset:

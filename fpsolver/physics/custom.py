@@ -22,6 +22,10 @@ WIDENINGS = 40  # of the span, by half of it, in search of high energies
 _PROTOCOL = ("is_quadratic", "is_confining", "period", "tilt", "energy", "derivative", "minima", "range_below")
 
 
+class SaturationError(UsageError):
+    """A potential does not rise to an energy: no box follows from it."""
+
+
 @dataclass(frozen=True)
 class UserPotential:
     """A potential made of any object with ``energy(q)`` and ``derivative(q, order)``.
@@ -81,7 +85,7 @@ class UserPotential:
         return self._wells
 
     def range_below(self, energy: float) -> tuple[float, float]:
-        """Outermost positions with U <= min U + energy; UsageError if U does not rise to it anywhere."""
+        """Outermost positions with U <= min U + energy; SaturationError if U does not rise to it anywhere."""
         top = float(self.energy(self._wells[0])) + energy
         q = np.linspace(*self._reach(top), SAMPLES)
         inside = np.nonzero(self.energy(q) <= top)[0]
@@ -104,7 +108,7 @@ class UserPotential:
             if not np.isfinite(ends).all():
                 break
             low, high = low - half * (ends[0] <= top), high + half * (ends[1] <= top)
-        raise UsageError(
+        raise SaturationError(
             f"the state reaches the energy {top:.6g}, to which {named(self.source)} does not rise from {low:g} to "
             f"{high:g}; give grid.q.extent and grid.p.extent as [low, high]"
         )

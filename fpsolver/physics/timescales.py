@@ -67,7 +67,8 @@ def slowest_rate(system: System, ring_length: float | None) -> DecayRate:
     if system.size > 1:
         return DecayRate(_rate_of_several(system), False)
     if ring_length is None and not potential.is_confining:
-        raise NoSteadyStateError("the system has no steady state: the potential does not confine the particle")
+        cure = "give grid.q.boundary: periodic, or time.until" if potential.period else "give time.until"
+        raise NoSteadyStateError(f"the system has no steady state: the potential does not confine the particle; {cure}")
     friction = -float(system.dissipative_drift[1, 1])
     if friction <= 0:
         raise NoSteadyStateError("the system has no steady state: nothing damps the momentum")

@@ -9,11 +9,12 @@ from matplotlib.figure import Figure
 from fpsolver.plot.animation import animate
 from fpsolver.plot.files import save
 from fpsolver.plot.husimi import husimi
-from fpsolver.plot.lines import marginals, series
+from fpsolver.plot.lines import marginals
 from fpsolver.plot.panels import currents, production, wigner
 from fpsolver.plot.portraits import portrait
 from fpsolver.plot.profiles import profile
 from fpsolver.plot.quantum import moyal
+from fpsolver.plot.rates import series
 from fpsolver.plot.refinement import convergence
 from fpsolver.plot.summary import overview
 from fpsolver.plot.sweeps import sweep_lines, sweep_map, sweep_phases

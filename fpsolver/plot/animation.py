@@ -151,7 +151,7 @@ def _draw_rates(axes: Any, result: Result) -> list[Line2D]:
         ax.set_ylabel("entropy rates (1/time)")
         ax.set_xlim(0, float(lines.times(result).max()))
         ax.set_xlabel(style.TIME_LABEL)
-        lines.note_missing(ax, [result], names)
+        lines.note_missing(ax, result, names)
         lines.mark_zero(ax)
         if ax.get_legend_handles_labels()[0]:
             ax.legend(loc="best", ncols=2)

@@ -11,6 +11,7 @@ from fpsolver.io.paths import replace_file
 from fpsolver.plot import style
 
 SUFFIXES = (".png", ".pdf", ".svg")
+VECTORS = (".eps", ".ps", ".emf", ".pgf")  # what is wanted as lines is best written as .pdf
 
 
 def save(figure: Figure, path: str | Path, *, dpi: int = style.DPI) -> Path:
@@ -21,9 +22,10 @@ def save(figure: Figure, path: str | Path, *, dpi: int = style.DPI) -> Path:
     path = Path(path)
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
+        instead = ".pdf" if suffix in VECTORS else ".png"
         raise UsageError(
             f"the suffix of a figure must be one of {', '.join(SUFFIXES)}, but {str(path)!r} has {suffix or 'none'!r}; "
-            f"name it {path.with_suffix('.png').name!r}"
+            f"name it {path.with_suffix(instead).name!r}"
         )
     try:
         with style.settings():

@@ -1,10 +1,11 @@
-"""Curves: entropy rates and their closure over time, and the marginals of the final W."""
+"""Curves: entropy rates and their closure over time, where they exist, and the marginals of the final W."""
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -12,11 +13,10 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from fpsolver.physics.potentials import FloatArray
-from fpsolver.plot import style
+from fpsolver.plot import naming, style
 from fpsolver.result import Outcome, Result
 
 RATES = {"entropy_production": r"$\Pi$", "entropy_flux": r"$\Phi$", "entropy_rate": r"$\dot S$"}
-WORDS = {"entropy_production": "production", "entropy_flux": "flux", "entropy_rate": "change of entropy"}
 SETTLED = 2e-3  # of the range of a rate: less cannot be seen
 SHORT_PART = 0.7  # of the run: beyond it, cutting the time axis gains nothing
 TAIL = 1e-12  # of the largest marginal: lower end of the logarithmic axis
@@ -24,27 +24,48 @@ RATE_COLOURS = {
     "entropy_production": style.IRREVERSIBLE,
     "entropy_flux": style.REVERSIBLE,
     "entropy_rate": style.COLOURS[2],
+    "wehrl_production": style.COLOURS[3],
+    "wehrl_flux": style.COLOURS[5],
+    "wehrl_rate": style.COLOURS[4],
 }
+
+
+class Rate(NamedTuple):
+    """A member of the series that is a rate of entropy: its symbol and what it is."""
+
+    name: str
+    symbol: str
+    words: str
+
+
+WIGNER = (
+    Rate("entropy_production", RATES["entropy_production"], "production"),
+    Rate("entropy_flux", RATES["entropy_flux"], "flux"),
+    Rate("entropy_rate", RATES["entropy_rate"], "change of entropy"),
+)
+WEHRL = (
+    Rate("wehrl_production", r"$\Pi_Q$", "production of Wehrl entropy (Husimi function)"),
+    Rate("wehrl_flux", r"$\Phi_Q$", "flux of Wehrl entropy"),
+    Rate("wehrl_rate", r"$\dot S_Q$", "change of Wehrl entropy"),
+)
+NEGATIVITY = re.compile(r" \(negativity [^)]*\)")  # of the end, which says nothing about the run
+TIMELESS: dict[str, Any] = {"linestyle": "-.", "linewidth": 1.2}
 EXACT: dict[str, Any] = {"color": "black", "linewidth": 0.7, "dashes": (3, 4), "zorder": 3}
 
 
-@style.styled
-def series(*results: Outcome) -> Figure:
-    """Pi, Phi and dS/dt over time, exact values as dashes, and below how well dS/dt = Pi - Phi closes."""
-    figure = style.new_figure(5.0, 7.0 + 0.18 * len(results))
-    axes = figure.subplots(4, 1, sharex=True)
-    for ax, (name, symbol) in zip(axes, RATES.items(), strict=False):
-        for index, result in enumerate(results):
-            draw_rate(ax, result, name, style.colour(index))
-        ax.set_ylabel(f"{symbol} (1/time)")
-        style.tag_above(ax, f"{symbol}: {WORDS[name]}")
-        note_missing(ax, results, [name], width=70)
-        mark_zero(ax)
-    draw_closure(axes[3], results, width=70)
-    finish_time(axes[3], results)
-    figure.align_ylabels(axes)
-    _legend(figure, results, list(RATES))
-    return figure
+def rates(results: Sequence[Outcome]) -> list[Rate]:
+    """The rates that some result has; that of the Wehrl entropy beside a Pi with gaps, all three in place of none."""
+    found = [rate for rate in WIGNER if any(exists(result, rate.name) for result in results)]
+    if not any(has_gaps(result) for result in results):
+        return found
+    wehrl = [rate for rate in WEHRL if any(exists(result, rate.name) for result in results)]
+    has_production = found[:1] == [WIGNER[0]]
+    return [*found[:1], *wehrl[:1], *found[1:]] if has_production else [*wehrl, *found]
+
+
+def has_gaps(result: Outcome) -> bool:
+    """True if Pi is missing at half of the records or more."""
+    return bool(2 * (~np.isfinite(result.series["entropy_production"])).sum() >= len(result.series["time"]))
 
 
 @style.styled
@@ -59,7 +80,7 @@ def marginals(*results: Result) -> Figure:
             label_marginal(ax, k)
         to_logarithmic(axes[1, k], results, k)
         axes[0, k].set_xlabel("")
-    _legend(figure, results)
+    legend(figure, results)
     return figure
 
 
@@ -69,16 +90,34 @@ def times(result: Outcome) -> FloatArray:
 
 
 def draw_rate(ax: Axes, result: Outcome, name: str, colour: str, *, label: str = "") -> None:
-    """One rate over time, its exact values as dashes."""
-    _draw(ax, times(result), result.series[name], colour, label)
+    """One rate over time, its exact values as dashes; a level line for a steady state that has no time."""
+    if not exists(result, name):
+        return
+    _draw(ax, result, result.series[name], colour, label)
     exact = exact_rate(result, name)
-    if exact is not None:
+    if exact is not None and not is_timeless(result):
         ax.plot(times(result), _drawable(exact), **EXACT)
 
 
-def _draw(ax: Axes, t: FloatArray, values: FloatArray, colour: str, label: str = "") -> None:
-    marker = "o" if len(t) == 1 else ""  # a line through one point cannot be seen
-    ax.plot(t, _drawable(values), color=colour, marker=marker, label=label or None)
+def is_timeless(result: Outcome) -> bool:
+    """True for a steady state that was solved for directly."""
+    return not np.isfinite(result.series["time"]).any()
+
+
+def _draw(ax: Axes, result: Outcome, values: FloatArray, colour: str, label: str = "") -> None:
+    if is_timeless(result):
+        ax.axhline(float(_drawable(values)[-1]), color=colour, label=label or None, **TIMELESS)
+        return
+    shown = _drawable(values)
+    alone = _alone(shown)
+    marks: dict[str, Any] = {"marker": "o", "markevery": alone} if alone else {}
+    ax.plot(times(result), shown, color=colour, label=label or None, **marks)
+
+
+def _alone(values: FloatArray) -> list[int]:
+    """Indices of values without neighbours: a line through one point cannot be seen."""
+    known = np.isfinite(np.concatenate([[np.nan], values, [np.nan]]))
+    return [int(k) for k in np.nonzero(known[1:-1] & ~known[:-2] & ~known[2:])[0]]
 
 
 def _drawable(values: FloatArray) -> FloatArray:
@@ -91,7 +130,7 @@ def exact_rate(result: Outcome, name: str) -> FloatArray | None:
         return None
     if name == "entropy_rate":
         return _drawable(result.exact["entropy_production"]) - _drawable(result.exact["entropy_flux"])
-    return result.exact[name]
+    return result.exact.get(name)
 
 
 def closure(result: Outcome) -> FloatArray:
@@ -107,30 +146,44 @@ def mark_zero(ax: Axes) -> None:
     ax.axhline(0, color="0.8", linewidth=0.6, zorder=0)
 
 
-def draw_closure(ax: Axes, results: Sequence[Outcome], *, width: int = 44) -> None:
-    """Closure of the balance on a logarithmic axis; linear and empty if nothing can be drawn on it."""
+def has_closure(results: Sequence[Outcome]) -> bool:
+    """True if the balance of some result leaves anything to draw."""
+    return any(np.isfinite(closure(result)).any() for result in results)
+
+
+def draw_closure(ax: Axes, results: Sequence[Outcome]) -> None:
+    """Closure of the balance on a logarithmic axis."""
     errors = [closure(result) for result in results]
     for index, (result, error) in enumerate(zip(results, errors, strict=True)):
-        _draw(ax, times(result), error, style.colour(index))
+        if np.isfinite(error).any():
+            _draw(ax, result, error, style.colour(index))
     known = np.concatenate(errors)
-    if np.isfinite(known).any():
-        ax.set_yscale("log")
-        ax.set_ylim(np.nanmin(known) / 3, np.nanmax(known) * 3)
+    ax.set_yscale("log")
+    ax.set_ylim(np.nanmin(known) / 3, np.nanmax(known) * 3)
     ax.set_ylabel("closure (1/time)")
     style.tag_above(ax, r"$|\dot S - (\Pi - \Phi)|$")
-    note_missing(ax, results, list(RATES), width=width)
 
 
-def note_missing(ax: Axes, results: Sequence[Outcome], quantities: Sequence[str], *, width: int = 44) -> None:
-    """Say in a panel why there is nothing to draw; beside curves of other results only the legend says it."""
+def note_missing(ax: Axes, result: Outcome, quantities: Sequence[str], *, width: int = 52) -> None:
+    """Say why a panel lacks curves: in it where it is empty, else above it, where nothing is hidden."""
     empty = not any(np.isfinite(line.get_ydata(orig=False)).any() for line in ax.lines)
-    if empty or len(results) == 1:
-        reasons = [why_missing(result, quantities) for result in results]
-        sentences = list(dict.fromkeys(reason for reason in reasons if reason))
-        if sentences:
-            style.note(ax, "\n".join(sentences), width=width)
+    reason = why_missing(result, quantities) or gaps(result, quantities)
     if empty:
         ax.set_yticks([])  # the numbers of an empty axis mean nothing
+        style.note(ax, reason or "nothing to draw", width=width - 8)
+    elif reason:
+        style.tag_above(ax, textwrap.fill(reason, width))
+
+
+def gaps(result: Outcome, quantities: Sequence[str]) -> str:
+    """How many records lack a rate that exists at others; an empty string if none does."""
+    lacking = {name: int((~np.isfinite(result.series[name])).sum()) for name in quantities if exists(result, name)}
+    symbols = {rate.name: rate.symbol for rate in (*WIGNER, *WEHRL)}
+    worst = max(lacking.values(), default=0)
+    if not worst:
+        return ""
+    names = ", ".join(symbols[name] for name, count in lacking.items() if count)
+    return f"{names}: no value at {worst} of {len(result.series['time'])} records"
 
 
 def why_missing(result: Outcome, quantities: Sequence[str]) -> str:
@@ -139,12 +192,12 @@ def why_missing(result: Outcome, quantities: Sequence[str]) -> str:
     if not missing:
         return ""
     symbols = ", ".join(RATES[name] for name in missing)
-    return f"{symbols} {result.reasons.get(missing[0], 'not finite at any time')}"
+    return f"{symbols} {NEGATIVITY.sub('', result.reasons.get(missing[0], 'not finite at any time'))}"
 
 
 def exists(result: Outcome, name: str) -> bool:
-    """True if a series is finite at some time."""
-    return bool(np.isfinite(result.series[name]).any())
+    """True if a series is there and finite at some time."""
+    return name in result.series and bool(np.isfinite(result.series[name]).any())
 
 
 def finish_time(ax: Axes, results: Sequence[Outcome]) -> None:
@@ -155,14 +208,12 @@ def finish_time(ax: Axes, results: Sequence[Outcome]) -> None:
     if end > 0:
         ax.set_xlim(0, shown if is_cut else end)
     ax.set_xlabel(f"{style.TIME_LABEL} (rates settled; run ends at {end:.4g})" if is_cut else style.TIME_LABEL)
-    if not any(np.isfinite(result.series["time"]).any() for result in results):
-        ax.set_xticks([0], ["steady state"])
 
 
 def settled(result: Outcome) -> float:
     """Last time at which a rate differs visibly from its last value."""
     last = 0.0
-    for name in RATES:
+    for name in (rate.name for rate in rates([result])):
         values = style.finite(result.series[name])
         moving = np.abs(values - values[-1]) > SETTLED * np.ptp(values)
         last = max(last, times(result)[moving].max(initial=0.0))
@@ -212,15 +263,19 @@ def to_logarithmic(ax: Axes, results: Sequence[Result], k: int) -> None:
     ax.set_xlim(min(x.min() for x in seen if len(x)), max(x.max() for x in seen if len(x)))
 
 
-def _legend(figure: Figure, results: Sequence[Outcome], quantities: Sequence[str] = ()) -> None:
+def legend(figure: Figure, results: Sequence[Outcome], quantities: Sequence[str] = ()) -> None:
     """Names of the results (and which of the quantities they lack) and of the dashes, above all panels."""
-    handles = [Line2D([], [], color=style.colour(index)) for index in range(len(results))]
-    labels = style.names(results)
-    if len(results) > 1:
-        lacking = [why_missing(result, quantities) for result in results]
-        texts = [f"{label}: {reason}" if reason else label for label, reason in zip(labels, lacking, strict=True)]
-        labels = [textwrap.fill(text, 75) for text in texts]
+    handles = [Line2D([], [], color=style.colour(k), **_dashes(result)) for k, result in enumerate(results)]
+    labels = []
+    for name, result in zip(naming.names(results), results, strict=True):
+        when = ", steady state" if is_timeless(result) and quantities else ""
+        reason = why_missing(result, quantities)
+        labels.append(textwrap.fill(f"{name}{when}: {reason}" if reason else f"{name}{when}", 75))
     if any(isinstance(result, Result) and result.exact is not None for result in results):
         handles.append(Line2D([], [], **EXACT))
         labels.append("exact")
     figure.legend(handles, labels, loc="outside upper left", ncols=1 if max(map(len, labels)) > 30 else 2)
+
+
+def _dashes(result: Outcome) -> dict[str, Any]:
+    return TIMELESS if is_timeless(result) else {}

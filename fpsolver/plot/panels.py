@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from fpsolver import recorder
 from fpsolver.api import build_generator
 from fpsolver.physics.potentials import FloatArray
-from fpsolver.plot import phase_space, style
+from fpsolver.plot import naming, phase_space, snapshots, style
 from fpsolver.plot.phase_space import IRREVERSIBLE, REVERSIBLE
 from fpsolver.result import Result
 from fpsolver.thermo import entropy
@@ -22,14 +22,19 @@ from fpsolver.thermo.state import State
 
 
 @style.styled
-def wigner(*results: Result) -> Figure:
-    """Final W of each result, side by side with common view, colours and contour levels."""
+def wigner(*results: Result, time: float | None = None) -> Figure:
+    """Final W of each result, side by side with common view, colours and contour levels.
+
+    ``time``: the stored snapshot nearest to it instead. UsageError for a result without snapshots.
+    """
+    if time is not None:
+        results = tuple(snapshots.nearest(result, time) for result in results)
     columns = len(results) if len(results) <= 3 else math.ceil(len(results) / 2)
     rows = math.ceil(len(results) / columns)
     figure = style.new_figure(3.1 * columns + 0.6, 2.9 * rows)
     axes = figure.subplots(rows, columns, squeeze=False).ravel()
     mapping, box = phase_space.colours(results), phase_space.view(results)
-    for ax, result, name in zip(axes, results, style.names(results), strict=False):
+    for ax, result, name in zip(axes, results, naming.names(results), strict=False):
         phase_space.draw_density(ax, result, mapping, box)
         style.heading(ax, f"{name}, {moment(result)}", width=40)
     for ax in axes[len(results) :]:
@@ -54,7 +59,7 @@ def currents(*results: Result) -> Figure:
             phase_space.draw_density(ax, result, mapping, box)
             phase_space.draw_current(ax, result, current, longest, box)
             ax.label_outer()
-    for ax, result, name in zip(axes[:, 0], results, style.names(results), strict=True):
+    for ax, result, name in zip(axes[:, 0], results, naming.names(results), strict=True):
         style.heading(ax, f"{name}, {moment(result)}", width=90)
     figure.colorbar(mapping, ax=list(axes.ravel()), label=style.W_LABEL, aspect=25 * len(axes), pad=0.02)
     return figure
@@ -70,7 +75,7 @@ def production(*results: Result) -> Figure:
     axes = figure.subplots(len(results), 3, squeeze=False, sharex=True, sharey=True)
     box, densities = phase_space.view(results), [channels(result) for result in results]
     mapping = _production_colours(results, densities, box)
-    for row, result, name, density in zip(axes, results, style.names(results), densities, strict=True):
+    for row, result, name, density in zip(axes, results, naming.names(results), densities, strict=True):
         for ax, values, part in zip(row, density, ("", "_q", "_p"), strict=True):
             _draw_production(ax, result, values, part, mapping, box)
             ax.label_outer()
@@ -149,7 +154,7 @@ def beside_density(
     figure = style.new_figure(2 * style.COLUMN + 1.2, 2.9 * len(results))
     axes = figure.subplots(len(results), 2, squeeze=False, sharex=True, sharey=True)
     densities = phase_space.colours(results)
-    for row, result, name, field in zip(axes, results, style.names(results), fields, strict=True):
+    for row, result, name, field in zip(axes, results, naming.names(results), fields, strict=True):
         phase_space.draw_density(row[0], result, densities, box)
         style.tag(row[0], "$W$")
         draw(row[1], result, field, mapping, box)

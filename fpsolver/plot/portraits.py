@@ -15,7 +15,7 @@ from matplotlib.patches import Ellipse
 from fpsolver.api import build_system
 from fpsolver.physics.exact import Gaussian
 from fpsolver.physics.potentials import FloatArray
-from fpsolver.plot import lines, phase_space, style
+from fpsolver.plot import lines, naming, phase_space, style
 from fpsolver.result import Result
 from fpsolver.thermo.state import PhaseSpace
 
@@ -35,7 +35,7 @@ def portrait(*results: Result) -> Figure:
     figure = style.new_figure(3.1 * columns + 0.4, 3.1 * rows + 0.3)
     axes = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True).ravel()
     box = view(results)
-    for ax, result, name in zip(axes, results, style.names(results), strict=False):
+    for ax, result, name in zip(axes, results, naming.names(results), strict=False):
         draw_drift(ax, result, box)
         draw_path(ax, result)
         ax.set(xlim=box[0], ylim=box[1], xlabel=style.Q_LABEL, ylabel=style.P_LABEL)

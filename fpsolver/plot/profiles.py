@@ -9,16 +9,17 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import FixedLocator
 from numpy.typing import NDArray
 
 from fpsolver.api import build_system
 from fpsolver.errors import UsageError
 from fpsolver.physics.potentials import FloatArray
-from fpsolver.plot import lines, style
+from fpsolver.plot import lines, naming, style
 from fpsolver.result import Outcome
 
 MARKED = 40  # particles up to which each is a dot
+MOST_TICKS = 12
 BATH: dict[str, Any] = {"marker": "s", "markersize": 5, "linestyle": "none", "markerfacecolor": "none"}
 
 
@@ -41,12 +42,21 @@ def profile(*results: Outcome) -> Figure:
     axes[2].set_ylabel(r"$\Pi$ (1/time)")
     style.tag_above(axes[2], r"$\Pi$ of each particle")
     axes[2].set_xlabel("particle")
-    axes[2].xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes[2].xaxis.set_major_locator(FixedLocator(ticks(max(len(r.series["temperature"][-1]) for r in results))))
     figure.align_ylabels(axes)
-    names = [f"{name}, {_moment(result)}" for name, result in zip(style.names(results), results, strict=True)]
+    names = [f"{name}, {_moment(result)}" for name, result in zip(naming.names(results), results, strict=True)]
     handles = [Line2D([], [], color=style.colour(index)) for index in range(len(results))]
     figure.legend(handles, names, loc="outside upper left")
     return figure
+
+
+def ticks(count: int) -> list[int]:
+    """Every particle, every second, or particle 1 and then round numbers."""
+    if count <= 2 * MOST_TICKS:
+        return list(range(1, count + 1, 1 if count <= MOST_TICKS else 2))
+    power = 10 ** int(math.log10(count / MOST_TICKS))
+    step = next(s * power for s in (1, 2, 5, 10) if s * power >= max(5, count / MOST_TICKS))
+    return [1, *range(step, count + 1, step)]
 
 
 def _moment(result: Outcome) -> str:

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from fpsolver import recorder
 from fpsolver.api import build_generator
+from fpsolver.errors import UsageError
 from fpsolver.physics.potentials import FloatArray
 from fpsolver.plot import panels, phase_space, style
 from fpsolver.result import Result
@@ -23,9 +24,15 @@ NO_TERMS = "no Moyal terms: the classical force is exact"
 def moyal(*results: Result) -> Figure:
     """Final W and the momentum current of its quantum terms, one row for each result, on common two-sided scales.
 
-    The current is part of J^R; for U''' alone it is (hbar^2/24) U''' d_p^2 W. Contours are those of W.
+    The current is part of J^R; for U''' alone it is (hbar^2/24) U''' d_p^2 W. Contours are those of W. UsageError if
+    no result has such terms.
     """
     fields = [current(result) for result in results]
+    if all(J is None for J in fields):
+        raise UsageError(
+            f"plot.moyal draws the quantum terms of anharmonic wells, and {results[0].title!r} has none (its force is "
+            "the classical one: a quadratic well or hbar = 0); draw another kind, for example currents"
+        )
     reach = max((float(np.abs(J).max()) for J in fields if J is not None), default=0.0) or 1.0
     mapping = ScalarMappable(Normalize(-reach, reach), style.DIVERGING)
     return panels.beside_density(results, fields, phase_space.view(results), mapping, CURRENT_LABEL, _draw_quantum)

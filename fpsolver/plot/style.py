@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import io
 import textwrap
-from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, ParamSpec
@@ -18,7 +17,6 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from fpsolver import views
-from fpsolver.config.reader import leaves
 from fpsolver.errors import UsageError
 from fpsolver.physics.potentials import FloatArray
 from fpsolver.result import Outcome, Result
@@ -27,7 +25,6 @@ P = ParamSpec("P")
 EACH_PARTICLE = ("wigner", "currents", "marginals")  # kinds that show several particles one by one
 WITHOUT_GRID = ("profile", "series")  # kinds of figures that need no grid
 
-MOST_KEYS = 2  # in a legend
 COLUMN = 3.4  # inches, width of a journal column and of one panel
 DPI = 200  # of PNG files
 
@@ -70,6 +67,7 @@ def _sequential(name: str, dark: tuple[float, float, float]) -> Colormap:
 SEQUENTIAL = _sequential("density", (0.20, 0.42, 0.66))
 MUTED = _sequential("underlay", (0.62, 0.62, 0.62))  # under coloured arrows
 WARM = _sequential("production", (0.78, 0.25, 0.05))
+TINTED = LinearSegmentedColormap.from_list("tinted", SEQUENTIAL(np.linspace(0.12, 1, 256)))  # the lowest is no paper
 DIVERGING = mpl.colormaps["RdBu_r"]
 
 
@@ -138,27 +136,6 @@ class ShownFigure(Figure):
 def escaped(text: str) -> str:
     """Free text that matplotlib takes literally: no formulas, and no leading underscore (it hides a label)."""
     return text.replace("$", r"\$").lstrip("_")
-
-
-def names(results: Sequence[Outcome]) -> list[str]:
-    """Titles for legends; where two are the same, with what tells the configurations apart, or numbered."""
-    titles = [escaped(result.title) for result in results]
-    repeated = Counter(titles)
-    alike = [k for k, title in enumerate(titles) if repeated[title] > 1]
-    for k, words in zip(alike, _told_apart([results[k] for k in alike]), strict=True):
-        titles[k] += words or f" ({k + 1})"
-    return titles
-
-
-def _told_apart(results: Sequence[Outcome]) -> list[str]:
-    """``, eta = 0.5`` where a few keys of configurations tell results apart; nothing where none or many do."""
-    values = [leaves(result.config) for result in results]
-    keys = [key for key in (values[0] if values else ()) if not key.startswith(("output.", "title"))]
-    keys = [key for key in keys if any(each.get(key) != values[0][key] for each in values)]
-    words = [", ".join(f"{key.split('.')[-1]} = {each.get(key, '-')}" for key in keys) for each in values]
-    if not keys or len(keys) > MOST_KEYS or len(set(words)) < len(words):
-        return [""] * len(results)
-    return [f", {escaped(text)}" for text in words]
 
 
 def colour(index: int) -> str:

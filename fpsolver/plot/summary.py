@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, FigureBase
 
-from fpsolver.plot import lines, phase_space, style
+from fpsolver.plot import lines, phase_space, rates, style
 from fpsolver.plot.phase_space import IRREVERSIBLE, REVERSIBLE
 from fpsolver.result import Result
 
@@ -23,23 +23,26 @@ def overview(result: Result) -> Figure:
     # two halves, so that the colour bar narrows the upper one only
     upper, lower = np.ravel(np.asarray(figure.subfigures(2, 1, height_ratios=[1, 1.5])))
     _draw_currents(upper, result)
-    axes = lower.subplots(2, 2)
-    _draw_marginals(axes[0], result)
-    _draw_rates(axes[1, 0], result)
-    lines.draw_closure(axes[1, 1], [result])
-    lines.finish_time(axes[1, 1], [result])
+    spaces = lower.add_gridspec(2, 2)
+    _draw_marginals([lower.add_subplot(spaces[0, k]) for k in range(2)], result)
+    if rates.is_single(result):
+        rates.draw_bars(lower.add_subplot(spaces[1, :]), [result])
+    elif lines.has_closure([result]):
+        _draw_rates(lower.add_subplot(spaces[1, 0]), result)
+        closure = lower.add_subplot(spaces[1, 1])
+        lines.draw_closure(closure, [result])
+        lines.finish_time(closure, [result])
+    else:
+        _draw_rates(lower.add_subplot(spaces[1, :]), result)
     return figure
 
 
 def words(result: Result) -> str:
     """Title, what became of the run, and the rates at its end."""
-    rates = [
-        f"{lines.RATES[name]} = {result.last(name):.6g}"
-        for name in ("entropy_production", "entropy_flux")
-        if math.isfinite(result.last(name))
-    ]
+    shown = [rate for rate in lines.rates([result]) if rate.name.endswith(("production", "flux"))]
+    numbers = [f"{rate.symbol} = {last:.6g}" for rate in shown if math.isfinite(last := result.last(rate.name))]
     message = textwrap.fill(style.escaped(result.message), 95)
-    balance = f"at the end {', '.join(rates)} (1/time)" if rates else r"at the end no finite $\Pi$ and $\Phi$"
+    balance = f"at the end {', '.join(numbers)} (1/time)" if numbers else r"at the end no finite $\Pi$ and $\Phi$"
     return f"{style.escaped(result.title)}\n{message}\n{balance}"
 
 
@@ -64,12 +67,11 @@ def _draw_marginals(axes: Sequence[Axes], result: Result) -> None:
 
 
 def _draw_rates(ax: Axes, result: Result) -> None:
-    for name, symbol in lines.RATES.items():
-        label = symbol if lines.exists(result, name) else ""
-        lines.draw_rate(ax, result, name, lines.RATE_COLOURS[name], label=label)
+    for rate in lines.rates([result]):
+        lines.draw_rate(ax, result, rate.name, lines.RATE_COLOURS[rate.name], label=rate.symbol)
     ax.set_ylabel("entropy rates (1/time)")
     lines.finish_time(ax, [result])
-    lines.note_missing(ax, [result], list(lines.RATES))
+    lines.note_missing(ax, result, list(lines.RATES))
     lines.mark_zero(ax)
     if ax.get_legend_handles_labels()[0]:
         ax.legend(loc="best", ncols=3)

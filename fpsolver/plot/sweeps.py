@@ -8,32 +8,19 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.colors import Colormap, ListedColormap, LogNorm, Normalize
+from matplotlib.colors import ListedColormap, Normalize
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from fpsolver.errors import UsageError
 from fpsolver.io.sweeps import inner_dimensions
-from fpsolver.plot import style
-from fpsolver.plot.sweep_axes import coordinates, faces, is_log, label, number, symbol
+from fpsolver.plot import style, sweep_curves, sweep_maps
+from fpsolver.plot.sweep_axes import Panel, number, symbol, title
+from fpsolver.plot.sweep_maps import MISSING
 from fpsolver.sweeps.table import Sweep
 
 MAXIMUM_PANELS = 12
-MAXIMUM_CURVES = 7
-DECADES = 100.0  # ratio of largest and smallest value from which colours and axes are logarithmic
-TINY = 1e-6  # of the largest: smaller values are the errors of a zero, for which a logarithm means nothing
-MISSING = "0.85"
-
-
-class Panel(NamedTuple):
-    """One combination of the keys that have no axis of their own."""
-
-    axes: Axes
-    values: tuple[int, ...]
 
 
 class Phase(NamedTuple):
@@ -55,29 +42,19 @@ PHASES = (
 
 
 def sweep_lines(found: Sweep, quantity: str = "entropy_production") -> Figure:
-    """A quantity over the first key, one curve for each value of the second, with exact values as dashes."""
+    """A quantity over the first key as dots, one colour for each value of the second, exact values as thin lines."""
     with style.settings():
-        keys = list(found.over)
-        figure, panels = _panels(found, keys[2:])
-        values = quantity_of(found, quantity)
-        exact = found.data.get(f"exact_{quantity}")
-        for panel in panels:
-            _draw_lines(panel, found, values, exact)
-        _finish_lines(panels, found, quantity, values)
-        _line_legend(figure, found, exact is not None)
+        figure, panels = _panels(found, list(found.over)[2:])
+        sweep_curves.draw(figure, panels, found, quantity, quantity_of(found, quantity))
     return figure
 
 
 def sweep_map(found: Sweep, quantity: str = "entropy_production") -> Figure:
-    """A quantity as colours over the first two keys, logarithmic where it spans two decades; grey: no value."""
+    """A quantity as colours over the first two keys, logarithmic where it spans two decades; hatched: no value."""
     with style.settings():
         _require_two(found, "map")
         figure, panels = _panels(found, list(found.over)[2:])
-        values = quantity_of(found, quantity)
-        mapping = None
-        for panel in panels:
-            mapping = _draw_map(panel, found, values, quantity)
-        figure.colorbar(mapping, ax=[panel.axes for panel in panels], label=symbol(quantity), pad=0.02)  # type: ignore[arg-type]
+        sweep_maps.draw(figure, panels, found, quantity, quantity_of(found, quantity))
     return figure
 
 
@@ -89,7 +66,7 @@ def sweep_phases(found: Sweep) -> Figure:
         numbers = phase_numbers(found)
         colours = ListedColormap([phase.colour for phase in PHASES])
         for panel in panels:
-            _draw_cells(panel, found, numbers, colours, Normalize(-0.5, len(PHASES) - 0.5))
+            sweep_maps.draw_cells(panel, found, numbers, colours, Normalize(-0.5, len(PHASES) - 0.5))
         shown = [PHASES[number] for number in np.unique(numbers)]
         handles = [Patch(facecolor=phase.colour, edgecolor="0.4", linewidth=0.5) for phase in shown]
         figure.legend(handles, [phase.label for phase in shown], loc="outside upper left", ncols=1)
@@ -149,118 +126,5 @@ def _panels(found: Sweep, keys: list[str]) -> tuple[Figure, list[Panel]]:
     panels = [Panel(ax, index) for ax, index in zip(axes, combinations, strict=False)]
     for panel in panels:
         words = [f"{symbol(k)} = {number(found.over[k][i])}" for k, i in zip(keys, panel.values, strict=True)]
-        style.heading(panel.axes, ", ".join(words) if words else style.escaped(found.title), width=45)
+        style.heading(panel.axes, ", ".join(words) if words else title(found), width=45)
     return figure, panels
-
-
-def spans_decades(values: NDArray[Any]) -> bool:
-    """True for positive values that need a logarithm, none of which is the error of a zero."""
-    return len(values) > 0 and values.min() > TINY * values.max() and values.max() > DECADES * values.min()
-
-
-def _draw_lines(panel: Panel, found: Sweep, values: NDArray[Any], exact: NDArray[Any] | None) -> None:
-    key = next(iter(found.over))
-    x = coordinates(found, key)
-    order = np.argsort(x)
-    for curve, colour in _curves(found):
-        place: Any = (slice(None), *curve, *panel.values)
-        style_of_words = "none" if found.over[key].dtype == object else "-"
-        panel.axes.plot(x[order], values[place][order], "o", linestyle=style_of_words, color=colour, markersize=3)
-        if exact is not None:
-            panel.axes.plot(
-                x[order], exact[place][order], "k_" if style_of_words == "none" else "k--", linewidth=0.7, markersize=9
-            )
-
-
-def _curves(found: Sweep) -> list[tuple[tuple[int, ...], Any]]:
-    """Indices of the second key that are drawn (evenly chosen), with their colours."""
-    keys = list(found.over)
-    if len(keys) == 1:
-        return [((), style.colour(0))]
-    count = len(found.over[keys[1]])
-    chosen = np.unique(np.linspace(0, count - 1, min(count, MAXIMUM_CURVES)).round().astype(int))
-    return [((int(index),), style.colour(k)) for k, index in enumerate(chosen)]
-
-
-def _finish_lines(panels: list[Panel], found: Sweep, quantity: str, values: NDArray[Any]) -> None:
-    key = next(iter(found.over))
-    known = values[np.isfinite(values)]
-    for panel in panels:
-        label(panel.axes, found, key, "x")
-        panel.axes.set_ylabel(symbol(quantity))
-        panel.axes.label_outer()
-        if spans_decades(known):
-            panel.axes.set_yscale("log")
-        if not len(known):
-            style.note(panel.axes, f"no run has a finite {symbol(quantity)}")
-
-
-def _line_legend(figure: Figure, found: Sweep, has_exact: bool) -> None:
-    keys = list(found.over)
-    handles, labels = [], []
-    if len(keys) > 1:
-        for (index,), colour in _curves(found):
-            handles.append(Line2D([], [], color=colour, marker="o"))
-            labels.append(f"{symbol(keys[1])} = {number(found.over[keys[1]][index])}")
-    if has_exact:
-        handles.append(Line2D([], [], color="black", linestyle="--", linewidth=0.7))
-        labels.append("exact Gaussian")
-    if handles:
-        figure.legend(handles, labels, loc="outside right upper")
-
-
-def _draw_map(panel: Panel, found: Sweep, values: NDArray[Any], quantity: str) -> Any:
-    known = values[np.isfinite(values)]
-    low, high = (float(known.min()), float(known.max())) if len(known) else (0.0, 1.0)
-    norm: Normalize = Normalize(low, high)
-    colours: Colormap = style.SEQUENTIAL
-    if low < 0:
-        reach = max(-low, high)
-        norm, colours = Normalize(-reach, reach), style.DIVERGING
-    elif spans_decades(known):
-        norm = LogNorm(low, high)
-    mapping = _draw_cells(panel, found, values, colours, norm)
-    x, y = (coordinates(found, key) for key in list(found.over)[:2])
-    field = field_of(panel, values)
-    if min(field.shape) >= 3 and high > low and all(found.over[k].dtype != object for k in list(found.over)[:2]):
-        round_ones = [float(f"{level:.1g}") for level in np.geomspace(max(low, TINY * high), high, 8)[1:-1]]
-        levels = round_ones if isinstance(norm, LogNorm) else MaxNLocator(7).tick_values(low, high)
-        order_x, order_y = np.argsort(x), np.argsort(y)
-        drawn = panel.axes.contour(
-            x[order_x],
-            y[order_y],
-            np.ma.masked_invalid(field[np.ix_(order_x, order_y)].T),
-            levels=np.unique(levels),
-            colors="0.15",
-            linewidths=0.5,
-        )
-        panel.axes.clabel(drawn, fontsize=7, fmt="%g")
-    if not len(known):
-        style.note(panel.axes, f"no run has a finite {symbol(quantity)}")
-    return mapping
-
-
-def _draw_cells(panel: Panel, found: Sweep, values: NDArray[Any], colours: Colormap, norm: Normalize) -> Any:
-    """One coloured cell for each run, grey where there is no value."""
-    first, second = list(found.over)[:2]
-    x, y = coordinates(found, first), coordinates(found, second)
-    field = field_of(panel, values)
-    order_x, order_y = np.argsort(x), np.argsort(y)
-    panel.axes.set_facecolor(MISSING)
-    mapping = panel.axes.pcolormesh(
-        faces(x[order_x], geometric=is_log(found, first)),
-        faces(y[order_y], geometric=is_log(found, second)),
-        np.ma.masked_invalid(field[np.ix_(order_x, order_y)].T),
-        cmap=colours,
-        norm=norm,
-    )
-    label(panel.axes, found, first, "x")
-    label(panel.axes, found, second, "y")
-    panel.axes.label_outer()
-    return mapping
-
-
-def field_of(panel: Panel, values: NDArray[Any]) -> NDArray[Any]:
-    """Values of a panel over the first two keys."""
-    place: Any = (slice(None), slice(None), *panel.values)
-    return np.asarray(values[place], dtype=float)

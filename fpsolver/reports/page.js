@@ -150,13 +150,57 @@ class Fields {
     plot.pen.imageSmoothingEnabled = true;
     plot.pen.drawImage(picture, x0, y0, x1 - x0, y1 - y0);
     this.arrows(plot, name, ink, frame);
+    this.key(plot, name);
     plot.pen.restore();
     plot.frame();
+  }
+  // Length of the arrow of a unit current, in widths of the view.
+  length(name) { return LONGEST / Math.max(this.lattice[0], this.lattice[1]) / this.longest[name]; }
+  // An arrow of a round size along the coordinate in which most flows, with its number.
+  key(plot, name) {
+    if (!(this.longest[name] > 0)) return;
+    const size = this.arrow_q.length, reach = [0, 1].map((c) => {
+      let largest = 0;
+      for (let f = 0; f < this.frames.length; f++)
+        for (let k = 0; k < size; k++) largest = Math.max(largest, Math.abs(this.current(name, f, c, k)));
+      return largest / this.widths()[c];
+    });
+    const c = reach[1] > reach[0] ? 1 : 0, value = Number((this.longest[name] * this.widths()[c]).toPrecision(1));
+    const long = this.length(name) * value, pen = plot.pen, x = plot.right - 20, y = plot.bottom - 26;
+    const text = `J${name === "J_reversible" ? "ᴿ" : "ᴵ"} along ${"qp"[c]}: ${format(value)} /(${c ? "position" : "momentum"}·time)`;
+    pen.font = "12px sans-serif";
+    pen.textAlign = "right";
+    pen.fillStyle = "rgba(255, 255, 255, 0.8)";
+    const width = pen.measureText(text).width;
+    pen.fillRect(x - 24 - width, y - 18, width + 44, 36);
+    pen.strokeStyle = pen.fillStyle = INK;
+    pen.fillText(text, x - 18, y + 4);
+    if (c) { const dy = (plot.Y(0) - plot.Y(long)) / 2; arrow(pen, x, y + dy, x, y - dy); }
+    else { const dx = (plot.X(long) - plot.X(0)) / 2; arrow(pen, x - dx, y, x + dx, y); }
+  }
+  // The colours of W, from the lowest to the highest, common to all times.
+  scale(id) {
+    const canvas = element(id), pen = canvas.getContext("2d"), left = PAD.left, right = canvas.width - PAD.right;
+    const low = this.bottom < 0 ? -Math.max(this.top, -this.bottom) : 0, high = this.bottom < 0 ? -low : this.top;
+    const X = (v) => left + ((v - low) / (high - low)) * (right - left);
+    pen.clearRect(0, 0, canvas.width, canvas.height);
+    if (!(high > low)) return;
+    for (let x = left; x < right; x++) {
+      const [r, g, b] = colour(low + ((x + 0.5 - left) / (right - left)) * (high - low), this.top, this.bottom);
+      pen.fillStyle = `rgb(${r}, ${g}, ${b})`;
+      pen.fillRect(x, 2, 1, 14);
+    }
+    pen.strokeStyle = pen.fillStyle = INK;
+    pen.lineWidth = 1;
+    pen.strokeRect(left, 2, right - left, 14);
+    pen.font = "12px sans-serif";
+    pen.textAlign = "center";
+    for (const v of ticks(low, high, 6)) { pen.fillRect(X(v), 16, 1, 4); pen.fillText(format(v), X(v), 33); }
   }
   arrows(plot, name, ink, frame) {
     const [wq, wp] = this.widths(), longest = this.longest[name];
     if (!(longest > 0)) return;
-    const length = LONGEST / Math.max(this.lattice[0], this.lattice[1]) / longest; // of the view, for a unit current
+    const length = this.length(name);
     plot.pen.strokeStyle = plot.pen.fillStyle = ink;
     plot.pen.lineWidth = 1.6;
     for (let k = 0; k < this.arrow_q.length; k++) {
@@ -233,6 +277,7 @@ function start() {
     fields.marginal("marginal_p", 1, k);
     drawSeries(frame.time);
   };
+  fields.scale("scale");
   slider.max = last;
   slider.value = last;
   slider.disabled = element("play").disabled = last === 0;

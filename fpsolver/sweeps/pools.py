@@ -132,7 +132,7 @@ def _connect(address: str) -> Any:
         from distributed import Client  # 0.5 s, and only clusters need it
     except ImportError:
         raise UsageError(
-            "--scheduler needs the package distributed; pip install 'fpsolver[distributed]', or use --workers"
+            "--scheduler needs the package distributed; pip install distributed, or use --workers"
         ) from None
     try:
         client: Any = Client(address, timeout=PATIENCE, set_as_default=False)  # type: ignore[no-untyped-call]

@@ -1,0 +1,134 @@
+"""The entropy balance over time; of results without time, as bars with numbers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+
+from fpsolver.plot import lines, naming, style
+from fpsolver.result import Outcome
+
+WIDTH = 5.0  # inches
+PANEL, BAR, LEGEND = 1.75, 0.22, 0.18  # inches of height, of each
+NOISE = 10.0  # closures: shorter rates are errors of a zero
+ROOM = 0.7  # of the length of the bars, for the numbers beside them
+GAP = 0.25  # of the height of a row of bars, between two rows
+
+
+@style.styled
+def series(*results: Outcome) -> Figure:
+    """Pi, Phi and dS/dt over time, exact values as dashes, and below how well dS/dt = Pi - Phi closes.
+
+    A panel for each of them that exists, those of the Wehrl entropy where Pi does not; bars where no result has more
+    than one record.
+    """
+    if all(is_single(result) for result in results):
+        return _bar_figure(results)
+    found, closes = lines.rates(results), lines.has_closure(results)
+    count = len(found) + closes or 1
+    figure = style.new_figure(WIDTH, PANEL * count + LEGEND * len(results) + 0.1)
+    axes = list(figure.subplots(count, 1, sharex=True, squeeze=False).ravel())
+    for ax, rate in zip(axes, found, strict=False):
+        _draw_panel(ax, rate, results)
+    if closes:
+        lines.draw_closure(axes[-1], results)
+    elif not found:
+        lines.note_missing(axes[0], results[0], list(lines.RATES))
+    lines.finish_time(axes[-1], results)
+    figure.align_ylabels(axes)
+    lines.legend(figure, results, list(lines.RATES))
+    return figure
+
+
+def _draw_panel(ax: Axes, rate: lines.Rate, results: Sequence[Outcome]) -> None:
+    for index, result in enumerate(results):
+        lines.draw_rate(ax, result, rate.name, style.colour(index))
+    ax.set_ylabel(f"{rate.symbol} (1/time)")
+    lacking = lines.gaps(results[0], [rate.name]) if len(results) == 1 else ""
+    style.tag_above(ax, f"{rate.symbol}: {rate.words}" + lacking.replace(f"{rate.symbol}:", ","))
+    lines.mark_zero(ax)
+
+
+def is_single(result: Outcome) -> bool:
+    """True for a result of one record, which makes no curve."""
+    return len(result.series["time"]) == 1
+
+
+def _bar_figure(results: Sequence[Outcome]) -> Figure:
+    rows = len(lines.rates(results)) + lines.has_closure(results) or 1
+    height = rows * (len(results) + 2 * GAP) * BAR + LEGEND * len(results) + 0.8
+    figure = style.new_figure(WIDTH, height)
+    draw_bars(figure.subplots(), results)
+    colours = [_colour(k, "", results) for k in range(len(results))]
+    names = [_name(name, result) for name, result in zip(naming.names(results), results, strict=True)]
+    if len(results) == 1:
+        figure.suptitle(names[0], x=0.02, ha="left", fontsize=9)
+    else:
+        figure.legend([Patch(color=colour) for colour in colours], names, loc="outside upper left")
+    return figure
+
+
+def _name(name: str, result: Outcome) -> str:
+    time = float(result.series["time"][-1])
+    reason = lines.why_missing(result, list(lines.RATES))
+    when = "steady state" if lines.is_timeless(result) else f"t = {time:.4g}"
+    return f"{name}, {when}: {reason}" if reason else f"{name}, {when}"
+
+
+def draw_bars(ax: Axes, results: Sequence[Outcome]) -> None:
+    """A row of bars for each rate, one bar for each result, and the numbers beside them; marks: exact values."""
+    found, thickness = lines.rates(results), (1 - 2 * GAP) / len(results)
+    names = [rate.symbol for rate in found]
+    for index, result in enumerate(results):
+        middle = GAP + (index + 0.5) * thickness
+        for row, rate in enumerate(found):
+            _draw_bar(ax, rate, result, row + middle, thickness, _colour(index, rate.name, results))
+        if np.isfinite(lines.closure(result)[-1]):
+            _write(ax, len(found) + middle, f"{lines.closure(result)[-1]:.1e}")
+    if lines.has_closure(results):
+        names.append(r"$|\dot S - (\Pi - \Phi)|$")
+    ax.set_yticks([row + 0.5 for row in range(len(names))], names)
+    ax.set_ylim(max(len(names), 1), 0)
+    ax.tick_params(axis="y", length=0)
+    ax.set_xlabel("entropy rates (1/time)")
+    _limit(ax, results)
+    ax.axvline(0, color="0.6", linewidth=0.6)
+    if not found:
+        lines.note_missing(ax, results[0], list(lines.RATES))
+
+
+def _limit(ax: Axes, results: Sequence[Outcome]) -> None:
+    """Room for the numbers, and an axis so wide that rates which are errors of a zero are no long bars."""
+    known = [result.last(rate.name) for result in results for rate in lines.rates([result])]
+    low, high = min([0.0, *filter(math.isfinite, known)]), max([0.0, *filter(math.isfinite, known)])
+    errors = [abs(float(lines.closure(result)[-1])) for result in results]
+    span = max([high - low, *(NOISE * error for error in errors if math.isfinite(error))]) or 1.0
+    ax.set_xlim(low - 0.02 * span, low + (1 + ROOM) * span)
+
+
+def _colour(index: int, name: str, results: Sequence[Outcome]) -> str:
+    """Colours of results, or of rates where there is one result."""
+    return lines.RATE_COLOURS.get(name, style.colour(index)) if len(results) == 1 else style.colour(index)
+
+
+def _write(ax: Axes, middle: float, text: str) -> None:
+    """A number at the right end of the panel."""
+    ax.text(0.985, middle, text, transform=ax.get_yaxis_transform(), va="center", ha="right", fontsize=8)
+
+
+def _draw_bar(ax: Axes, rate: lines.Rate, result: Outcome, middle: float, thickness: float, colour: str) -> None:
+    if not lines.exists(result, rate.name):
+        return
+    value, exact = result.last(rate.name), lines.exact_rate(result, rate.name)
+    known = exact is not None and bool(np.isfinite(exact[-1]))
+    ax.barh(middle, value, height=0.9 * thickness, color=colour, zorder=2)
+    text = f"{value:.6g}"
+    if exact is not None and known:
+        ax.plot([float(exact[-1])], [middle], "|", color="black", markersize=9, zorder=3)
+        text += f" (exact {float(exact[-1]):.6g})"
+    _write(ax, middle, text)

@@ -1,0 +1,105 @@
+"""Curves of a sweep over its first key: what was computed as dots, exact values as thin lines."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from numpy.typing import NDArray
+
+from fpsolver.plot import style
+from fpsolver.plot.sweep_axes import DECADES, Panel, coordinates, label, number, spans_decades, symbol
+from fpsolver.sweeps.table import Sweep
+
+MAXIMUM_CURVES = 7
+EXACT: dict[str, Any] = {"color": "black", "linewidth": 0.7, "zorder": 1}
+MISSING: dict[str, Any] = {"marker": "x", "linestyle": "none", "markersize": 5, "clip_on": False}
+
+
+def draw(figure: Figure, panels: list[Panel], found: Sweep, quantity: str, values: NDArray[Any]) -> None:
+    """All panels with axes, words and the legend."""
+    exact = _exact_values(found, quantity)
+    for panel in panels:
+        _draw_curves(panel, found, values, exact)
+    _finish(panels, found, quantity, values)
+    drawn = np.concatenate([values[_place(panel, curve)] for panel in panels for curve, _ in _curves(found)])
+    _legend(figure, found, drawn, has_exact=bool(np.isfinite(exact).any()))
+
+
+def _exact_values(found: Sweep, quantity: str) -> NDArray[Any]:
+    """Exact values on the grid of the sweep, NaN where there are none."""
+    exact = np.asarray(found.data.get(f"exact_{quantity}", np.full(found.shape, np.nan)), dtype=float)
+    return np.where(np.isfinite(exact), exact, np.nan)
+
+
+def _draw_curves(panel: Panel, found: Sweep, values: NDArray[Any], exact: NDArray[Any]) -> None:
+    """Dots, joined only where no exact values say what is between them; crosses on the axis where there is none."""
+    key = next(iter(found.over))
+    x, is_words = coordinates(found, key), found.over[key].dtype == object
+    order = np.argsort(x)
+    for curve, colour in _curves(found):
+        y, known = values[_place(panel, curve)][order], exact[_place(panel, curve)][order]
+        has_exact = np.isfinite(known).any()
+        line = "none" if is_words or has_exact else "-"
+        panel.axes.plot(x[order], y, "o", linestyle=line, linewidth=1.0, color=colour, markersize=4)
+        if has_exact:
+            panel.axes.plot(x[order], known, **(EXACT | _exact_marks(is_words)))
+        lacking = x[order][np.isnan(y)]
+        if len(lacking):  # an empty line that is not clipped would widen the panel to the corner of the figure
+            on_axis = panel.axes.get_xaxis_transform()
+            panel.axes.plot(lacking, np.zeros(len(lacking)), color=colour, transform=on_axis, **MISSING)
+
+
+def _exact_marks(is_words: bool) -> dict[str, Any]:
+    """Dashes at words, between which nothing lies."""
+    return {"linestyle": "none", "marker": "_", "markersize": 12} if is_words else {}
+
+
+def _place(panel: Panel, curve: tuple[int, ...]) -> Any:
+    return (slice(None), *curve, *panel.values)
+
+
+def _curves(found: Sweep) -> list[tuple[tuple[int, ...], Any]]:
+    """Indices of the second key that are drawn (evenly chosen), with their colours."""
+    keys = list(found.over)
+    if len(keys) == 1:
+        return [((), style.colour(0))]
+    count = len(found.over[keys[1]])
+    chosen = np.unique(np.linspace(0, count - 1, min(count, MAXIMUM_CURVES)).round().astype(int))
+    return [((int(index),), style.colour(k)) for k, index in enumerate(chosen)]
+
+
+def _finish(panels: list[Panel], found: Sweep, quantity: str, values: NDArray[Any]) -> None:
+    """Words and scales: a logarithm only over two decades, of a key also where the values have one."""
+    key = next(iter(found.over))
+    known, at = values[np.isfinite(values)], found.over[key]
+    is_log = spans_decades(known)
+    is_wide = at.dtype != object and at.min() > 0 and at.max() >= DECADES * at.min()
+    for panel in panels:
+        label(panel.axes, found, key, "x", logarithmic=is_log or is_wide)
+        panel.axes.set_ylabel(symbol(quantity))
+        panel.axes.label_outer()
+        if is_log:
+            panel.axes.set_yscale("log")
+        if not len(known):
+            style.note(panel.axes, f"no run has a finite {symbol(quantity)}")
+
+
+def _legend(figure: Figure, found: Sweep, drawn: NDArray[Any], *, has_exact: bool) -> None:
+    keys = list(found.over)
+    handles, labels = [], []
+    if len(keys) > 1:
+        for (index,), colour in _curves(found):
+            handles.append(Line2D([], [], color=colour, marker="o", linestyle="none"))
+            labels.append(f"{symbol(keys[1])} = {number(found.over[keys[1]][index])}")
+    if has_exact:
+        handles.append(Line2D([], [], **(EXACT | _exact_marks(found.over[keys[0]].dtype == object))))
+        labels.append("exact Gaussian")
+    lacking = int(np.isnan(drawn).sum())
+    if lacking:
+        handles.append(Line2D([], [], color="0.3", **MISSING))
+        labels.append(f"no value: {lacking} of {drawn.size}")
+    if handles:
+        figure.legend(handles, labels, loc="outside right upper")
