@@ -6,8 +6,11 @@ from pathlib import Path
 
 import click
 
+from fpsolver.errors import UsageError
 from fpsolver.plot.animation import animate
 from fpsolver.result import load_result
+
+SLOWEST, FASTEST = 0.05, 100.0  # a GIF holds a picture for 655 s at most, and the last one is held six times
 
 
 @click.command("animate")
@@ -15,12 +18,14 @@ from fpsolver.result import load_result
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), help="Film to write: .gif or .mp4 (default: STEM.gif)."
 )
-@click.option("--fps", type=float, help="Frames per second (default: a film of 8 seconds).")
+@click.option("--fps", type=float, help="Frames per second, 0.05 to 100 (default: a film of 8 seconds).")
 def command(result: Path, output: Path | None, fps: float | None) -> int:
     """Write a film of RESULT: W with both currents at every snapshot, and the entropy rates beside them.
 
     Smooth films need many snapshots: fpsolver run CONFIG --set output.snapshots=50. For .mp4 ffmpeg must be installed.
     """
+    if fps is not None and not SLOWEST <= fps <= FASTEST:
+        raise UsageError(f"--fps must be from {SLOWEST:g} to {FASTEST:g} frames per second, but is {fps:g}")
     path = animate(load_result(result), output or result.with_suffix(".gif"), fps=fps)
     click.echo(f"wrote {path}")
     return 0
