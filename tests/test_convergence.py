@@ -35,7 +35,8 @@ def test_observed_orders_are_those_built_in(order):
 @pytest.mark.slow
 def test_without_a_closed_form_the_finest_grid_is_the_measure():
     """A double well with Chang-Cooper fluxes is exact on every grid; central ones of order 4 converge as such."""
-    config = fp.load_config(CONFIGS / "double_well.yaml").replaced(time={"method": "direct"}, scheme={"order": 4})
+    time = {"method": "direct", "tolerance": 1e-4}  # 48 cells leave 7e-6
+    config = fp.load_config(CONFIGS / "double_well.yaml").replaced(time=time, scheme={"order": 4})
     found = fp.convergence(config, (48, 64, 96, 128))
     assert found.reference == "the grid of 128 x 128 cells"
     assert found.cells == (48, 64, 96)
