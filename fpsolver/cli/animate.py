@@ -6,11 +6,8 @@ from pathlib import Path
 
 import click
 
-from fpsolver.errors import UsageError
 from fpsolver.plot.animation import animate
 from fpsolver.result import load_result
-
-SLOWEST, FASTEST = 0.05, 100.0  # a GIF holds a picture for 655 s at most, and the last one is held six times
 
 
 @click.command("animate")
@@ -24,8 +21,6 @@ def command(result: Path, output: Path | None, fps: float | None) -> int:
 
     Smooth films need many snapshots: fpsolver run CONFIG --set output.snapshots=50. For .mp4 ffmpeg must be installed.
     """
-    if fps is not None and not SLOWEST <= fps <= FASTEST:
-        raise UsageError(f"--fps must be from {SLOWEST:g} to {FASTEST:g} frames per second, but is {fps:g}")
     path = animate(load_result(result), output or result.with_suffix(".gif"), fps=fps)
     click.echo(f"wrote {path}")
     return 0
