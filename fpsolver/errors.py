@@ -70,7 +70,11 @@ class NoSteadyStateError(FpsolverError):
 
 
 class ConvergenceError(FpsolverError):
-    """No steady state was found, or more than one."""
+    """No steady state was found, or more than one; or a run of a study did not get to its end."""
+
+
+class InterruptedStudyError(FpsolverError):
+    """A study of several runs that was interrupted in one of them."""
 
 
 class FileFormatError(FpsolverError):
@@ -86,7 +90,18 @@ class OutputError(FpsolverError):
 
 
 class OutputExistsError(OutputError):
-    """An output that exists already and was not to be overwritten."""
+    """An output that exists already and was not to be overwritten; ``what`` leaves out the cure, in words of Python."""
+
+    def __init__(self, what: str, cure: str = "force=True overwrites it") -> None:
+        self.what = what
+        super().__init__(f"{what}; {cure}")
+
+
+class UnfinishedOutputError(OutputExistsError):
+    """An output of which a run or sweep that was interrupted left a part, to go on from."""
+
+    def __init__(self, what: str, cure: str = "resume=True goes on from there, force=True starts afresh") -> None:
+        super().__init__(what, cure)
 
 
 class InterruptedSweepError(FpsolverError):
@@ -95,4 +110,5 @@ class InterruptedSweepError(FpsolverError):
     def __init__(self, cause: str, finished: int, runs: int, path: Path | None) -> None:
         self.finished, self.path = finished, path
         kept = f"they are kept in {path}, and --resume goes on from there" if path else "they are lost"
-        super().__init__(f"{cause} after {finished} of {runs} runs; {kept}")
+        text = f"{cause} after {finished} of {runs} runs; {kept}"
+        super().__init__(text if finished else f"{cause} before the first of {runs} runs had ended; nothing is kept")

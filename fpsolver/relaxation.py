@@ -51,10 +51,9 @@ def slowest_modes(generator: Generator, count: int, ladder: np.ndarray) -> np.nd
     """
     matrix = _matrix(generator, FILTER * _slowest(ladder))
     values = np.concatenate([_find(matrix, search, generator.grid) for search in searches(ladder, count)])
-    values = values[np.lexsort((-values.imag, np.abs(values.imag), _rounded(-values.real)))]
     if len(values) < count:
         raise ConvergenceError(f"only {len(values)} of {count} modes were found; ask for fewer, or give more cells")
-    return values[:count]
+    return values[np.lexsort((-values.imag, np.abs(values.imag), _rounded(-values.real)))][:count]
 
 
 def _slowest(ladder: np.ndarray) -> float:
@@ -110,7 +109,8 @@ def _find(matrix: csr_array, search: Search, grid: Grid) -> np.ndarray:
     found = np.empty(0, dtype=complex)
     for count in (search.count, 2 * search.count):
         try:
-            values, vectors = eigs(inverse, k=count, which="LM", v0=start, ncv=max(2 * count + 1, 20))
+            k, ncv = min(count, n - 2), min(max(2 * count + 1, 20), n)
+            values, vectors = eigs(inverse, k=k, which="LM", v0=start, ncv=ncv)
         except ArpackNoConvergence as error:
             raise ConvergenceError(f"not all modes were found: {error}; ask for fewer") from None
         physical = [_is_physical(v.reshape(grid.shape), grid) for v in vectors.T]

@@ -11,7 +11,8 @@ import numpy as np
 
 from fpsolver import api
 from fpsolver.config.reader import Config
-from fpsolver.errors import UsageError
+from fpsolver.errors import ConvergenceError, InterruptedStudyError, UsageError
+from fpsolver.grid import Grid
 from fpsolver.physics import exact, linear
 from fpsolver.physics.potentials import FloatArray
 from fpsolver.physics.system import System
@@ -20,6 +21,7 @@ from fpsolver.result import Result
 
 LADDER = 2500  # rungs of the linear ladder that are counted to plan the search
 ROUND_OFF = 1e-11  # of the scale of each error: quotients of tails, summed over 10^4 cells
+CELLS_PER_MODE = 32  # with fewer, most of the modes searched alternate from cell to cell
 QUANTITIES = ("W", "moments", "Pi", "Phi")
 
 
@@ -38,7 +40,8 @@ class Spectrum:
 def spectrum(config: Config, count: int = 10) -> Spectrum:
     """The ``count`` slowest eigenvalues of a configuration's generator on its grid.
 
-    UsageError for limited fluxes, which are not linear; NoSteadyStateError where nothing decays.
+    UsageError for limited fluxes, which are not linear, and for more modes than one in 32 cells;
+    NoSteadyStateError where nothing decays.
     """
     if count < 1:
         raise UsageError(f"the number of modes must be at least 1, but is {count}")
@@ -49,9 +52,21 @@ def spectrum(config: Config, count: int = 10) -> Spectrum:
     from fpsolver import relaxation  # scipy.sparse takes 0.2 s to import, and only this study needs it here
 
     problem = api.prepare(config.replaced(time={"method": "direct", "until": "steady"}))
+    _refuse_many(count, problem.grid)
     known, ladder = _ladders(problem, max(LADDER, 4 * count))
     found = relaxation.slowest_modes(problem.generator, count, ladder)
     return Spectrum(found, _nearest(known, found), problem)
+
+
+def _refuse_many(count: int, grid: Grid) -> None:
+    """UsageError for modes that the grid cannot have: of as many as cells, nearly all only alternate between them."""
+    most = math.prod(grid.shape) // CELLS_PER_MODE
+    if count > most:
+        cells = " x ".join(map(str, grid.shape))
+        raise UsageError(
+            f"the number of modes must be at most {most}, one for {CELLS_PER_MODE} of the {cells} cells, but is "
+            f"{count}; ask for fewer, or give more cells"
+        )
 
 
 def _ladders(problem: Problem, count: int) -> tuple[np.ndarray, np.ndarray]:
@@ -104,10 +119,13 @@ class Convergence:
 
 
 def convergence(config: Config, cells: tuple[int, ...] = (48, 64, 96, 128)) -> Convergence:
-    """Run a configuration on grids of ``cells`` x ``cells``, all on the box of its own grid, and compare."""
+    """Run a configuration on grids of ``cells`` x ``cells``, all on the box of its own grid, and compare.
+
+    ConvergenceError if a run does not get to its end, InterruptedStudyError if one is interrupted.
+    """
     if len(cells) < 2 or any(n >= m for n, m in pairwise(cells)):
         raise UsageError(f"cells must be at least two numbers that increase, but are {', '.join(map(str, cells))}")
-    results = [api.run_problem(problem) for problem in _refinements(config, cells)]
+    results = [_finished(problem, n) for n, problem in zip(cells, _refinements(config, cells), strict=True)]
     seconds = np.array([result.provenance["wall_solve"] for result in results])
     if results[-1].exact is not None:
         rows = [_errors(result, exact_end(result)) for result in results]
@@ -116,6 +134,16 @@ def convergence(config: Config, cells: tuple[int, ...] = (48, 64, 96, 128)) -> C
         rows = [_errors(result, end(results[-1])) for result in results[:-1]]
         reference, cells, seconds = f"the grid of {cells[-1]} x {cells[-1]} cells", cells[:-1], seconds[:-1]
     return Convergence(cells, {name: np.array([row[name] for row in rows]) for name in QUANTITIES}, seconds, reference)
+
+
+def _finished(problem: Problem, n: int) -> Result:
+    """Result of one grid; an error for one that nothing can be compared with."""
+    result = api.run_problem(problem)
+    if result.status == "interrupted":
+        raise InterruptedStudyError(f"interrupted in the run on {n} x {n} cells; no orders were found")
+    if not result.is_complete:
+        raise ConvergenceError(f"the run on {n} x {n} cells {result.message}")
+    return result
 
 
 def _refinements(config: Config, cells: tuple[int, ...]) -> list[Problem]:

@@ -6,9 +6,11 @@ import math
 import os
 import re
 import shlex
+import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple, get_args
 
@@ -19,7 +21,7 @@ import numpy as np
 import pytest
 
 import fpsolver as fp
-from fpsolver import api
+from fpsolver import api, steady, studies
 from fpsolver.cli.main import COMMANDS, status_of
 from fpsolver.cli.words import matrix
 from fpsolver.config import schema_system
@@ -218,10 +220,11 @@ def test_results_do_not_depend_on_threads(cli):
 
 
 def test_existing_output_is_kept_and_the_message_repeats_the_command(cli):
-    Path("out.h5").write_bytes(b"precious")
+    assert cli("run", "run.yaml").status == 0
+    precious = Path("out.h5").read_bytes()
     found = cli("run", "run.yaml", "--set", "title=two words")
     assert found.status == 2
-    assert Path("out.h5").read_bytes() == b"precious"
+    assert Path("out.h5").read_bytes() == precious
     assert in_folder() == ["out.h5", "run.yaml"]
     assert "out.h5 exists" in found.err
     assert shlex.join(["fpsolver", "run", "run.yaml", "--set", "title=two words", "--force"]) in found.err
@@ -236,10 +239,136 @@ def test_existing_output_is_found_before_the_run(cli, monkeypatch):
 
 
 def test_force_that_fails_keeps_the_old_file(cli):
-    Path("out.h5").write_bytes(b"precious")
+    assert cli("run", "run.yaml").status == 0
+    precious = Path("out.h5").read_bytes()
     assert cli("run", "run.yaml", "--force", "--set", "time.dt=10").status == 2
-    assert Path("out.h5").read_bytes() == b"precious"
+    assert Path("out.h5").read_bytes() == precious
     assert in_folder() == ["out.h5", "run.yaml"]
+
+
+OVER = ("--over", "system.bath.eta=1,2")
+
+
+@pytest.mark.parametrize("force", [(), ("--force",)])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("run", "run.yaml", "-o", "run.yaml"),
+        ("run", "run.yaml", "--set", "output.path=./run.yaml"),
+        ("run", "run.yaml", "--set", "output.path=link.yaml"),
+        ("sweep", "run.yaml", *OVER, "-o", "run.yaml"),
+        ("convergence", "run.yaml", "-o", "run.yaml"),
+        ("schema", "-o", "run.yaml"),
+    ],
+)
+def test_the_configuration_is_never_overwritten(arguments, force, cli):
+    Path("link.yaml").symlink_to("run.yaml")
+    found = cli(*arguments, *force)
+    assert found.status == 2
+    assert "configuration" in found.err
+    assert "give another name" in found.err
+    assert "--force" not in found.err  # it would not help
+    assert Path("run.yaml").read_text() == CONFIG
+    assert in_folder() == ["link.yaml", "run.yaml"]
+
+
+FOREIGN = {
+    "a text file": b"precious",
+    "a configuration of fpsolver": CONFIG.encode(),
+    "a file that fpsolver did not write": bytes(range(128, 256)),
+    "an HDF5 file of something else": b"\x89HDF\r\n\x1a\n" + bytes(100),
+    "the rows of an unfinished sweep": b'{"format": "fpsolver-sweep-journal", "over": {}}\n',
+}
+
+
+@pytest.mark.parametrize("force", [(), ("--force",)])
+@pytest.mark.parametrize("arguments", [("run", "run.yaml"), ("sweep", "run.yaml", *OVER)])
+@pytest.mark.parametrize("what", FOREIGN)
+def test_what_fpsolver_did_not_write_is_never_overwritten(what, arguments, force, cli):
+    Path("mine.h5").write_bytes(FOREIGN[what])
+    found = cli(*arguments, "-o", "mine.h5", *force)
+    assert found.status == 2
+    assert f"mine.h5 exists already and is {what}, which this does not overwrite" in found.err
+    assert "give another name, or remove it yourself" in found.err
+    assert "--force" not in found.err
+    assert Path("mine.h5").read_bytes() == FOREIGN[what]
+
+
+def test_an_empty_file_may_be_overwritten(cli):
+    Path("out.h5").touch()
+    assert "--force" in cli("run", "run.yaml").err
+    assert cli("run", "run.yaml", "--force").status == 0
+
+
+@pytest.mark.parametrize("command", [("new", "none"), ("schema",)])
+def test_texts_replace_their_own_kind_only(command, cli):
+    assert cli(*command, "-o", "mine").status == 0
+    assert cli(*command, "-o", "mine").err.rstrip().endswith("--force")
+    assert cli(*command, "-o", "mine", "--force").status == 0
+    assert cli("run", "run.yaml", "--quiet", *FINE).status == 0
+    found = cli(*command, "-o", "out.h5", "--force")
+    assert found.status == 2
+    assert "is a result of fpsolver, which this does not overwrite" in found.err
+    assert fp.load_result("out.h5").status == "finished"
+
+
+def test_an_unfinished_run_beside_an_older_result_is_gone_on_with_first(cli):
+    """--force alone would have destroyed what was computed."""
+    assert cli("run", "run.yaml").status == 0
+    Path("out.h5.checkpoint").write_bytes(b"an unfinished run")
+    found = cli("run", "run.yaml", "--quiet")
+    assert found.status == 2
+    resume, force = (shlex.join(["fpsolver", "run", "run.yaml", "--quiet", word]) for word in ("--resume", "--force"))
+    assert f"out.h5.checkpoint holds an unfinished run; to go on from there: {resume}; to give that up" in found.err
+    assert found.err.rstrip().endswith(force)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_stops_the_direct_solver(number, cli, monkeypatch):
+    solve = steady.null_vector
+
+    def signalled(generator):
+        os.kill(os.getpid(), number)
+        return solve(generator)
+
+    monkeypatch.setattr(steady, "null_vector", signalled)
+    found = cli("run", "run.yaml", *sets("time.method=direct", "time.until=steady"))
+    assert found.status == 3
+    assert "fpsolver: interrupted; nothing was written" in found.err
+    assert in_folder() == ["run.yaml"]
+
+
+@pytest.mark.parametrize(("study", "command"), [("spectrum", "spectrum"), ("convergence", "convergence")])
+def test_termination_of_a_study_is_a_sentence(study, command, cli, monkeypatch):
+    monkeypatch.setattr(studies, study, lambda *_: os.kill(os.getpid(), signal.SIGTERM))
+    before = signal.signal(signal.SIGTERM, lambda *_: pytest.fail("nobody catches it"))
+    try:
+        found = cli(command, "run.yaml")
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert found.status == 3
+    assert found.err.strip() == "fpsolver: interrupted; nothing was written"
+
+
+def test_nothing_is_said_of_steps_where_nothing_is_stepped(cli, monkeypatch):
+    overrides = sets("time.until=steady", "time.tolerance=1e-3", "grid.q.cells=96", "grid.p.cells=96")
+    prepare = api.prepare
+
+    def explained(config):
+        problem = prepare(config)
+        return replace(problem, plan=replace(problem.plan, stepper_why="auto: about 1 s of steps"))
+
+    monkeypatch.setattr(api, "prepare", explained)
+    assert "time.stepper auto: about" in cli("run", "run.yaml", *overrides).err
+    assert "time.stepper" not in cli("run", "run.yaml", "-o", "d.h5", *overrides, *sets("time.method=direct")).err
+
+
+def test_films_have_a_slowest_pace(cli):
+    assert cli("run", "run.yaml").status == 0
+    found = cli("animate", "out.h5", "--fps", "0.001")
+    assert found.status == 2
+    assert "frames per second (fps) must be from 0.05 to 100, but are 0.001" in found.err
+    assert cli("animate", "out.h5", "--fps", "0.05").status == 0
 
 
 def test_interrupted_before_the_first_record_writes_nothing(cli, monkeypatch):
@@ -716,11 +845,11 @@ def test_starter_files_run_as_they_stand_and_state_the_defaults(name, cli, tmp_p
 
 
 def test_starter_files_are_not_overwritten(cli, tmp_path):
-    (tmp_path / "mine.yaml").write_text("precious")
+    (tmp_path / "mine.yaml").write_text("system: precious")
     found = cli("new", "none", "-o", "mine.yaml")
     assert found.status == 2
     assert found.err.rstrip().endswith("fpsolver new none -o mine.yaml --force")
-    assert (tmp_path / "mine.yaml").read_text() == "precious"
+    assert (tmp_path / "mine.yaml").read_text() == "system: precious"
     assert cli("new", "none", "-o", "mine.yaml", "--force").status == 0
     assert "none" in (tmp_path / "mine.yaml").read_text()
 

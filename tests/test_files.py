@@ -14,7 +14,7 @@ import fpsolver as fp
 from fpsolver import api
 from fpsolver.config.reader import Config, load_config
 from fpsolver.errors import FileFormatError, OutputError
-from fpsolver.io import hdf5, paths, reading, seal
+from fpsolver.io import hdf5, kinds, paths, reading, seal
 from fpsolver.snapshots import SnapshotKeeper
 from fpsolver.trajectory import Trajectory
 
@@ -251,11 +251,11 @@ def failing(error, monkeypatch):
 
 
 @pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt(), MemoryError()])
-@pytest.mark.parametrize("old", [None, b"an older result"])
+@pytest.mark.parametrize("old", [None, "an older result"])
 def test_failed_writing_leaves_what_was_there(error, old, result, tmp_path, monkeypatch):
     target = tmp_path / "out.h5"
     if old is not None:
-        target.write_bytes(old)
+        old = result.save(target).read_bytes()
     failing(error, monkeypatch)
     with pytest.raises(OutputError if isinstance(error, OSError) else type(error)) as caught:
         result.save(target, force=True)
@@ -268,7 +268,7 @@ def test_failed_writing_leaves_what_was_there(error, old, result, tmp_path, monk
 
 def test_failed_rename_leaves_what_was_there(result, tmp_path, monkeypatch):
     target = tmp_path / "out.h5"
-    target.write_bytes(b"old")
+    old = result.save(target).read_bytes()
 
     def refuse(handle):
         raise OSError(5, "Input/output error")
@@ -277,7 +277,7 @@ def test_failed_rename_leaves_what_was_there(result, tmp_path, monkeypatch):
     with pytest.raises(OutputError, match="Input/output error"):
         result.save(target, force=True)
     assert [item.name for item in tmp_path.iterdir()] == ["out.h5"]
-    assert target.read_bytes() == b"old"
+    assert target.read_bytes() == old
 
 
 def test_the_name_appears_only_when_the_file_is_complete(result, tmp_path, monkeypatch):
@@ -297,10 +297,31 @@ def test_the_name_appears_only_when_the_file_is_complete(result, tmp_path, monke
 
 def test_existing_output_needs_force(result, tmp_path):
     target = tmp_path / "out.h5"
-    target.write_bytes(b"old")
-    with pytest.raises(OutputError, match="exists"):
+    old = result.save(target).read_bytes()
+    with pytest.raises(OutputError, match=r"out\.h5 exists already; force=True overwrites it"):
         result.save(target)
-    assert target.read_bytes() == b"old"
+    assert target.read_bytes() == old
+    result.save(target, force=True)
+    assert fp.load_result(target).status == "finished"
+
+
+def test_what_fpsolver_did_not_write_is_never_overwritten(result, tmp_path):
+    target = tmp_path / "out.h5"
+    with h5py.File(target, "w") as file:
+        file["numbers"] = [1, 2, 3]
+    theirs = target.read_bytes()
+    for force in (False, True):
+        with pytest.raises(OutputError, match="is an HDF5 file of something else, which this does not overwrite"):
+            result.save(target, force=force)
+    assert target.read_bytes() == theirs
+
+
+def test_a_damaged_result_may_be_overwritten(result, tmp_path):
+    target = result.save(tmp_path / "out.h5")
+    damaged = bytearray(target.read_bytes())
+    damaged[2000:2100] = bytes(100)
+    target.write_bytes(damaged)
+    assert kinds.describe(target) == kinds.RESULT
     result.save(target, force=True)
     assert fp.load_result(target).status == "finished"
 

@@ -9,7 +9,7 @@ from kramers.solvers.quadrature import FirstPassage1D
 
 import fpsolver as fp
 from fpsolver.cli.main import status_of
-from fpsolver.errors import NoSteadyStateError, UsageError
+from fpsolver.errors import ConvergenceError, NoSteadyStateError, UsageError
 from fpsolver.generator import Generator
 from fpsolver.grid import Axis, Grid
 from fpsolver.relaxation import searches, slowest_modes
@@ -149,6 +149,20 @@ def test_the_command_prints_modes_and_differences(capsys, tmp_path):
     found = json.loads(capsys.readouterr().out)
     assert found["rate"] == pytest.approx([0.0, 0.5, 1.0], abs=1e-8)
     assert found["exact_rate"] == pytest.approx([0.0, 0.5, 1.0], abs=1e-12)
+
+
+def test_more_modes_than_the_grid_has_are_refused():
+    system = {
+        "mass": 1.0,
+        "potential": {"kind": "harmonic", "omega": 1.0},
+        "bath": {"model": "minimally_invasive", "eta": 0.05, "beta": 0.7},
+    }
+    axis = {"cells": 16, "allow_coarse": True}
+    config = fp.Config(system=system, grid={"q": axis, "p": {"cells": 16}}, time={"method": "direct"})
+    with pytest.raises(UsageError, match="must be at most 8, one for 32 of the 16 x 16 cells, but is 1000000; ask"):
+        fp.spectrum(config, 1_000_000)
+    with pytest.raises(ConvergenceError, match="only 0 of 8 modes were found"):  # too coarse, and ARPACK is not asked
+        fp.spectrum(config, 8)
 
 
 def test_what_has_no_spectrum_says_why(tmp_path):

@@ -19,7 +19,14 @@ import xarray
 
 import fpsolver as fp
 from fpsolver.cli.main import status_of
-from fpsolver.errors import FileFormatError, FpsolverError, InterruptedSweepError, OutputExistsError, UsageError
+from fpsolver.errors import (
+    FileFormatError,
+    FpsolverError,
+    InterruptedSweepError,
+    OutputError,
+    OutputExistsError,
+    UsageError,
+)
 from fpsolver.plot import sweeps as figures
 from fpsolver.sweeps import axes, engine, journal, table, worker
 
@@ -181,7 +188,7 @@ def test_an_interrupted_sweep_goes_on(here, tmp_path, monkeypatch):
     with partial.open("a") as file:
         file.write('{"number": 3, "ro')  # torn by a crash
     assert not path.exists()
-    with pytest.raises(OutputExistsError, match="--resume"):
+    with pytest.raises(OutputExistsError, match="of an interrupted sweep; resume=True goes on"):
         fp.sweep(small(), over, path=path)
     with pytest.raises(UsageError, match=r"another sweep: over was .*0\.8.* and is .*0\.9"):
         fp.sweep(small(), {ETA: [0.2, 0.4, 0.6, 0.9]}, path=path, resume=True)
@@ -522,8 +529,98 @@ def test_a_key_swept_twice_is_refused():
 
 
 def test_a_file_that_is_no_journal_is_not_read(tmp_path):
-    """Valid JSON of another kind; what is no JSON at all is refused alike."""
-    for text in ("[1]\n", '{"format": "other"}\n', "no JSON\n"):
-        (tmp_path / "rows").write_text(text)
+    """Valid JSON of another kind; what is no JSON or no text at all is refused alike."""
+    for text in (b"[1]\n", b'{"format": "other"}\n', b"no JSON\n", b"", bytes(range(256))):
+        (tmp_path / "rows").write_bytes(text)
         with pytest.raises(FileFormatError, match="does not hold the rows of a sweep; remove it"):
             journal.Journal(tmp_path / "rows", {}).read()
+
+
+def test_a_file_that_is_no_journal_is_not_overwritten(here, tmp_path):
+    (tmp_path / "s.h5.partial").write_bytes(b"mine")
+    for force in (False, True):
+        with pytest.raises(OutputError, match=r"s\.h5\.partial exists already and is a text file"):
+            fp.sweep(small(), {ETA: [0.2]}, path=tmp_path / "s.h5", force=force)
+    assert (tmp_path / "s.h5.partial").read_bytes() == b"mine"
+
+
+@pytest.fixture
+def rows(here, tmp_path):
+    """The rows of a sweep of two runs, as lines, and where they are kept."""
+    path, over = tmp_path / "s.h5", {ETA: [0.2, 0.4]}
+    kept = journal.Journal(journal.journal_path(path), journal.header(small(), axes.checked(small(), over)))
+    kept.open({n: worker.run_point(small(), {ETA: eta}) for n, eta in enumerate(over[ETA])})
+    kept._close()
+    return journal.journal_path(path), kept.path.read_text().splitlines()
+
+
+def changed_row(line, **changes):
+    entry = json.loads(line)
+    return json.dumps(entry | {"row": entry["row"] | changes})
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda line: "",
+        lambda line: line[:50],
+        lambda line: '{"number": 0, "row": "x"}',
+        lambda line: line.replace('"number": 0', '"number": 2'),
+        lambda line: line.replace('"number": 0', '"number": true'),
+        lambda line: changed_row(line, status=1),
+        lambda line: changed_row(line, wall_time="long"),
+        lambda line: changed_row(line, numbers={"entropy_production": "x"}),
+        lambda line: changed_row(line, numbers={"mean": [1.0, 2.0, 3.0]}),
+        lambda line: changed_row(line, numbers={"mean": 1.0}),
+    ],
+)
+def test_damaged_rows_are_a_sentence(damage, rows, tmp_path):
+    partial, (head, first, second) = rows
+    partial.write_text("\n".join([head, damage(first), second, ""]))
+    with pytest.raises(FileFormatError, match=r"partial is damaged: line 2 is no row of this sweep; remove that line"):
+        fp.sweep(small(), {ETA: [0.2, 0.4]}, path=tmp_path / "s.h5", resume=True)
+    partial.write_text("\n".join([head, second, ""]))
+    assert fp.sweep(small(), {ETA: [0.2, 0.4]}, path=tmp_path / "s.h5", resume=True).is_good.all()
+
+
+def test_rows_of_an_unfinished_sweep_say_so(rows, capsys):
+    for command in ("info", "plot"):
+        assert status_of([command, str(rows[0])]) == 2
+        assert "holds 2 finished rows of a sweep that has not ended" in capsys.readouterr().err
+    with pytest.raises(FileFormatError, match="--resume"):
+        fp.load_sweep(rows[0])
+
+
+def test_a_sweep_without_rows_leaves_nothing(here, tmp_path, monkeypatch):
+    """No scheduler, or an interrupt before the first run has ended: the next sweep has nothing in its way."""
+    monkeypatch.setattr("fpsolver.sweeps.pools.PATIENCE", 0.3)
+    with pytest.raises(UsageError, match="no Dask scheduler answers"):
+        fp.sweep(small(), {ETA: [0.1]}, path=tmp_path / "s.h5", scheduler="tcp://127.0.0.1:9")
+    assert list(tmp_path.iterdir()) == []
+    with monkeypatch.context() as patch:
+        patch.setattr(here, "submit", raising(KeyboardInterrupt))
+        with pytest.raises(InterruptedSweepError, match="interrupted before the first of 1 runs had ended"):
+            fp.sweep(small(), {ETA: [0.1]}, path=tmp_path / "s.h5")
+    assert list(tmp_path.iterdir()) == []
+
+
+def raising(error):
+    def fail(*_):
+        raise error
+
+    return fail
+
+
+@pytest.mark.parametrize("moment", ["close", "tabulate", "load"])
+def test_an_interrupt_at_any_moment_tells_of_the_rows(moment, rows, here, tmp_path, monkeypatch, capsys):
+    partial, (head, first, _) = rows
+    partial.write_text(f"{head}\n{first}\n")
+    place = {"close": (here, "close"), "tabulate": (engine, "tabulate"), "load": (engine, "checked")}[moment]
+    monkeypatch.setattr(*place, raising(KeyboardInterrupt))
+    (tmp_path / "run.yaml").write_text(small().to_yaml())
+    arguments = ["sweep", str(tmp_path / "run.yaml"), "--over", f"{ETA}=0.2,0.4", "-o", str(tmp_path / "s.h5")]
+    assert status_of([*arguments, "--resume"]) == 3
+    said = capsys.readouterr().err
+    assert "s.h5.partial, and --resume goes on from there" in said
+    assert re.search(r"interrupted after 2 of 2 runs|interrupted; 1 finished rows are kept", said)
+    assert status_of(arguments) == (3 if moment == "load" else 2)

@@ -11,9 +11,9 @@ import click
 
 from fpsolver import studies
 from fpsolver.cli.info import clean
-from fpsolver.cli.options import config_argument, force_option, same_command_with_force, set_option
+from fpsolver.cli.options import config_argument, force_option, naming_the_command, refuse_itself, set_option
 from fpsolver.config.reader import load_config
-from fpsolver.errors import OutputExistsError, UsageError
+from fpsolver.errors import UsageError
 from fpsolver.io.paths import check_output
 
 LABELS = {"W": "L1 error of W", "moments": "moments", "Pi": "Pi", "Phi": "Phi"}
@@ -35,10 +35,7 @@ def command(
     Moments are divided by the largest of them, Pi and Phi by max(Pi, |Phi|, friction rate).
     """
     if output is not None:
-        try:
-            check_output(output, force=force)
-        except OutputExistsError as error:
-            raise same_command_with_force(error) from None
+        refuse_existing(config, output, force=force)
     loaded = load_config(config, overrides)
     found = studies.convergence(loaded, numbers(cells))
     if as_json:
@@ -52,6 +49,17 @@ def command(
         plot.save(plot.convergence(found), output)
         click.echo(f"wrote {output}", err=as_json)
     return 0
+
+
+def refuse_existing(config: Path, output: Path, *, force: bool) -> None:
+    """Check the figure's name before hours are spent."""
+    from fpsolver.plot.files import SUFFIXES  # as below
+
+    refuse_itself(config, output)
+    if output.suffix.lower() not in SUFFIXES:
+        raise UsageError(f"the suffix of a figure must be one of {', '.join(SUFFIXES)}, but the output is {output}")
+    with naming_the_command():
+        check_output(output, force=force)
 
 
 def numbers(text: str) -> tuple[int, ...]:

@@ -6,6 +6,7 @@ import contextlib
 import gc
 import importlib
 import os
+import signal
 import sys
 import time
 import traceback
@@ -14,6 +15,7 @@ from typing import Any
 import click
 
 from fpsolver._version import __version__
+from fpsolver.cli import signals
 from fpsolver.errors import FpsolverError
 
 STARTED = time.perf_counter()
@@ -84,7 +86,8 @@ def status_of(arguments: list[str]) -> int:
     debug = "--debug" in arguments
     arguments = [argument for argument in arguments if argument != "--debug"]
     try:
-        status: Any = cli.main(arguments, prog_name="fpsolver", standalone_mode=False)
+        with signals.caught(signals.interrupt, signal.SIGTERM):
+            status: Any = cli.main(arguments, prog_name="fpsolver", standalone_mode=False)
         return int(status or 0)
     except click.exceptions.Exit as error:
         return error.exit_code
@@ -92,7 +95,8 @@ def status_of(arguments: list[str]) -> int:
         error.show()
         return 2
     except (click.Abort, KeyboardInterrupt):
-        click.echo("fpsolver: interrupted; nothing was written", err=True)
+        with signals.caught(signals.ignore, signal.SIGINT, signal.SIGTERM):
+            click.echo("fpsolver: interrupted; nothing was written", err=True)
         return 3
     except BrokenPipeError:
         # the reader (head, less) has gone: say nothing more, not even at exit

@@ -10,6 +10,7 @@ import click
 from fpsolver.cli.options import force_option, write_or_print
 from fpsolver.config import catalogue
 from fpsolver.errors import UsageError
+from fpsolver.io.kinds import CONFIGURATION
 
 
 @click.command("new")
@@ -21,7 +22,7 @@ def command(model: str, output: Path | None, force: bool) -> int:
     chosen = catalogue.model(model)
     if chosen is None:
         raise UsageError(unknown(model))
-    write_or_print(catalogue.starter(chosen), output, force=force)
+    write_or_print(catalogue.starter(chosen), output, CONFIGURATION, force=force)
     return 0
 
 

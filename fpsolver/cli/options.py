@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import shlex
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import click
 
-from fpsolver.errors import OutputExistsError
+from fpsolver.errors import OutputError, OutputExistsError, UnfinishedOutputError
 from fpsolver.io.paths import write_text
 
 config_argument = click.argument("config", type=click.Path(path_type=Path))
@@ -24,21 +26,39 @@ set_option = click.option(
 force_option = click.option("--force", is_flag=True, help="Overwrite an existing output.")
 
 
-def same_command_with_force(error: OutputExistsError) -> OutputExistsError:
-    """The error, with the command that overwrites the file."""
-    again = shlex.join(["fpsolver", *sys.argv[1:], "--force"])
-    return OutputExistsError(f"{error}; to overwrite it: {again}")
+@contextlib.contextmanager
+def naming_the_command() -> Iterator[None]:
+    """An output that exists is answered with the command that goes on with it, if any, or overwrites it."""
+    try:
+        yield
+    except UnfinishedOutputError as error:
+        cure = f"to go on from there: {_again('--resume')}; to give that up and start afresh: {_again('--force')}"
+        raise UnfinishedOutputError(error.what, cure) from None
+    except OutputExistsError as error:
+        raise OutputExistsError(error.what, f"to overwrite it: {_again('--force')}") from None
 
 
-def write_or_print(text: str, output: Path | None, *, force: bool) -> None:
-    """Text to a file that is named on the screen, or to the screen."""
+def _again(option: str) -> str:
+    """The command that was given, with one more option."""
+    return shlex.join(["fpsolver", *(word for word in sys.argv[1:] if word != "--resume"), option])
+
+
+def refuse_itself(config: Path, output: Path) -> None:
+    """OutputError if the output is the configuration."""
+    if output.exists() and config.exists() and output.samefile(config):
+        raise OutputError(
+            f"the output {output} is the configuration itself, which is never overwritten; give another name (-o, or "
+            "output.path of a run)"
+        )
+
+
+def write_or_print(text: str, output: Path | None, kind: str, *, force: bool) -> None:
+    """Text to a file that is named on the screen, or to the screen; only a file of that kind is replaced."""
     if output is None:
         click.echo(text, nl=False)
         return
-    try:
-        write_text(output, text, force=force)
-    except OutputExistsError as error:
-        raise same_command_with_force(error) from None
+    with naming_the_command():
+        write_text(output, text, force=force, kinds=(kind,))
     click.echo(f"wrote {output}")
 
 

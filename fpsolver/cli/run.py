@@ -11,10 +11,19 @@ import numba
 from fpsolver import api
 from fpsolver.cli import unfinished
 from fpsolver.cli.main import STARTED
-from fpsolver.cli.options import config_argument, force_option, same_command_with_force, set_option, table, warn
+from fpsolver.cli.options import (
+    config_argument,
+    force_option,
+    naming_the_command,
+    refuse_itself,
+    set_option,
+    table,
+    warn,
+)
 from fpsolver.config.reader import Config, load_config
-from fpsolver.errors import OutputError, OutputExistsError, UsageError
+from fpsolver.errors import OutputError, UsageError
 from fpsolver.io.checkpoint import Checkpoint, beside, discard
+from fpsolver.io.kinds import RESULTS
 from fpsolver.io.lock import locked
 from fpsolver.io.paths import check_output
 from fpsolver.problem import Problem, gaussian_problem
@@ -49,17 +58,18 @@ def command(
     if output is not None:
         loaded = loaded.replaced(output={"path": str(output)})
     path = Path(loaded.output.path or "result.h5")
+    refuse_itself(config, path)
+    if not (resume or force):
+        refuse_unfinished(path)
     if loaded.time.method == "gaussian":
         return run_moments(loaded, path, force=force, quiet=quiet)
     found = unfinished.find(path, loaded) if resume else unfinished.Found()
     if found.status is not None:
         return found.status
     refuse_existing(path, force or found.checkpoint is not None)
-    if not (resume or force):
-        unfinished.refuse_to_lose(path)
     problem = unfinished.prepare(loaded, found.checkpoint)
     warn(problem.warnings)
-    if problem.plan.stepper_why and not quiet:
+    if problem.plan.stepper_why and problem.plan.method == "stepping" and not quiet:
         click.echo(f"time.stepper {problem.plan.stepper_why}", err=True)
     start_up = time.perf_counter() - STARTED
     with locked(path):
@@ -80,6 +90,9 @@ def run_moments(config: Config, path: Path, *, force: bool, quiet: bool) -> int:
 
 def run_guarded(problem: Problem, path: Path, found: Checkpoint | None) -> Result:
     """Run with checkpoints, from the beginning or on from one."""
+    if problem.plan.method == "direct":
+        with unfinished.stopping_at_once():
+            return api.run_problem(problem, Bar().update)
     guard = unfinished.guard(problem, path)
     position = None if found is None else found.position()
     if position is not None:
@@ -151,7 +164,12 @@ def set_threads(threads: int | None) -> None:
 
 def refuse_existing(path: Path, force: bool) -> None:
     """Check the output before hours are spent; an existing one shows the command that overwrites it."""
-    try:
-        check_output(path, force=force)
-    except OutputExistsError as error:
-        raise same_command_with_force(error) from None
+    with naming_the_command():
+        check_output(path, force=force, kinds=RESULTS)
+
+
+def refuse_unfinished(path: Path) -> None:
+    """The same for what an interrupted run left beside its output, of which an older result is no part."""
+    check_output(path, force=True, kinds=RESULTS)
+    with naming_the_command():
+        unfinished.refuse_to_lose(path)

@@ -9,6 +9,7 @@ import click
 
 from fpsolver.cli.options import force_option, write_or_print
 from fpsolver.config.schema import json_schema
+from fpsolver.io.kinds import SCHEMA
 
 
 @click.command("schema")
@@ -20,5 +21,5 @@ def command(output: Path | None, force: bool) -> int:
     An editor with the YAML language server completes and checks a configuration whose first line is
     `# yaml-language-server: $schema=fpsolver.schema.json` if this schema lies beside it under that name.
     """
-    write_or_print(json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n", output, force=force)
+    write_or_print(json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n", output, SCHEMA, force=force)
     return 0

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
 
-from fpsolver.cli.options import config_argument, force_option, same_command_with_force, set_option, table, warn
+from fpsolver.cli.options import (
+    config_argument,
+    force_option,
+    naming_the_command,
+    refuse_itself,
+    set_option,
+    table,
+    warn,
+)
 from fpsolver.config.reader import load_config
-from fpsolver.errors import OutputExistsError, UsageError
+from fpsolver.errors import FpsolverError, UsageError
+from fpsolver.io.kinds import is_journal, rows_in
 from fpsolver.sweeps import engine
 from fpsolver.sweeps.axes import parse_over
+from fpsolver.sweeps.journal import journal_path
 from fpsolver.sweeps.table import Sweep
 
 
@@ -51,8 +63,9 @@ def command(
     refuse_conflicts(axes.keys() & {text.partition("=")[0].strip() for text in overrides}, workers, scheduler)
     loaded = load_config(config, overrides)
     path = output or Path(f"{config.stem}-sweep.h5")
+    refuse_itself(config, path)
     was_complete = resume and path.exists()
-    try:
+    with naming_the_command(), telling_of_rows(path):
         found = engine.sweep(
             loaded,
             axes,
@@ -64,9 +77,20 @@ def command(
             progress=not quiet,
             note=lambda text: warn([text]),
         )
-    except OutputExistsError as error:
-        raise same_command_with_force(error) from None
     return finish(found, path, was_complete=was_complete, quiet=quiet)
+
+
+@contextlib.contextmanager
+def telling_of_rows(path: Path) -> Iterator[None]:
+    """An interrupt before or after the runs leaves the rows that are there."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        partial = journal_path(path)
+        if not (partial.exists() and is_journal(partial)):
+            raise
+        text = f"interrupted; {rows_in(partial)} finished rows are kept in {partial}, and --resume goes on from there"
+        raise FpsolverError(text) from None
 
 
 def refuse_conflicts(twice: set[str], workers: int | None, scheduler: str | None) -> None:

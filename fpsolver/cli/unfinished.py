@@ -13,9 +13,10 @@ from typing import Any
 import click
 
 from fpsolver import api
+from fpsolver.cli import signals
 from fpsolver.cli.options import warn
 from fpsolver.config.reader import Config
-from fpsolver.errors import ConfigError, Fault, FileFormatError, OutputError
+from fpsolver.errors import ConfigError, Fault, FileFormatError, UnfinishedOutputError
 from fpsolver.io import checkpoint
 from fpsolver.io.checkpoint import Checkpoint, Guard
 from fpsolver.problem import Problem
@@ -60,10 +61,10 @@ def _refuse_changes(path: Path, old: Config, new: Config) -> None:
 
 
 def refuse_to_lose(path: Path) -> None:
-    """OutputError if an unfinished run would be overwritten."""
+    """UnfinishedOutputError if an unfinished run would be overwritten."""
     place = checkpoint.beside(path)
     if place.exists():
-        raise OutputError(f"{place} holds an unfinished run; go on with it by --resume, or start afresh with --force")
+        raise UnfinishedOutputError(f"{place} holds an unfinished run")
 
 
 def prepare(config: Config, found: Checkpoint | None) -> Problem:
@@ -112,13 +113,10 @@ def stopping(guard: Guard) -> Iterator[None]:
             raise KeyboardInterrupt
         guard.stop = True
 
-    try:
-        old = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    except ValueError:  # not the main thread, where signals do not arrive
+    with signals.caught(stop, signal.SIGINT, signal.SIGTERM):
         yield
-        return
-    try:
-        yield
-    finally:
-        for number, handler in old.items():
-            signal.signal(number, handler)
+
+
+def stopping_at_once() -> contextlib.AbstractContextManager[None]:
+    """SIGINT and SIGTERM end what has no safe place to stop at; also where a shell ignores the first."""
+    return signals.caught(signals.interrupt, signal.SIGINT, signal.SIGTERM)

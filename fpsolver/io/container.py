@@ -13,7 +13,9 @@ import numpy as np
 
 from fpsolver.errors import ConfigError, FileFormatError, FpsolverError, OutputError
 from fpsolver.grid import Grid
+from fpsolver.io import kinds
 from fpsolver.io.inspection import refuse_broken_heaps, refuse_foreign
+from fpsolver.io.kinds import RESULTS
 from fpsolver.io.paths import check_output, replace_file
 from fpsolver.io.seal import is_broken, seal_of
 from fpsolver.physics.potentials import FloatArray
@@ -23,8 +25,11 @@ READERS = {"fpsolver-result": "fpsolver.load_result", "fpsolver-sweep": "fpsolve
 
 
 def write_file(path: Path, fill: Callable[[h5py.File], None], *, force: bool = False) -> Path:
-    """Write a file with ``fill``, complete or not at all; OutputError if ``path`` exists and not ``force``."""
-    check_output(path, force=force)
+    """Write a file with ``fill``, complete or not at all; OutputError if ``path`` exists and not ``force``.
+
+    Only results and sweeps are replaced: OutputError for any other file, also with ``force``.
+    """
+    check_output(path, force=force, kinds=RESULTS)
     path = Path(os.path.realpath(path))  # a link keeps pointing to its file
 
     try:
@@ -105,6 +110,7 @@ def read_file(path: str | Path, kind: str, version: int, reader: Callable[[h5py.
     try:
         if not path.is_file():
             raise FileFormatError(f"{path} is a directory" if path.is_dir() else f"{path} does not exist")
+        _refuse_rows(path)
         if is_broken(path):
             raise FileFormatError(f"{path} is damaged: its contents are not what was written")
         refuse_broken_heaps(path)
@@ -121,6 +127,16 @@ def read_file(path: str | Path, kind: str, version: int, reader: Callable[[h5py.
     except DAMAGE as error:
         text = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise FileFormatError(f"{path} is not a readable {kind.replace('-', ' ')}: {text}") from None
+
+
+def _refuse_rows(path: Path) -> None:
+    """FileFormatError for the rows of a sweep that has not ended."""
+    if kinds.is_journal(path):
+        count = kinds.rows_in(path)
+        raise FileFormatError(
+            f"{path} holds {count} finished row{'s' if count != 1 else ''} of a sweep that has not ended; the command "
+            "that began it goes on with --resume added, and then writes the table"
+        )
 
 
 def file_format(path: Path) -> str:

@@ -11,24 +11,31 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from fpsolver.errors import OutputError, OutputExistsError
+from fpsolver.io.kinds import EMPTY, describe
 from fpsolver.io.lock import is_held, is_named
 
 PART = ".part"
 
 
-def check_output(path: Path, *, force: bool) -> None:
-    """OutputError if ``path`` must not, or cannot, be written; writes nothing."""
+def check_output(path: Path, *, force: bool, kinds: tuple[str, ...] | None = None) -> None:
+    """OutputError if ``path`` must not, or cannot, be written; writes nothing.
+
+    A file that is there is replaced with ``force`` only, and, if ``kinds`` (of :mod:`fpsolver.io.kinds`) are given,
+    only if it is one of these: what fpsolver did not write is never lost.
+    """
     try:
-        _check_output(path, force=force)
+        _check_output(path, force=force, kinds=kinds)
     except OSError as error:
         raise OutputError(f"the output {path} cannot be written: {(error.strerror or str(error)).lower()}") from None
 
 
-def _check_output(path: Path, *, force: bool) -> None:
+def _check_output(path: Path, *, force: bool, kinds: tuple[str, ...] | None) -> None:
     if path.is_dir():
         raise OutputError(f"the output {path} is a directory; give the name of a file")
     if path.exists() and not path.is_file():
         raise OutputError(f"the output {path} is not an ordinary file and will not be replaced")
+    if path.exists() and kinds is not None:
+        _refuse_other(path, kinds)
     if path.exists() and not force:
         raise OutputExistsError(f"the output {path} exists already")
     parent = path.parent
@@ -40,9 +47,19 @@ def _check_output(path: Path, *, force: bool) -> None:
         raise OutputError(f"the output {path} cannot be written: no permission in {parent}")
 
 
-def write_text(path: Path, text: str, *, force: bool) -> None:
+def _refuse_other(path: Path, kinds: tuple[str, ...]) -> None:
+    """OutputError if an existing file is of none of these kinds."""
+    found = describe(path)
+    if found not in (EMPTY, *kinds):
+        raise OutputError(
+            f"the output {path} exists already and is {found}, which this does not overwrite; give another name, or "
+            "remove it yourself"
+        )
+
+
+def write_text(path: Path, text: str, *, force: bool, kinds: tuple[str, ...] | None = None) -> None:
     """Write a text file complete or not at all; missing folders are made, an existing file needs ``force``."""
-    check_output(path, force=force)
+    check_output(path, force=force, kinds=kinds)
     try:
         replace_file(path, lambda temporary: _fill_text(temporary, text))
     except OSError as error:

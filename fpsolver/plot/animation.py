@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -26,6 +25,7 @@ from fpsolver.result import Outcome, Result
 
 SUFFIXES = (".gif", ".mp4")
 LENGTH = 8.0  # seconds of a film, if possible
+FRAME_RATES = 0.05, 100.0  # a GIF holds a picture for 655 s at most, and the last one is held six times
 SLOWEST, FASTEST = 2.0, 25.0  # frames per second
 DPI = 110
 HOLD = 6  # times the last frame is repeated, before a GIF starts again
@@ -59,8 +59,9 @@ def _pace(result: Result, fps: float | None) -> float:
         )
     if fps is None:
         return min(max(count / LENGTH, SLOWEST), FASTEST)
-    if not (math.isfinite(fps) and 0 < fps <= 100):
-        raise UsageError(f"frames per second must be greater than 0 and at most 100, but are {fps}")
+    low, high = FRAME_RATES
+    if not low <= fps <= high:
+        raise UsageError(f"frames per second (fps) must be from {low:g} to {high:g}, but are {fps}")
     return fps
 
 

@@ -12,7 +12,8 @@ from typing import Any
 
 from fpsolver.api import require_config
 from fpsolver.config.reader import Config
-from fpsolver.errors import InterruptedSweepError, OutputExistsError, UsageError
+from fpsolver.errors import InterruptedSweepError, UnfinishedOutputError, UsageError
+from fpsolver.io.kinds import RESULTS, ROWS, rows_in
 from fpsolver.io.paths import check_output
 from fpsolver.io.provenance import collect
 from fpsolver.progress import Count
@@ -58,14 +59,19 @@ def sweep(
     runs = points(axes)
     with Journal(None if target is None else journal_path(target), header(config, axes)) as journal:
         rows = journal.read() if resume else {}
-        journal.open(rows)
-        begun = time.perf_counter()
-        used = _run_missing(config, runs, rows, journal, workers, scheduler, progress=progress, note=note)
-        found = tabulate(config, axes, [rows[number] for number in range(len(runs))], collect(1))
-        found.provenance |= {"wall_sweep": time.perf_counter() - begun, "workers": used, "scheduler": scheduler or ""}
-        if target is not None:
-            found.save(target, force=force)
-            journal.discard()
+        try:
+            journal.open(rows)
+            begun = time.perf_counter()
+            used = _run_missing(config, runs, rows, journal, workers, scheduler, progress=progress, note=note)
+            found = tabulate(config, axes, [rows[number] for number in range(len(runs))], collect(1))
+            spent = {"wall_sweep": time.perf_counter() - begun, "workers": used, "scheduler": scheduler or ""}
+            found.provenance |= spent
+            if target is not None:
+                found.save(target, force=force)
+                journal.discard()
+        except (KeyboardInterrupt, CancelledError) as error:
+            cause = "interrupted" if isinstance(error, KeyboardInterrupt) else f"the scheduler at {scheduler} is gone"
+            raise InterruptedSweepError(cause, len(rows), len(runs), journal.path) from None
     return found
 
 
@@ -81,10 +87,14 @@ def _refuse(target: Path | None, *, resume: bool, force: bool) -> None:
     """OutputExistsError for a finished table, or for rows of an interrupted sweep, that nobody said to replace."""
     if target is None:
         return
-    check_output(target, force=force)
+    check_output(target, force=True, kinds=RESULTS)
     partial = journal_path(target)
+    if not resume:
+        check_output(partial, force=True, kinds=(ROWS,))
     if partial.exists() and not (resume or force):
-        raise OutputExistsError(f"{partial} holds the rows of an interrupted sweep (--resume continues it)")
+        count = rows_in(partial)
+        raise UnfinishedOutputError(f"{partial} holds {count} row{'s' if count != 1 else ''} of an interrupted sweep")
+    check_output(target, force=force, kinds=RESULTS)
 
 
 def _run_missing(
@@ -98,7 +108,7 @@ def _run_missing(
     progress: bool,
     note: Note | None,
 ) -> int:
-    """Complete ``rows``; returns the number of workers. InterruptedSweepError if it cannot."""
+    """Complete ``rows``; returns the number of workers."""
     missing = [number for number in range(len(runs)) if number not in rows]
     if not missing:
         return 0
@@ -115,9 +125,6 @@ def _run_missing(
 
     try:
         run_all(pool, config, {number: runs[number] for number in missing}, keep)
-    except (KeyboardInterrupt, CancelledError) as error:
-        cause = "interrupted" if isinstance(error, KeyboardInterrupt) else f"the scheduler at {scheduler} is gone"
-        raise InterruptedSweepError(cause, len(rows), len(runs), journal.path) from None
     finally:
         count.close()
         pool.close()

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
+import math
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+import numpy as np
+
 import fpsolver
 from fpsolver.config.reader import Config
 from fpsolver.errors import FileFormatError, OutputError, UsageError
+from fpsolver.io.kinds import JOURNAL as FORMAT
+from fpsolver.io.kinds import ROWS
+from fpsolver.io.paths import check_output, replace_file
+from fpsolver.io.sweeps import inner_dimensions
 from fpsolver.sweeps.axes import Values
-from fpsolver.sweeps.worker import Row
-
-FORMAT = "fpsolver-sweep-journal"
+from fpsolver.sweeps.worker import COSTS, TEXTS, Row
 
 
 def journal_path(path: Path) -> Path:
@@ -33,32 +37,38 @@ def header(config: Config, axes: dict[str, Values]) -> dict[str, Any]:
 
 
 class Journal:
-    """File of rows; a context that leaves the file behind unless :meth:`discard` is called. ``None``: no file."""
+    """File of rows; a context that leaves them behind unless :meth:`discard` is called. ``None``: no file."""
 
     def __init__(self, path: Path | None, head: dict[str, Any]) -> None:
         self.path = path
         self._head = head
         self._file: Any = None
+        self._kept = 0
 
     def read(self) -> dict[int, Row]:
         """Finished rows by their number; UsageError with the differences if they belong to another sweep."""
         if self.path is None or not self.path.exists():
             return {}
-        lines = self.path.read_text(encoding="utf-8").splitlines()
-        try:
-            head = json.loads(lines[0]) if lines else {}
-        except json.JSONDecodeError:
-            head = {}
+        text = self.path.read_bytes()
+        lines = text.split(b"\n")
+        head = _decoded(lines[0])
         if not isinstance(head, dict) or head.get("format") != FORMAT:
             raise FileFormatError(f"{self.path} does not hold the rows of a sweep; remove it, or name another output")
         if head != self._head:
             raise UsageError(f"{self.path} belongs to another sweep: {self._differences(head)}; --force starts afresh")
         rows: dict[int, Row] = {}
-        for line in lines[1:]:
-            with contextlib.suppress(json.JSONDecodeError, KeyError, TypeError):  # the last line may be torn
-                entry = json.loads(line)
-                rows[entry["number"]] = entry["row"]
+        for place, line in enumerate(lines[1:-1], start=2):  # what follows the last line break was torn by a crash
+            entry = _decoded(line)
+            if not _is_entry(entry, self._runs()):
+                raise FileFormatError(
+                    f"{self.path} is damaged: line {place} is no row of this sweep; remove that line to run its point "
+                    "again, or start afresh with --force"
+                )
+            rows[entry["number"]] = entry["row"]
         return rows
+
+    def _runs(self) -> int:
+        return math.prod(len(values) for values in self._head["over"].values())
 
     def _differences(self, head: dict[str, Any]) -> str:
         found = []
@@ -79,18 +89,20 @@ class Journal:
         """Start the file with the rows that are kept."""
         if self.path is None:
             return
+        check_output(self.path, force=True, kinds=(ROWS,))
+        entries = [self._head, *({"number": number, "row": row} for number, row in rows.items())]
+        text = "".join(json.dumps(entry) + "\n" for entry in entries)
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = self.path.open("w", encoding="utf-8")
+            replace_file(self.path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+            self._file = self.path.open("a", encoding="utf-8")
         except OSError as error:
             raise OutputError(f"the rows cannot be kept in {self.path}: {error.strerror or error}") from None
-        self._write(self._head)
-        for number, row in rows.items():
-            self.add(number, row)
+        self._kept = len(rows)
 
     def add(self, number: int, row: Row) -> None:
         """Keep a row."""
         self._write({"number": number, "row": row})
+        self._kept += 1
 
     def _write(self, entry: dict[str, Any]) -> None:
         if self._file is not None:
@@ -111,4 +123,39 @@ class Journal:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if self._file is not None and not self._kept:
+            self.discard()  # nothing to go on from
         self._close()
+
+
+def _decoded(line: bytes) -> Any:
+    """What a line says; None if it is no JSON."""
+    try:
+        return json.loads(line)
+    except ValueError:  # also of bytes that are no text
+        return None
+
+
+def _is_entry(entry: Any, runs: int) -> bool:
+    """True for a row as :mod:`fpsolver.sweeps.worker` makes them, of one of so many runs."""
+    if not isinstance(entry, dict) or not isinstance(entry.get("row"), dict):
+        return False
+    number, row = entry.get("number"), entry["row"]
+    kinds = {**dict.fromkeys(TEXTS, str), **dict.fromkeys(COSTS, float), "axes": list, "numbers": dict}
+    return (
+        type(number) is int
+        and 0 <= number < runs
+        and all(isinstance(row.get(name), kind) for name, kind in kinds.items())
+        and all(_is_number(name, value, len(row["axes"])) for name, value in row["numbers"].items())
+    )
+
+
+def _is_number(name: str, value: Any, components: int) -> bool:
+    """True for a number, or as many of them as this quantity has."""
+    if isinstance(value, float):
+        return not inner_dimensions(name)
+    shape = tuple(components // 2 if axis == "particle" else components for axis in inner_dimensions(name))
+    try:
+        return np.asarray(value, dtype=float).shape == shape
+    except (ValueError, TypeError):
+        return False

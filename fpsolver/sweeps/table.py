@@ -16,13 +16,11 @@ from fpsolver.io import sweeps as files
 from fpsolver.io.xarrays import package
 from fpsolver.summary import Summary
 from fpsolver.sweeps.axes import Values
-from fpsolver.sweeps.worker import Row
+from fpsolver.sweeps.worker import COSTS, TEXTS, Row
 
 if TYPE_CHECKING:
     import xarray
 
-TEXTS = ("status", "message", "warnings")
-COSTS = ("wall_time", "worker_memory")
 # always there, even if no run of the sweep had them
 ALWAYS = ("entropy_production", "entropy_flux", "cp_margin", "satisfies_detailed_balance")
 

@@ -26,6 +26,8 @@ if sys.platform != "win32":
     import resource
 
 Row = dict[str, Any]
+TEXTS = ("status", "message", "warnings")  # of a row
+COSTS = ("wall_time", "worker_memory")
 _one_at_a_time = threading.Lock()
 
 
