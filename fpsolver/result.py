@@ -16,6 +16,7 @@ from fpsolver.errors import ConfigError, FileFormatError
 from fpsolver.grid import Grid
 from fpsolver.io import hdf5, reading, xarrays
 from fpsolver.io.container import DAMAGE
+from fpsolver.physics import arguments
 from fpsolver.physics.baths import Bath
 from fpsolver.physics.potentials import FloatArray
 from fpsolver.physics.system import System
@@ -160,7 +161,7 @@ class Result(Outcome):
 
     def save(self, path: str | Path, *, force: bool = False) -> Path:
         """Write the result to an HDF5 file, complete or not at all; OutputError if it exists and not ``force``."""
-        return hdf5.write(self, Path(path), force=force)
+        return hdf5.write(self, arguments.path(path), force=force)
 
     def to_xarray(self) -> xarray.Dataset:
         """Everything as one xarray Dataset, from which :meth:`from_xarray` makes the result again.
@@ -227,7 +228,7 @@ class GaussianResult(Outcome):
 
     def save(self, path: str | Path, *, force: bool = False) -> Path:
         """Write the result to an HDF5 file, complete or not at all; OutputError if it exists and not ``force``."""
-        return hdf5.write_moments(self, Path(path), force=force)
+        return hdf5.write_moments(self, arguments.path(path), force=force)
 
     def summary(self) -> list[tuple[str, str]]:
         """Rows of the short table: outcome, rates, heat, verdicts."""
@@ -236,7 +237,7 @@ class GaussianResult(Outcome):
 
 def load_result(path: str | Path) -> Result | GaussianResult:
     """Read a result file; FileFormatError if it is none."""
-    fields = reading.read(path)
+    fields = reading.read(arguments.path(path))
     try:
         found: Result | GaussianResult = from_fields(fields)
         found.summary()  # what it says of itself needs every part, of the right kind

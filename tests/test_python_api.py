@@ -308,3 +308,11 @@ def test_writing_into_a_system_does_not_change_later_physics(model):
     else:
         with pytest.raises(ValueError, match="read-only"):
             fp.prepare(config()).grid.axes[0].centres[0] = 9.0
+
+
+@pytest.mark.parametrize("read", [fp.load_config, fp.load_result, fp.load_sweep])
+@pytest.mark.parametrize("path", [None, 5, {"system": {}}, b"a.yaml", "a\0b"], ids=str)
+def test_what_is_no_path_is_a_sentence(read, path):
+    """A dict in place of a file is the likely slip."""
+    with pytest.raises(UsageError, match="the path of a file is needed, but got"):
+        read(path)

@@ -18,6 +18,7 @@ from fpsolver.config.faults import faults_of, needs_initial
 from fpsolver.config.objects import is_object_section, with_field, without_objects
 from fpsolver.config.types import shown
 from fpsolver.errors import ConfigError, Fault, UsageError
+from fpsolver.physics import arguments
 
 MAXIMUM_BYTES = 100_000
 MAXIMUM_NODES = 10_000
@@ -95,7 +96,7 @@ def _leaves(node: Any, key: str) -> list[tuple[str, Any]]:
 
 def load_config(path: str | Path, overrides: tuple[str, ...] | list[str] = ()) -> Config:
     """Read a YAML file; ``overrides`` are ``key=value`` with dotted keys. ConfigError lists all faults."""
-    path = Path(path)
+    path = arguments.path(path, "; fpsolver.Config(**sections) makes a configuration of a dict")
     data, lines = parse_yaml(read_text(path), str(path))
     for override in overrides:
         apply_override(data, override)

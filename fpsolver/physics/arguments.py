@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import math
 import numbers
+import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -100,6 +102,13 @@ def items(name: str, value: Any, kind: type, error: type[FpsolverError] = UsageE
     if found is None or not all(isinstance(item, kind) for item in found):
         raise error(f"{name} must be a tuple of {kind.__name__} objects, but is {shown(value)}")
     return found
+
+
+def path(value: Any, cure: str = "") -> Path:
+    """A path of a file."""
+    if not isinstance(value, str | os.PathLike) or "\0" in str(value):
+        raise UsageError(f"the path of a file is needed, but got {shown(value)}{cure}")
+    return Path(value)
 
 
 def real_array(name: str, value: Any, rule: str = "real numbers") -> FloatArray:

@@ -14,6 +14,7 @@ from fpsolver.config.reader import Config
 from fpsolver.errors import UsageError
 from fpsolver.io import sweeps as files
 from fpsolver.io.xarrays import package
+from fpsolver.physics import arguments
 from fpsolver.summary import Summary
 from fpsolver.sweeps.axes import Values
 from fpsolver.sweeps.worker import COSTS, TEXTS, Row
@@ -108,7 +109,7 @@ class Sweep(Summary):
 
 def load_sweep(path: str | Path) -> Sweep:
     """Read the table of a sweep; FileFormatError if it is none."""
-    return Sweep(**files.read(path))
+    return Sweep(**files.read(arguments.path(path)))
 
 
 def tabulate(config: Config, axes: dict[str, Values], rows: list[Row], provenance: dict[str, Any]) -> Sweep:
