@@ -403,12 +403,13 @@ def test_a_bath_too_cold_for_second_order_warns():
     """V = diag(0.387, 0.5) is no quantum state: said before the run, and when the purity exceeds 1."""
     cold = config({"gamma": 0.1, "beta": 20.0}, time={"until": 40.0, "method": "gaussian"}, output={"every": 1.0})
     cold = cold.replaced(initial={"covariance": [[0.5, 0.0], [0.0, 0.5]]})
-    late, pure = fp.run(cold).warnings
+    late, pure = api.run_moments(api.gaussian_problem(cold)).warnings
     assert "symplectic eigenvalue 0.439955" in late
     assert "the purity of W is" in pure
     assert api.prepare(cold.replaced(time={"method": "stepping"})).warnings == (late,)
 
 
+@pytest.mark.slow
 def test_strong_coupling_warns():
     assert api.prepare(config()).warnings == ()
     [text] = api.prepare(config({"gamma": 0.2})).warnings
