@@ -409,10 +409,10 @@ def test_box_and_cells_hold_fock_states(hbar, n):
             assert sum(problem.grid.edge_mass(W, 4).values()) <= 1e-11
     if n:
         coarse = configured(initial, units={"hbar": hbar}, grid={"q": {"cells": 32}, "p": {"cells": 32}})
-        with pytest.raises(GridError, match="finest structure of W spans"):
+        with pytest.raises(GridError, match=r"finest structure of W \(along [qp]( and p)?\) spans"):
             api.prepare(coarse)
         [text] = api.prepare(configured(initial, units={"hbar": hbar}, grid={"q": {"cells": 96}})).warnings
-        assert "the finest structure of W spans" in text
+        assert "the finest structure of W (along " in text
 
 
 def test_a_state_in_a_quartic_well_gets_cells_for_its_fringes():
