@@ -25,13 +25,13 @@ LONGEST = 80  # characters of a value in a message
 ROUND_OFF = 1e-12  # of the largest entry: asymmetry and negative eigenvalues that count as round-off
 
 
-def shown(value: Any) -> str:
+def shown(value: Any, longest: int = LONGEST) -> str:
     """A value in one short line."""
     try:
         text = " ".join(repr(value).split())
     except Exception:  # an integer of thousands of digits, or an object that cannot be printed
         return f"an object of type {type(value).__name__}"
-    return text if len(text) <= LONGEST else f"{text[: LONGEST - 3]}..."
+    return text if len(text) <= longest else f"{text[: longest - 3]}..."
 
 
 def as_float(value: Any) -> float:

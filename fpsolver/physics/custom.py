@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fpsolver.errors import UsageError
+from fpsolver.physics import arguments
 from fpsolver.physics.baths import Bath
 from fpsolver.physics.potentials import FloatArray, Potential
 from fpsolver.physics.readonly import read_only
@@ -130,8 +131,7 @@ def _root(function: Any, low: float, high: float) -> float:
 
 def named(value: Any) -> str:
     """How an object prints, on one line and not longer than a title."""
-    text = " ".join(repr(value).split())
-    return text if len(text) <= 100 else f"{text[:97]}..."
+    return arguments.shown(value, 100)
 
 
 def is_potential(value: Any) -> bool:
