@@ -12,7 +12,9 @@ import numpy as np
 from fpsolver import autogrid, dispersion, gaussian, wellgrid
 from fpsolver.checks import Checks
 from fpsolver.config import axes, build, initial
+from fpsolver.config.faults import Collector
 from fpsolver.config.reader import Config
+from fpsolver.config.rules import check_parts
 from fpsolver.errors import ConfigError, Fault, FpsolverError, GridError, UsageError
 from fpsolver.gaussian import GaussianProblem
 from fpsolver.generator import Generator
@@ -120,10 +122,10 @@ def _explained(build_problem: Callable[[Config], P], config: Config) -> P:
 
 def _prepare(config: Config) -> Problem:
     system, state = _build(config)
+    requests = axes.axis_requests(config, system.size)
     _require_complete_positivity(config, system)
     if system.size > 1:
         refuse_matrices(config, system.size)
-    requests = axes.axis_requests(config, system)
     length = axes.ring_length(config)
     until = build.until_time(config)
     decay = slowest_rate(system, length) if math.isinf(until) else None
@@ -140,20 +142,17 @@ def _prepare(config: Config) -> Problem:
 
 
 def _build(config: Config) -> tuple[System, LocalState | UniformState | None]:
-    """System and initial state; the faults of both are reported together."""
-    faults: list[Fault] = []
-    system, state = None, None
-    try:
-        system = build.build_system(config)
-    except ConfigError as error:
-        faults += error.faults
-    try:
-        state = initial.build_initial(config) or _sampled_state(config)
-    except ConfigError as error:
-        faults += error.faults
-    if faults or system is None:
-        raise ConfigError(*faults)
+    """System and initial state; the faults of both, and of the axes, are reported together."""
+    collect = Collector()
+    system = check_parts(config, collect)
+    state = collect(_state, config)
+    collect.refuse()
+    assert system is not None
     return system, state
+
+
+def _state(config: Config) -> LocalState | UniformState | None:
+    return initial.build_initial(config) or _sampled_state(config)
 
 
 def _sampled_state(config: Config) -> LocalState | None:

@@ -2,10 +2,12 @@
 
 import contextlib
 import copy
+import itertools
 import math
 import pickle
 import re
 import time
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -51,6 +53,20 @@ def python_data():
     """The same configuration as a dict of Python."""
     data, _ = parse_yaml(VALID, "valid.yaml")
     return data
+
+
+PAIR = """\
+system:
+  particles:
+    - {mass: 1.0, potential: {kind: harmonic, omega: 1.0}, bath: {model: caldeira_leggett, eta: 0.5, beta: 1.0}}
+    - {mass: 1.0, potential: {kind: harmonic, omega: 1.0}, bath: {model: caldeira_leggett, eta: 0.5, beta: 0.5}}
+  couplings: [{between: [0, 1], stiffness: 0.3}]
+initial:
+  - {kind: thermal, beta: 1.0, omega: 1.0}
+  - {kind: thermal, beta: 0.5, omega: 1.0}
+grid: {q: {cells: 24, allow_coarse: true}, p: {cells: 24}}
+time: {until: 0.5}
+"""
 
 
 def edited(old, new):
@@ -256,6 +272,100 @@ time: {until: yes, method: gausian}
     for key, line in expected.items():
         assert f"line {line}, {key}: " in message
     assert len(message.splitlines()) == 1 + len(expected)
+
+
+def edited_with(text, name):
+    old, new, _, _ = FAULTS[name]
+    return text.replace(old, new, 1)
+
+
+def keys_at_fault(folder, text):
+    """Dotted keys of all faults; none if the configuration is accepted."""
+    try:
+        fp.prepare(load_config(written(folder, text)))
+    except ConfigError as error:
+        return {fault.key.rpartition(", ")[2] for fault in error.faults}
+    return set()
+
+
+# a rule that depends on the key at fault, or keys of a kind that is not known
+HIDING = {"misspelt section", "misspelt state", "misspelt bath", "misspelt potential", "missing potential"}
+HIDING |= {"missing omega", "missing kind", "coherent and classical", "uniform on a line"}
+
+
+def independent_pairs():
+    """Pairs of faults at different places of the file and of the schema."""
+    for one, other in itertools.combinations([name for name in FAULTS if name not in HIDING], 2):
+        (first, _, key, _), (second, _, another, _) = FAULTS[one], FAULTS[other]
+        begin, start = VALID.index(first), VALID.index(second)
+        apart = begin + len(first) <= start or start + len(second) <= begin
+        if apart and not f"{key}.".startswith(f"{another}.") and not f"{another}.".startswith(f"{key}."):
+            yield one, other
+
+
+def test_no_fault_hides_another(tmp_path):
+    """Of two independent faults, be it in the schema or in rules between sections, both are told, and no third."""
+    pairs = list(independent_pairs())
+    assert len(pairs) > 1500
+    alone = cache(lambda name: keys_at_fault(tmp_path, edited_with(VALID, name)))
+    for one, other in pairs[::29]:
+        both = keys_at_fault(tmp_path, edited_with(edited_with(VALID, one), other))
+        assert both == alone(one) | alone(other), (one, other)
+
+
+def test_what_is_guessed_for_a_fault_is_no_fault(tmp_path):
+    """Rules that hang on a value at fault say nothing: here the temperature, the frequency, hbar, the ring."""
+    cold = VALID.replace(BATH, "bath: {model: position_friction, eta: 0.5, beta: 5.0, xi: detailed_balance}")
+    assert keys_at_fault(tmp_path, cold) == {"system.bath.xi"}
+    assert keys_at_fault(tmp_path, cold.replace("hbar: 1.0", "hbar: -0.1")) == {"units.hbar"}
+    assert keys_at_fault(tmp_path, cold.replace("omega: 1.0", "omega: one")) == {"system.potential.omega"}
+    assert keys_at_fault(tmp_path, cold.replace("beta: 5.0", "beta: low")) == {"system.bath.beta"}
+    uniform = VALID.replace(STATE, "kind: uniform\n  momentum_variance: 1")
+    ring = uniform.replace("q: {cells: 48", "q: {boundary: perodic, cells: 48")
+    assert keys_at_fault(tmp_path, ring) == {"grid.q.boundary"}
+
+
+@pytest.mark.parametrize(
+    ("text", "keys"),
+    [
+        (
+            PAIR.replace("between: [0, 1]", "between: [0, 2]").replace("eta: 0.5, beta", "eta: -1, beta"),
+            {"system.couplings.0.between", "system.particles.0.bath.eta", "system.particles.1.bath.eta"},
+        ),
+        (
+            PAIR.replace("between: [0, 1]", "between: [0, one]")
+            .replace("grid:", "  - {kind: thermal, beta: -1}\ngrid:"),
+            {"system.couplings.0.between.1", "initial.2.beta", "initial.2.omega"},
+        ),
+        (
+            PAIR.replace("between: [0, 1]", "between: [1, 1]").replace("mass: 1.0", "mass: 0"),
+            {"system.couplings.0.between", "system.particles.0.mass", "system.particles.1.mass"},
+        ),
+        (VALID.replace("dt: auto", "dt: 0, method: direct"),
+         {"time.until", "time.dt"}),
+        (
+            VALID.replace("until: 0.5", "method: direct").replace("strict: false", "strict: no")
+            .replace("flux: central, order: 8", "flux: chang_cooper, reversible: limited"),
+            {"scheme.reversible", "checks.strict"},
+        ),
+        (
+            "system:\n  chain: {length: 3, mass: -1, potential: {kind: free}, left: {model: none}, "
+            "right: {model: no}}\n"
+            "initial:\n  kind: gaussian\n  mean: [0, 0]\n  covariance: [[1, 0], [0, 1]]\ntime: {method: gaussian}\n",
+            {"system.chain.mass", "system.chain.stiffness", "system.chain.right.model", "initial.mean",
+             "initial.covariance"},
+        ),
+        ("initial: 3\nsystem: [1]\ngrid: {q: {boundary: periodic}}\n", {"initial", "system"}),
+        (
+            PAIR.replace("system:", "system:\n  matrices: {drift: [[0, 1], [1, 0]], diffusion: [[1, 0], [0, 1]]}"),
+            {"system"},
+        ),
+        ("system: {matrices: {drift: [[0, 1], [1, 0]], diffusion: [[1, 2], [0, 1]]}, mass: x}\n",
+         {"initial", "system.mass", "system.potential"}),
+    ],
+)  # fmt: skip
+def test_faults_in_other_forms_hide_nothing(text, keys, tmp_path):
+    assert keys_at_fault(tmp_path, text) == keys
 
 
 def test_duplicate_key(tmp_path):
@@ -503,20 +613,6 @@ def test_rings_that_can_be(tmp_path):
     assert fp.prepare(load_config(written(tmp_path, free))).grid.axes[0].length == 3.3
 
 
-PAIR = """\
-system:
-  particles:
-    - {mass: 1.0, potential: {kind: harmonic, omega: 1.0}, bath: {model: caldeira_leggett, eta: 0.5, beta: 1.0}}
-    - {mass: 1.0, potential: {kind: harmonic, omega: 1.0}, bath: {model: caldeira_leggett, eta: 0.5, beta: 0.5}}
-  couplings: [{between: [0, 1], stiffness: 0.3}]
-initial:
-  - {kind: thermal, beta: 1.0, omega: 1.0}
-  - {kind: thermal, beta: 0.5, omega: 1.0}
-grid: {q: {cells: 24, allow_coarse: true}, p: {cells: 24}}
-time: {until: 0.5}
-"""
-
-
 @pytest.mark.parametrize(
     ("old", "new", "key", "words"),
     [
@@ -622,7 +718,7 @@ def test_uncertainty_of_initial_states():
 def test_an_initial_state_too_many(tmp_path):
     text = PAIR.replace("grid:", "  - {kind: thermal, beta: 0.5, omega: 1.0}\ngrid:")
     message = refusal(written(tmp_path, text))
-    assert "an entry too many: there are 2 particles" in message
+    assert "an entry too many: the number of particles is 2" in message
 
 
 def test_operators_need_hbar(tmp_path):

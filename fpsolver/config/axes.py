@@ -39,26 +39,27 @@ def q_extents(config: schema.ConfigData) -> list[tuple[float, float] | None]:
     return [None if axis.extent == "auto" else (float(axis.extent[0]), float(axis.extent[1])) for axis in written]
 
 
-def axis_requests(config: schema.ConfigData, system: System) -> tuple[AxisRequest, ...]:
-    """What the configuration says of the axes; ConfigError for a periodic q that cannot be."""
+def axis_requests(config: schema.ConfigData, count: int) -> tuple[AxisRequest, ...]:
+    """What the configuration says of the axes of ``count`` particles; ConfigError for a periodic q that cannot be."""
     requests = []
-    for name, section in axis_sections(config, system.size):
+    for name, section in axis_sections(config, count):
         cells = None if section.cells == "auto" else section.cells
         extent = None if section.extent == "auto" else (float(section.extent[0]), float(section.extent[1]))
         requests.append(AxisRequest(name, cells, extent, section.boundary == "periodic"))
-    if any(request.periodic for request in requests):
-        if system.size > 1:
-            text = "`periodic` holds for one particle alone: a spring has no meaning on a ring; use `no_flux`"
-            raise ConfigError(Fault("grid.q.boundary", text))
-        _check_ring(requests[0].extent, system)
+    if is_ring(config) and count > 1:
+        text = "`periodic` holds for one particle alone: a spring has no meaning on a ring; use `no_flux`"
+        raise ConfigError(Fault("grid.q.boundary", text))
+    if is_ring(config) and requests[0].extent is None:
+        raise ConfigError(Fault("grid.q.extent", "a periodic q needs an explicit extent [low, high], but it is `auto`"))
     return tuple(requests)
 
 
-def _check_ring(extent: tuple[float, float] | None, system: System) -> None:
-    if extent is None:
-        raise ConfigError(Fault("grid.q.extent", "a periodic q needs an explicit extent [low, high], but it is `auto`"))
+def check_ring(config: schema.ConfigData, system: System) -> None:
+    """ConfigError for a periodic q on which the forces of a particle have no meaning."""
+    length = ring_length(config)
+    if length is None or system.size > 1:
+        return
     period = system.particles[0].potential.period
-    length = extent[1] - extent[0]
     if period is None:
         raise ConfigError(Fault("grid.q.boundary", "`periodic` needs a periodic force (free or cosine potential)"))
     turns = length / period if period else 1.0

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from fpsolver.config import axes, objects, schema, schema_system
+from fpsolver.config.faults import Collector
 from fpsolver.config.schema_many import ChainSystem, Several, bath_key, particles_of
 from fpsolver.errors import ConfigError, Fault
 from fpsolver.physics import baths, hu_paz_zhang, potentials
@@ -24,14 +25,15 @@ AnySystem = schema_system.System | Several | ChainSystem
 def build_system(config: schema.ConfigData) -> System:
     """System of a configuration; ConfigError with the key at fault."""
     section, hbar = config.system, config.units.hbar
-    particles = _particles(section, hbar, axes.q_extents(config))
-    drift, diffusion = (None, None)
-    if not isinstance(section, ChainSystem):
-        drift, diffusion = _matrices(section.matrices, len(particles))
-    if diffusion is not None:
-        _check_diffusion(diffusion, "system.matrices.diffusion")
+    collect = Collector()
+    particles = collect(_particles, section, hbar, axes.q_extents(config))
+    drift, diffusion = collect(_matrices, section) or (None, None)
+    couplings = collect(_couplings, section)
+    collect.refuse()
+    assert particles is not None
+    assert couplings is not None
     omegas = husimi_omegas(config, particles) if hbar > 0 and len(particles) <= MOST_ON_GRID else None
-    return System(particles, hbar, drift, diffusion, _couplings(section), section.moyal, omegas)
+    return System(particles, hbar, drift, diffusion, couplings, section.moyal, omegas)
 
 
 def husimi_omegas(config: schema.ConfigData, particles: Sequence[Particle]) -> tuple[float | None, ...]:
@@ -50,20 +52,24 @@ def husimi_omegas(config: schema.ConfigData, particles: Sequence[Particle]) -> t
 
 def _particles(section: AnySystem, hbar: float, extents: list[objects.Extent]) -> tuple[Particle, ...]:
     """Particles with their potentials and baths; the faults of all baths are reported together."""
-    particles, faults = [], []
+    particles, collect = [], Collector()
     written = particles_of(section)
     for k, particle in enumerate(written):
-        try:
-            bath = _bath(particle, hbar, several=len(written) > 1)
-        except ConfigError as error:
-            key = bath_key(section, k)
-            faults += [Fault(fault.key.replace("system.bath", key, 1), fault.text) for fault in error.faults]
-        else:
-            potential = build_potential(particle.potential, particle.mass, extents[min(k, len(extents) - 1)])
+        potential = collect(build_potential, particle.potential, particle.mass, extents[min(k, len(extents) - 1)])
+        bath = collect(_bath_at, bath_key(section, k), particle, hbar, len(written) > 1)
+        if potential is not None and bath is not None:
             particles.append(Particle(particle.mass, potential, bath))
-    if faults:
-        raise ConfigError(*faults)
+    collect.refuse()
     return tuple(particles)
+
+
+def _bath_at(key: str, particle: Any, hbar: float, several: bool) -> Bath:
+    """Bath of a particle; the keys of its faults are below ``key``."""
+    try:
+        return _bath(particle, hbar, several=several)
+    except ConfigError as error:
+        moved = [Fault(fault.key.replace("system.bath", key, 1), fault.text) for fault in error.faults]
+        raise ConfigError(*moved) from None
 
 
 def _bath(particle: Any, hbar: float, *, several: bool) -> Bath:
@@ -206,13 +212,22 @@ def _harmonic_omega(section: Any, key: str, need: str) -> float:
     return float(section.potential.omega)
 
 
-def _matrices(section: schema_system.Matrices | None, count: int) -> tuple[FloatArray | None, FloatArray | None]:
-    if section is None:
+def _matrices(section: AnySystem) -> tuple[FloatArray | None, FloatArray | None]:
+    if isinstance(section, ChainSystem) or section.matrices is None:
         return None, None
-    drift = square(section.drift, "system.matrices.drift", count)
-    diffusion = square(section.diffusion, "system.matrices.diffusion", count)
-    check_symmetric(diffusion, "system.matrices.diffusion")
+    collect, count = Collector(), len(particles_of(section))
+    drift = collect(square, section.matrices.drift, "system.matrices.drift", count)
+    diffusion = collect(_diffusion, section.matrices.diffusion, count)
+    collect.refuse()
     return drift, diffusion
+
+
+def _diffusion(rows: list[list[float]], count: int) -> FloatArray:
+    key = "system.matrices.diffusion"
+    diffusion = square(rows, key, count)
+    check_symmetric(diffusion, key)
+    _check_diffusion(diffusion, key)
+    return diffusion
 
 
 def square(rows: list[list[float]], key: str, count: int = 1) -> FloatArray:

@@ -3,17 +3,39 @@
 from __future__ import annotations
 
 import difflib
-from typing import Any, get_args
+from collections.abc import Callable
+from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
 from fpsolver.config import schema
 from fpsolver.config.schema_many import FORMS
-from fpsolver.config.types import shown
-from fpsolver.errors import Fault
+from fpsolver.config.types import is_number, shown
+from fpsolver.errors import ConfigError, Fault
 
+T = TypeVar("T")
 OBJECT = "python"  # cannot be written in a file
 _NO_START = "give a state at time 0, or time.method: direct for the steady state alone"
+
+
+class Collector:
+    """Calls one check after another and keeps the faults of all of them."""
+
+    def __init__(self) -> None:
+        self.faults: list[Fault] = []
+
+    def __call__(self, check: Callable[..., T], *arguments: Any) -> T | None:
+        """What the check returns, None if it finds faults."""
+        try:
+            return check(*arguments)
+        except ConfigError as error:
+            self.faults += error.faults
+            return None
+
+    def refuse(self) -> None:
+        """ConfigError with all faults, if there are any."""
+        if self.faults:
+            raise ConfigError(*self.faults)
 
 
 def faults_of(error: ValidationError, data: dict[str, Any]) -> list[Fault]:
@@ -21,16 +43,25 @@ def faults_of(error: ValidationError, data: dict[str, Any]) -> list[Fault]:
     return [_fault(dict(item), data) for item in error.errors(include_url=False)]
 
 
-def needs_initial(data: dict[str, Any]) -> list[Fault]:
-    """The fault of a missing ``initial`` (a rule about two sections, which the schema of one cannot state)."""
-    time = data.get("time")
-    method, until = (time.get("method"), time.get("until")) if isinstance(time, dict) else (None, None)
+def between_sections(data: dict[str, Any]) -> list[Fault]:
+    """Faults of plain data that the schema of one section cannot state."""
+    method, until = _entry(data, "time", "method"), _entry(data, "time", "until")
     is_steady = method == "direct" or (method == "gaussian" and until in (None, "steady"))
-    return (
-        []
-        if is_steady or data.get("initial") is not None
-        else [Fault("initial", f"required, but missing; {_NO_START}")]
-    )
+    faults = []
+    if not is_steady and data.get("initial") is None:
+        faults.append(Fault("initial", f"required, but missing; {_NO_START}"))
+    if method == "direct" and is_number(until):
+        text = f"method `direct` finds the steady state, but until is {until:g}; leave it out, or use `stepping`"
+        faults.append(Fault("time.until", text))
+    if method == "direct" and _entry(data, "scheme", "reversible") == "limited":
+        text = "time.method: direct needs a linear scheme, but this is `limited`; use `central`, or method `stepping`"
+        faults.append(Fault("scheme.reversible", text))
+    return faults
+
+
+def _entry(data: dict[str, Any], section: str, key: str) -> Any:
+    found = data.get(section)
+    return found.get(key) if isinstance(found, dict) else None
 
 
 def _fault(item: dict[str, Any], data: dict[str, Any]) -> Fault:

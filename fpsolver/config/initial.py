@@ -8,6 +8,7 @@ import numpy as np
 
 from fpsolver.config import axes, schema, schema_initial
 from fpsolver.config.build import check_symmetric, square
+from fpsolver.config.faults import Collector
 from fpsolver.config.schema_many import particles_of
 from fpsolver.errors import ConfigError, Fault, UsageError
 from fpsolver.physics import fock, states, weyl
@@ -23,7 +24,10 @@ def build_initial(config: schema.ConfigData) -> State | None:
     section, hbar = config.initial, config.units.hbar
     masses = [particle.mass for particle in particles_of(config.system)]
     if isinstance(section, list):
-        return _product([_entry(config, part, k, masses) for k, part in enumerate(section)], len(masses))
+        collect = Collector()
+        parts = [collect(_entry, config, part, k, masses) for k, part in enumerate(section)]
+        collect.refuse()
+        return _product(parts, len(masses))
     if len(masses) > 1 and not isinstance(section, schema_initial.GaussianInitial | schema_initial.FileInitial | None):
         text = f"must be a list with one entry for each of the {len(masses)} particles, or one `gaussian` of all"
         raise ConfigError(Fault("initial", f"{text}, but is one `{section.kind}`"))
@@ -34,7 +38,7 @@ def _entry(config: schema.ConfigData, section: Any, k: int, masses: list[float])
     """One of a list of initial states."""
     try:
         if k >= len(masses):
-            raise ConfigError(Fault("initial", f"is an entry too many: there are {len(masses)} particles"))
+            raise ConfigError(Fault("initial", f"is an entry too many: the number of particles is {len(masses)}"))
         state = _state(config, section, masses[k], config.units.hbar, 1)
         if not isinstance(state, GaussianState) and len(masses) > 1:
             text = f"`{section.kind}` cannot stand in a list; give Gaussian states"
@@ -125,17 +129,28 @@ def sampled_initial(config: schema.ConfigData, section: Any, arrays: dict[str, A
 
 
 def _gaussian(section: schema_initial.GaussianInitial, count: int) -> GaussianState:
-    if len(section.mean) != 2 * count:
+    collect = Collector()
+    collect(_check_mean, section.mean, count)
+    V = collect(_covariance, section.covariance, count)
+    collect.refuse()
+    assert V is not None
+    return states.gaussian(section.mean, V)
+
+
+def _check_mean(mean: list[float], count: int) -> None:
+    if len(mean) != 2 * count:
         names = "(q, p)" if count == 1 else "(q1, .., p1, ..)"
-        text = f"must have {2 * count} entries {names}, but has {len(section.mean)}"
-        raise ConfigError(Fault("initial.mean", text))
-    V = square(section.covariance, "initial.covariance", count)
+        raise ConfigError(Fault("initial.mean", f"must have {2 * count} entries {names}, but has {len(mean)}"))
+
+
+def _covariance(rows: list[list[float]], count: int) -> Any:
+    V = square(rows, "initial.covariance", count)
     check_symmetric(V, "initial.covariance")
     smallest = float(np.linalg.eigvalsh(V)[0])
     if smallest <= 0:
         text = f"must be positive definite, but {V.tolist()} has the eigenvalue {smallest:.6g}"
         raise ConfigError(Fault("initial.covariance", text))
-    return states.gaussian(section.mean, V)
+    return V
 
 
 def uncertainty_warning(state: State | None, hbar: float) -> str:

@@ -14,8 +14,10 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from fpsolver.config import schema
-from fpsolver.config.faults import faults_of, needs_initial
+from fpsolver.config.faults import between_sections
+from fpsolver.config.lines import Lines, is_index, located, place_of
 from fpsolver.config.objects import is_object_section, with_field, without_objects
+from fpsolver.config.rules import all_faults
 from fpsolver.config.types import shown
 from fpsolver.errors import ConfigError, Fault, UsageError
 from fpsolver.physics import arguments
@@ -23,7 +25,6 @@ from fpsolver.physics import arguments
 MAXIMUM_BYTES = 100_000
 MAXIMUM_NODES = 10_000
 MAXIMUM_DEPTH = 20
-Lines = dict[tuple[str | int, ...], str]
 
 
 class Config(schema.ConfigData):
@@ -34,11 +35,11 @@ class Config(schema.ConfigData):
 
     def __init__(self, **data: Any) -> None:
         plain = _from_python(data)
-        faults = needs_initial(plain)
         try:
             super().__init__(**plain)
-        except ValidationError as error:
-            faults += faults_of(error, plain)
+            faults = between_sections(plain)
+        except ValidationError:
+            faults = all_faults(plain)
         if faults:
             raise ConfigError(*faults, heading="the configuration cannot be used:")
 
@@ -73,8 +74,7 @@ class Config(schema.ConfigData):
         """The same error with file and lines in front of its keys, if the configuration came from a file."""
         if error.heading or not self._source:
             return error
-        faults = [Fault(_place(self._lines, fault.key), fault.text) for fault in error.faults]
-        return ConfigError(*faults, heading=f"{self._source} cannot be used:")
+        return located(self._lines, error, self._source)
 
     def __str__(self) -> str:
         return self.to_yaml()
@@ -101,12 +101,11 @@ def load_config(path: str | Path, overrides: tuple[str, ...] | list[str] = ()) -
     for override in overrides:
         apply_override(data, override)
         steps = override.partition("=")[0].split(".")
-        lines[tuple(int(step) if _is_index(step) else step for step in steps)] = "--set"
+        lines[tuple(int(step) if is_index(step) else step for step in steps)] = "--set"
     try:
         config = Config(**data)
     except ConfigError as error:
-        faults = [Fault(_place(lines, fault.key), fault.text) for fault in error.faults]
-        raise ConfigError(*faults, heading=f"{path} cannot be used:") from None
+        raise located(lines, error, str(path)) from None
     config._source, config._lines = str(path), lines
     if config.output.path is None:
         config = config.replaced(output={"path": f"{path.stem}.h5"})
@@ -170,7 +169,7 @@ def _plain(node: Any, place: tuple[str | int, ...], lines: Lines, budget: list[i
         )
     tag = getattr(getattr(node, "tag", None), "value", None)
     if tag:
-        where = _place(lines, ".".join(map(str, place)))
+        where = place_of(lines, ".".join(map(str, place)))
         raise ConfigError(Fault(f"{name}, {where}", f"has the tag {tag}; tags have no meaning in a configuration"))
     if isinstance(node, dict):
         for key in node:
@@ -254,12 +253,8 @@ def _descend(target: Any, step: str, key: str) -> Any:
     return child
 
 
-def _is_index(step: str) -> bool:
-    return step.isascii() and step.isdigit()
-
-
 def _index(target: list[Any], step: str, key: str) -> int:
-    if not _is_index(step) or int(step) >= len(target):
+    if not is_index(step) or int(step) >= len(target):
         raise UsageError(f"--set {key}: `{step}` must be an index from 0 to {len(target) - 1}")
     return int(step)
 
@@ -277,12 +272,3 @@ def _from_python(value: Any, depth: int = 0) -> Any:
     if isinstance(value, Path):
         return str(value)
     return value
-
-
-def _place(lines: Lines, key: str) -> str:
-    """``line 7, system.mass``: the line of the key, or of the nearest section above it."""
-    steps: tuple[str | int, ...] = tuple(int(s) if _is_index(s) else s for s in key.split(".")) if key else ()
-    while steps and steps not in lines:
-        steps = steps[:-1]
-    place = lines[steps] if steps else ""
-    return ", ".join(part for part in (place, key) if part)

@@ -153,14 +153,6 @@ class Time(Section):
         "accuracy)",
     )
 
-    @model_validator(mode="after")
-    def _direct_is_steady(self) -> Time:
-        if self.method == "direct" and self.until != "steady":
-            raise fault(
-                f"method `direct` finds the steady state, but until is {self.until:g}; leave it out, or use `stepping`"
-            )
-        return self
-
 
 _TIMES = {"type": "array", "items": {"type": "number", "minimum": 0}}
 _COMPRESSIONS = ("none", *(f"gzip {level}" for level in range(1, 10)))
@@ -228,15 +220,6 @@ class ConfigData(Section):
     time: Time = Field(Time.model_construct(), description="how long, how fine, and by which method")
     output: Output = Field(Output.model_construct(), description="what is written, and where")
     checks: Checks = Field(Checks.model_construct(), description="what turns a warning into a failure")
-
-    @model_validator(mode="after")
-    def _direct_is_linear(self) -> ConfigData:
-        if self.time.method == "direct" and self.scheme.reversible == "limited":
-            raise fault(
-                "time.method: direct needs a linear scheme, but scheme.reversible is limited; use `central`, or "
-                "time.method: stepping"
-            )
-        return self
 
 
 def to_plain(value: Any) -> Any:

@@ -1,0 +1,153 @@
+"""Every fault of a configuration at once: none hides another, be it in the same section or in another one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from pydantic import ValidationError
+
+from fpsolver.config import axes, build, initial, schema
+from fpsolver.config.faults import Collector, between_sections, faults_of
+from fpsolver.config.schema_many import LONGEST_CHAIN, particles_of
+from fpsolver.config.types import is_number
+from fpsolver.errors import Fault
+from fpsolver.physics.system import System
+
+ROUNDS = 8  # of mending; four are enough for any two faults
+# what may stand for a missing key: no rule refuses it, unless the key itself is at fault
+HARMLESS = {"mass": 1.0, "mean": [0.0, 0.0], "covariance": [[1.0, 0.0], [0.0, 1.0]]}
+# ends of the keys of rules that depend on the value of another key
+HINGES = {"units.hbar": (".xi", ".separation"), "grid.q.boundary": ("initial.kind",)}
+
+
+def check_parts(config: schema.ConfigData, collect: Collector) -> System | None:
+    """The system, None if it cannot be built; its faults and those of the axes go into ``collect``."""
+    system = collect(build.build_system, config)
+    if config.time.method != "gaussian":  # which has no grid
+        collect(axes.axis_requests, config, len(particles_of(config.system)))
+        if system is not None:
+            collect(axes.check_ring, config, system)
+    return system
+
+
+def all_faults(data: dict[str, Any]) -> list[Fault]:
+    """Faults of plain data that the schema refuses: its own, and those of rules that need nothing that is at fault.
+
+    What is at fault is left out, or replaced by something harmless, until the rest satisfies the schema.
+    """
+    faults, data = between_sections(data), _copied(data)
+    count = _count(data.get("system"))
+    for _ in range(ROUNDS):
+        try:
+            rest = schema.ConfigData(**data)
+        except ValidationError as error:
+            found = faults_of(error, data)
+            faults += _unrelated(found, faults)
+            _mend(data, found)
+        else:
+            return faults + _unrelated(_of_rules(rest, faults) if count else [], faults)
+    return faults
+
+
+def _copied(node: Any) -> Any:
+    """The same with sections and lists of its own; what they hold may be objects of the user's."""
+    if isinstance(node, dict):
+        return {key: _copied(item) for key, item in node.items()}
+    return [_copied(item) for item in node] if isinstance(node, list) else node
+
+
+def _of_rules(config: schema.ConfigData, known: list[Fault]) -> list[Fault]:
+    """Faults in the rest of a configuration, less those that may stem from what was put in place of a known one."""
+    collect = Collector()
+    try:
+        with np.errstate(over="raise", divide="raise", invalid="raise"):
+            check_parts(config, collect)
+            collect(initial.build_initial, config)
+    except (ArithmeticError, np.linalg.LinAlgError):
+        pass  # numbers near the ends of arithmetic; told when nothing else is wrong
+    doubtful = [keys for hinge, keys in HINGES.items() if any(_is_within(hinge, fault.key) for fault in known)]
+    return [fault for fault in collect.faults if not any(fault.key.endswith(keys) for keys in doubtful)]
+
+
+def _unrelated(found: list[Fault], known: list[Fault]) -> list[Fault]:
+    """Those that do not stem from what was left out: at none of the known keys, above or below it."""
+    return [fault for fault in found if not any(_is_within(fault.key, other.key) for other in known)]
+
+
+def _is_within(one: str, other: str) -> bool:
+    """True if one of two dotted keys is the other, or within it."""
+    return f"{one}.".startswith(f"{other}.") or f"{other}.".startswith(f"{one}.")
+
+
+def _mend(data: dict[str, Any], faults: list[Fault]) -> None:
+    """Leave out the keys at fault; where that does not mend, put something harmless in their place."""
+    for fault in faults:
+        parent, steps = _section(data, fault.key.split("."))
+        last = steps[-1]
+        if len(steps) > 1 and last in parent and parent[last] is not HARMLESS.get(last):
+            del parent[last]
+        elif last in HARMLESS and last not in parent:
+            parent[last] = HARMLESS[last]
+        else:
+            _replace(data, steps)
+
+
+def _section(data: dict[str, Any], steps: list[str]) -> tuple[dict[str, Any], list[str]]:
+    """The innermost section on the way to a key, and the way to what is at fault in it."""
+    section, way, node = data, steps[:1], data
+    for k, step in enumerate(steps):
+        if isinstance(node, dict):
+            section, way = node, steps[: k + 1]
+        node = _child(node, step)
+    return section, way
+
+
+def _child(parent: Any, step: str) -> Any:
+    """What one step of a dotted key leads to, None if there is nothing."""
+    if isinstance(parent, list):
+        return parent[int(step)] if step.isdigit() and int(step) < len(parent) else None
+    return parent.get(step) if isinstance(parent, dict) else None
+
+
+def _replace(data: dict[str, Any], steps: list[str]) -> None:
+    """Put something harmless in the place of a section, or of the item of a list of them."""
+    system: Any = data.get("system")
+    states: Any = data.get("initial")
+    match steps:
+        case ["system", "particles", k, *_] if _child(_child(system, "particles"), k) is not None:
+            system["particles"][int(k)] = _some_particle(system, system["particles"][int(k)])
+        case ["system", "couplings", *_]:
+            del system["couplings"]
+        case ["system", *_]:
+            data["system"] = _some_system(system)
+        case ["initial", k, *_] if isinstance(states, list) and _child(states, k) is not None:
+            states[int(k)] = {"kind": "gaussian", "mean": HARMLESS["mean"], "covariance": HARMLESS["covariance"]}
+        case _:
+            data.pop(steps[0], None)
+
+
+def _count(system: Any) -> int | None:
+    """Number of particles that a ``system`` means, None if it does not say."""
+    if not isinstance(system, dict):
+        return None
+    particles, length = system.get("particles", [{}]), _child(system.get("chain", {"length": 1}), "length")
+    count = len(particles) if isinstance(particles, list) else 0
+    return count * length if isinstance(length, int) and 0 < count * length <= LONGEST_CHAIN else None
+
+
+def _some_system(written: Any) -> dict[str, Any]:
+    """As many free particles as there were, without baths."""
+    count = _count(written) or 1
+    particles = written.get("particles") if isinstance(written, dict) else None
+    if isinstance(particles, list) and count > 1:
+        return {"particles": [_some_particle({}, particle) for particle in particles]}
+    one = _some_particle({}, written)
+    return one if count == 1 else {"particles": [one] * count}
+
+
+def _some_particle(system: dict[str, Any], written: Any) -> dict[str, Any]:
+    """A free particle of the same mass; without a bath where matrices stand instead of it."""
+    baths = {} if system.get("matrices") is not None else {"bath": {"model": "none"}}
+    mass: Any = written.get("mass") if isinstance(written, dict) else None
+    return {"mass": float(mass) if is_number(mass) and mass > 0 else 1.0, "potential": {"kind": "free"}, **baths}
