@@ -20,7 +20,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 DATA = ("py.typed", "__init__.pyi", "reports/page.html", "reports/page.css", "reports/page.js")
 # of the extras, what the tests below or users of results need
-EXTRAS = ("pytest", "hypothesis", "xarray", "h5netcdf", "jsonschema", "websocket-client", "distributed")
+EXTRAS = ("pytest", "pytest-xdist", "hypothesis", "xarray", "h5netcdf", "jsonschema", "websocket-client", "distributed")
 # quick and broad: every layer from physics to files and figures
 TESTS = ("test_physics", "test_exact", "test_kernels", "test_thermo", "test_parity", "test_steady", "test_config")
 TESTS += ("test_files", "test_sweep", "test_python_api", "test_animation", "test_report")

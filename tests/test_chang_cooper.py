@@ -251,6 +251,7 @@ def test_second_order_on_the_way(reversible):
     assert {"central": 1.9, "limited": 1.6}[reversible] <= order <= 2.4
 
 
+@pytest.mark.slow
 def test_currents_and_densities_belong_to_the_series():
     """J = J^R + J^I, the densities sum to Pi and Phi, and both agree with central differences to second order."""
     system = systems.model("minimally_invasive")

@@ -350,6 +350,7 @@ def test_termination_of_a_study_is_a_sentence(study, command, cli, monkeypatch):
     assert found.err.strip() == "fpsolver: interrupted; nothing was written"
 
 
+@pytest.mark.slow
 def test_nothing_is_said_of_steps_where_nothing_is_stepped(cli, monkeypatch):
     overrides = sets("time.until=steady", "time.tolerance=1e-3", "grid.q.cells=96", "grid.p.cells=96")
     prepare = api.prepare
@@ -363,6 +364,7 @@ def test_nothing_is_said_of_steps_where_nothing_is_stepped(cli, monkeypatch):
     assert "time.stepper" not in cli("run", "run.yaml", "-o", "d.h5", *overrides, *sets("time.method=direct")).err
 
 
+@pytest.mark.slow
 def test_films_have_a_slowest_pace(cli):
     assert cli("run", "run.yaml").status == 0
     found = cli("animate", "out.h5", "--fps", "0.001")
@@ -805,6 +807,7 @@ def test_odd_values_get_a_sentence(arguments, cli):
     assert in_folder() == ["run.yaml"]
 
 
+@pytest.mark.slow
 def test_debug_after_the_command(tmp_path):
     run = spawned(tmp_path, "run", "missing.yaml", "--debug")
     assert run.returncode == 2
@@ -832,6 +835,7 @@ def test_models_lists_every_model_the_configuration_knows(cli):
     assert max(map(len, found.out.splitlines())) <= 130
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_starter_files_run_as_they_stand_and_state_the_defaults(name, cli, tmp_path):
     assert cli("new", name, "-o", "starter.yaml").out == "wrote starter.yaml\n"
@@ -901,6 +905,7 @@ def test_check_of_a_bath_with_memory(cli):
     assert "late bath" in found.out
 
 
+@pytest.mark.slow
 def test_auto_method_says_why_it_steps(tmp_path):
     """What cannot be solved directly is stepped whatever it costs; else the faster way."""
     (tmp_path / "run.yaml").write_text(CONFIG)

@@ -957,6 +957,7 @@ def assert_same(found, expected):
     assert repr(found.model_dump()) == repr(expected.model_dump())
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=60, phases=[Phase.explicit, Phase.reuse, Phase.generate])  # shrinking: minutes
 @given(configs)
 def test_written_and_read_back_it_is_the_same(data):

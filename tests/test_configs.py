@@ -283,15 +283,19 @@ def test_every_case_is_covered():
 _schema = cache(json_schema)
 
 
+@cache
+def _validator():
+    return jsonschema.validators.validator_for(_schema())(_schema())
+
+
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
 def test_configs_satisfy_the_schema_that_lies_beside_them(path):
     schema = json.loads((FOLDER / "fpsolver.schema.json").read_text())
     assert schema == _schema(), "run `fpsolver schema -o configs/fpsolver.schema.json --force`"
     document = YAML(typ="safe", pure=True).load(path.read_text())
-    jsonschema.validate(document, schema)
+    _validator().validate(document)
     for broken in ({**document, "tme": 1}, {**document, "system": {**document["system"], "mass": -1}}):
-        with pytest.raises(jsonschema.ValidationError):
-            jsonschema.validate(broken, schema)
+        assert not _validator().is_valid(broken)
 
 
 def test_the_page_that_compares_the_models_is_what_the_code_gives():

@@ -73,6 +73,7 @@ def test_the_page_tells_of_enough_trials_and_no_loss():
     assert drift <= 1e-11
 
 
+@pytest.mark.slow
 def test_memory_is_what_a_limit_leaves():
     """`ulimit -v`, which shells and clusters set, counts addresses."""
     code = "import resource; from fpsolver import costs; free = costs.available_memory()\n"

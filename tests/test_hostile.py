@@ -49,6 +49,7 @@ def dangers(text):
     return found
 
 
+@pytest.mark.slow
 def test_no_pickle_no_eval_no_network():
     """Numba's cache of kernels and the workers of sweeps (loky, Dask) pickle; docs/reliability.md says so."""
     assert {path.name: found for path in sources() if (found := dangers(path.read_text()))} == {}

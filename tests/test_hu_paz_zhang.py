@@ -453,6 +453,7 @@ def test_auto_method_steps():
     assert (plan.method, plan.stepper, plan.why) == ("stepping", "rk4", "auto: coefficients change with time")
 
 
+@pytest.mark.slow
 def test_cold_bath_for_a_short_time_needs_no_long_memory():
     covariance = fp.exact.Gaussian(system(beta=1e6), MEAN, COVARIANCE).covariance(1.0)
     np.testing.assert_allclose(covariance.ravel(), integrated(system(beta=1e6), 1.0)[2:], atol=1e-11)

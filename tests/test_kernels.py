@@ -241,6 +241,7 @@ def apply_elsewhere(environment, *, lanes, **values):
     subprocess.run([sys.executable, "-c", script], check=True, env=environment, cwd=ROOT)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("system", "shape", "lanes"),
     [

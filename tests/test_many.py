@@ -307,6 +307,7 @@ def test_bad_input_is_a_sentence(name):
     assert found.value.exit_status == 2
 
 
+@pytest.mark.slow
 def test_a_chain_beyond_memory_is_refused_before_anything_is_made():
     begun = time.perf_counter()
     with pytest.raises(ResourceError, match=r"100000 particles .* GiB"):
@@ -346,6 +347,7 @@ def test_xarray_opens_every_group(saved):
         assert file["series/residual"].attrs["reason"].startswith("undefined: time.method: gaussian")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", [["info"], ["info", "--json"], ["plot"], ["plot", "--kind", "series"]])
 def test_commands_read_the_file(command, saved, tmp_path):
     name, *options = command

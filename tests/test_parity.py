@@ -84,6 +84,7 @@ def test_half_of_the_cells_give_the_same_state(generator, monkeypatch):
     assert half.gap == pytest.approx(expected, rel=0.3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "generator",
     [oscillator(low=-10.4), well("quartic", q=(-5.0, 5.2)), well("ring", tilt=0.2)],

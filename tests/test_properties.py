@@ -368,6 +368,7 @@ def test_relative_entropy_to_the_steady_state_falls(seed, n):
     assert distance[-1] < distance[0]
 
 
+@pytest.mark.slow
 @given(seeds)
 @settings(max_examples=8)
 def test_random_systems_on_the_grid(seed):

@@ -80,6 +80,7 @@ STATES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("time", [0.0, 0.7])
 @pytest.mark.parametrize("name", STATES)
 def test_exact_evolution(name, time):
@@ -345,6 +346,7 @@ def test_runs_from_negative_states(name, runs):
     assert "not Gaussian" not in result.reasons.get("entropy_flux", "")
 
 
+@pytest.mark.slow
 def test_first_fock_state_loses_its_negativity(runs):
     """The zero of W(0, 0, t), at Tr[V(t)^-1 K(t)] = 1 with K = M Sigma0 M^T, to 1e-5; measured 1e-8."""
     result, system = runs["fock"], systems.model("minimally_invasive")

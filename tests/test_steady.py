@@ -106,6 +106,7 @@ def test_several_steady_states_are_refused():
         outcome(config)
 
 
+@pytest.mark.slow
 def test_slow_motion_of_a_quadratic_system_is_called_that():
     """Overdamped: omega^2/eta is far below eta, and there is no barrier to blame."""
     bath = {"model": "caldeira_leggett", "eta": 1e5, "beta": 1.0}

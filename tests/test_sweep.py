@@ -169,6 +169,7 @@ def test_the_run_that_kills_its_workers_is_the_one_that_fails():
     assert pool.restarts >= engine.DEATHS
 
 
+@pytest.mark.slow
 def test_an_interrupted_sweep_goes_on(here, tmp_path, monkeypatch):
     path, over = tmp_path / "s.h5", {ETA: [0.2, 0.4, 0.6, 0.8]}
     whole = fp.sweep(small(), over)
@@ -215,6 +216,7 @@ def same_numbers(one, other):
         np.testing.assert_array_equal(one[name], other[name], err_msg=name)
 
 
+@pytest.mark.slow
 def test_the_table_is_read_by_xarray(here, tmp_path):
     over = {
         "system.bath.model": ["minimally_invasive", "caldeira_leggett"],
@@ -477,6 +479,7 @@ def test_a_dask_cluster_gives_the_same_numbers_and_loses_nothing(tmp_path, here)
             process.wait()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "values", "text"),
     [
@@ -559,6 +562,7 @@ def changed_row(line, **changes):
     return json.dumps(entry | {"row": entry["row"] | changes})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "damage",
     [

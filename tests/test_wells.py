@@ -176,6 +176,7 @@ class Tweezer:
         return {1: q * e, 2: (1 - q**2) * e, 3: (q**3 - 3 * q) * e, 5: (10 * q**3 - q**5 - 15 * q) * e}[order]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("start", [None, [0.1, 0.0]], ids=["direct", "stepping"])
 def test_a_well_with_an_edge_runs_in_a_given_box(start):
     """Closed box: exp(-H/T) within it. Without a box there is none to be found."""

@@ -146,6 +146,8 @@ def _tree(text: str, name: str) -> Any:
     """What the round-trip parser makes of a text."""
     if max(text.count("["), text.count("{")) > MAXIMUM_NODES // 10:  # the parser needs seconds to find this out
         raise ConfigError(Fault(name, "has thousands of brackets, and a configuration needs a few; it is not read"))
+    if text.count(",") >= MAXIMUM_NODES:  # likewise
+        raise ConfigError(Fault(name, f"has more than {MAXIMUM_NODES} values, and a configuration needs a few"))
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # an anchor given twice

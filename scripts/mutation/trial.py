@@ -42,7 +42,7 @@ from mutation.operators import Mutant, mutated
 
 COMPILING = 1.5  # seconds; what recorded tests took longer was mostly the compilation of kernels
 KILLED, SURVIVED, SLOW = "killed", "survived", "timed out"
-OPTIONS = ["-q", "-m", "not slow", "-p", "no:cacheprovider", "--hypothesis-profile=mutants",
+OPTIONS = ["-q", "-m", "not slow", "--numprocesses=0", "-p", "no:cacheprovider", "--hypothesis-profile=mutants",
            "-W", "ignore::pytest.PytestAssertRewriteWarning"]  # fmt: skip
 
 
