@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
-import os
-import sys
-from pathlib import Path
 
 import numba
 import numpy as np
@@ -85,31 +81,6 @@ def direct_seconds(generator: Generator) -> float:
     """Predicted time of a direct solve, with importing SciPy (measured within 40 % from 48^2 to 256^2)."""
     count, entries = direct_factors(generator)
     return 0.15 + 6e-8 * count * entries * (1 + entries / 4e7)
-
-
-def available_memory() -> int:
-    """Memory that this process can still have, bytes: what is free, within the limit that a shell or a cluster sets."""
-    return min(_free_memory(), _within_limit())
-
-
-def _free_memory() -> int:
-    """What is free or would be freed, such as cached files; all there is, where the system does not tell."""
-    with contextlib.suppress(OSError, StopIteration):
-        line = next(line for line in Path("/proc/meminfo").read_text().splitlines() if line.startswith("MemAvailable"))
-        return int(line.split()[1]) * 1024
-    name = "SC_AVPHYS_PAGES" if "SC_AVPHYS_PAGES" in os.sysconf_names else "SC_PHYS_PAGES"
-    return os.sysconf(name) * os.sysconf("SC_PAGE_SIZE")
-
-
-def _within_limit() -> int:
-    """What is left of the address space (`ulimit -v`)."""
-    with contextlib.suppress(ImportError, OSError):
-        import resource  # not on Windows
-
-        limit = resource.getrlimit(resource.RLIMIT_AS)[0]
-        used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-        return max(limit - used, 0) if limit != resource.RLIM_INFINITY else sys.maxsize
-    return sys.maxsize
 
 
 def factoring_seconds(generator: Generator) -> float:

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from fpsolver import costs
+from fpsolver import memory
 from fpsolver.config import axes, build, initial
 from fpsolver.config.reader import Config
 from fpsolver.config.schema_many import particles_of
@@ -104,7 +104,7 @@ def purity_note(times: FloatArray, purity: FloatArray) -> list[str]:
 
 
 def _refuse_memory(count: int, records: int) -> None:
-    needed, available = _memory(count, records), costs.available_memory()
+    needed, available = _memory(count, records), memory.available()
     if needed > available:
         raise ResourceError(
             f"{count} particles with {records} records need about {needed / 2**30:.3g} GiB, and "

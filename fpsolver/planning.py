@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fpsolver import costs
+from fpsolver import costs, memory
 from fpsolver.config.reader import Config
 from fpsolver.errors import ConfigError, Fault, ResourceError
 from fpsolver.generator import Generator
@@ -50,11 +50,11 @@ def refuse_matrices(config: Config, count: int) -> None:
 def refuse_cells(counts: list[int | None]) -> None:
     """ResourceError for cells that no memory holds, before anything is computed from them; None: automatic."""
     total = math.prod(count or MINIMUM_CELLS for count in counts)
-    if 8 * ARRAYS * total > costs.available_memory():
+    if 8 * ARRAYS * total > memory.available():
         cells = " x ".join(str(count or "auto") for count in counts)
         raise ResourceError(
             f"a grid of {cells} cells needs at least {8 * ARRAYS * total / 2**30:.3g} GiB, and "
-            f"{costs.available_memory() / 2**30:.3g} GiB are available; give fewer cells"
+            f"{memory.available() / 2**30:.3g} GiB are available; give fewer cells"
         )
 
 
@@ -81,7 +81,7 @@ def refuse_endless(generator: Generator, plan: Plan) -> None:
 
 
 def _refuse_memory(needed: float, grid: Grid, what: str) -> None:
-    needed, available = needed + costs.STILL_TO_LOAD, costs.available_memory()
+    needed, available = needed + costs.STILL_TO_LOAD, memory.available()
     if needed > available:
         cells = " x ".join(str(n) for n in grid.shape)
         raise ResourceError(
@@ -148,7 +148,7 @@ def choose_stepper(config: Config, generator: Generator, expected: float, every:
     if section.stepper != "auto" or chosen_before:
         return best
     takes_long = best.seconds >= costs.factoring_seconds(generator)
-    if takes_long and costs.factoring_bytes(generator) <= costs.available_memory():
+    if takes_long and costs.factoring_bytes(generator) <= memory.available():
         found.append(_implicit(generator, None, expected, every, *rates))
         best = min(found, key=lambda stepping: stepping.seconds)
     elif best.name == "rk4":
@@ -211,7 +211,7 @@ def choose_method(config: Config, generator: Generator, stepping: float) -> tupl
     if generator.system.is_time_dependent:
         return "stepping", "auto: coefficients change with time"
     direct = costs.direct_seconds(generator)
-    fits = costs.direct_bytes(generator) < costs.available_memory()
+    fits = costs.direct_bytes(generator) < memory.available()
     method = "direct" if direct < stepping and fits else "stepping"
     reason = f"auto: about {direct:.2g} s directly, {stepping:.2g} s by stepping"
     return method, reason if fits else f"{reason}, but too little memory"

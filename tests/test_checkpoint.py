@@ -1,5 +1,6 @@
 """Interrupted runs: the same bits after --resume, nothing lost, nothing mixed up, every refusal a sentence."""
 
+import errno
 import json
 import math
 import os
@@ -365,12 +366,24 @@ def test_two_runs_on_one_output(cli):  # noqa: F811
     with locked(Path("out.h5")):
         found = cli("run", "run.yaml")
         assert found.status == 2
-        assert re.search(r"another run \(process \d+ on .*\) is writing out.h5", found.err)
+        assert re.search(r"another run or sweep \(process \d+ on .*\) is writing out.h5", found.err)
         assert in_folder() == ["out.h5.lock", "run.yaml"]
     assert in_folder() == ["run.yaml"]
     Path("out.h5.lock").write_text("left by a process that was killed")
     assert cli("run", "run.yaml").status == 0
     assert in_folder() == ["out.h5", "run.yaml"]
+
+
+def test_a_file_system_without_locks_is_no_reason_to_refuse(tmp_path, monkeypatch):
+    """Lustre answers so unless it is mounted with its option `flock`."""
+
+    def refuse(*_):
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+    with locked(tmp_path / "out.h5"):
+        assert (tmp_path / "out.h5.lock").exists()
+    assert not (tmp_path / "out.h5.lock").exists()
 
 
 def test_a_lock_that_cannot_be_had(tmp_path):

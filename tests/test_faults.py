@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from fpsolver import costs
+from fpsolver import memory
 from fpsolver.api import prepare
 from fpsolver.config.reader import load_config
 from fpsolver.errors import ResourceError
@@ -76,8 +76,8 @@ def test_the_page_tells_of_enough_trials_and_no_loss():
 @pytest.mark.slow
 def test_memory_is_what_a_limit_leaves():
     """`ulimit -v`, which shells and clusters set, counts addresses."""
-    code = "import resource; from fpsolver import costs; free = costs.available_memory()\n"
-    code += "resource.setrlimit(resource.RLIMIT_AS, (2**32, 2**32)); print(free, costs.available_memory())"
+    code = "import resource, numpy; from fpsolver import memory; free = memory.available()\n"
+    code += "resource.setrlimit(resource.RLIMIT_AS, (2**32, 2**32)); print(free, memory.available())"
     environment = {**os.environ, "PYTHONPATH": str(ROOT), **faults.ONE_THREAD}
     said = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, env=environment).stdout
     free, left = (int(word) for word in said.split())
@@ -85,12 +85,54 @@ def test_memory_is_what_a_limit_leaves():
     assert left >= min(free - 2**28, 2**31)
 
 
+GROUPS = {
+    "version 2": {
+        "proc/self/cgroup": "0::/slurm/job_1/step_0\n",
+        "sys/fs/cgroup/slurm/job_1/step_0/memory.max": "max\n",
+        "sys/fs/cgroup/slurm/job_1/memory.max": "4000000000\n",
+        "sys/fs/cgroup/slurm/job_1/memory.current": "1000000000\n",
+        "sys/fs/cgroup/slurm/job_1/memory.stat": "anon 900000000\ninactive_file 100000000\n",
+    },
+    "version 2 in a container": {
+        "proc/self/cgroup": "0::/\n",
+        "sys/fs/cgroup/memory.max": "3200000000\n",
+        "sys/fs/cgroup/memory.current": "100000000\n",
+        "sys/fs/cgroup/memory.stat": "",
+    },
+    "version 1": {
+        "proc/self/cgroup": "5:devices:/a\n4:cpu,memory:/slurm/uid_7\n0::/\n",
+        "sys/fs/cgroup/memory/memory.limit_in_bytes": "9223372036854771712\n",
+        "sys/fs/cgroup/memory/memory.usage_in_bytes": "20000000000\n",
+        "sys/fs/cgroup/memory/memory.stat": "total_inactive_file 0\n",
+        "sys/fs/cgroup/memory/slurm/uid_7/memory.limit_in_bytes": "3500000000\n",
+        "sys/fs/cgroup/memory/slurm/uid_7/memory.usage_in_bytes": "500000000\n",
+        "sys/fs/cgroup/memory/slurm/uid_7/memory.stat": "inactive_file 5\ntotal_inactive_file 100000000\n",
+    },
+}
+
+
+@pytest.mark.parametrize("name", GROUPS)
+def test_memory_is_what_a_control_group_leaves(name, tmp_path):
+    """Batch systems and containers end a process that goes beyond: the tightest limit counts, less what is in use."""
+    for path, text in GROUPS[name].items():
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text(text)
+    assert memory.of_groups(tmp_path) == 3_100_000_000
+
+
+def test_without_control_groups_there_is_no_limit(tmp_path):
+    assert memory.of_groups(tmp_path) == sys.maxsize
+    (tmp_path / "proc/self").mkdir(parents=True)
+    (tmp_path / "proc/self/cgroup").write_text("3:cpuset:/\n0::/somewhere\n")
+    assert memory.of_groups(tmp_path) == sys.maxsize
+
+
 def test_a_run_leaves_room_for_what_is_loaded_later(monkeypatch, tmp_path):
     """Kernels and libraries of 70 MB, without which NumPy ends the process (a violation of memory) and says nothing."""
     (tmp_path / "run.yaml").write_text(faults.CONFIG)
     config = load_config(tmp_path / "run.yaml")
-    monkeypatch.setattr(costs, "available_memory", lambda: 60 * 2**20)
+    monkeypatch.setattr(memory, "available", lambda: 60 * 2**20)
     with pytest.raises(ResourceError, match=r"64 x 64 cells .* needs about 0\.0\d+ GiB, and 0\.0586 GiB are available"):
         prepare(config)
-    monkeypatch.setattr(costs, "available_memory", lambda: 90 * 2**20)
+    monkeypatch.setattr(memory, "available", lambda: 90 * 2**20)
     prepare(config)

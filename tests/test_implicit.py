@@ -7,7 +7,7 @@ import pytest
 from scipy.linalg import expm
 
 import fpsolver as fp
-from fpsolver import api, costs
+from fpsolver import api, costs, memory
 from fpsolver.errors import ConfigError, ResourceError
 from fpsolver.generator import Generator, Scheme
 from fpsolver.grid import Axis, Grid
@@ -141,6 +141,6 @@ def test_what_cannot_be_stepped_implicitly_is_refused(monkeypatch):
     limited = {"flux": "chang_cooper", "reversible": "limited"}
     with pytest.raises(ConfigError, match="need linear fluxes"):
         api.prepare(fp.Config(**{**RING, "scheme": limited, "time": {"stepper": "implicit", "until": 1.0}}))
-    monkeypatch.setattr(costs, "available_memory", lambda: costs.STILL_TO_LOAD + 3 * 10**6)
+    monkeypatch.setattr(memory, "available", lambda: costs.STILL_TO_LOAD + 3 * 10**6)
     with pytest.raises(ResourceError, match=r"factors of time\.stepper: implicit"):
         api.prepare(fp.Config(**{**RING, "time": {"stepper": "implicit", "until": 1.0}}))

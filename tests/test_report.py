@@ -9,7 +9,7 @@ import pytest
 
 import fpsolver as fp
 from fpsolver.cli.main import status_of
-from fpsolver.errors import UsageError
+from fpsolver.errors import OutputError, UsageError
 from fpsolver.reports import data
 from tests import browser
 
@@ -70,6 +70,17 @@ def test_results_of_every_kind_have_a_page(result, tmp_path):
     assert embedded(fp.report(moments, tmp_path / "moments.html").read_text())["fields"] is None
     with pytest.raises(UsageError, match=r"name it run\.html"):
         fp.report(result, tmp_path / "run.pdf")
+
+
+def test_a_report_replaces_a_report_and_nothing_else(result, tmp_path):
+    path = tmp_path / "run.html"
+    first = fp.report(result, path).read_text()
+    path.write_text(first.replace("</body>", "ħ" * 2**20 + "</body>"))  # half a letter where the look at it ends
+    assert fp.report(result, path).read_text() == first
+    path.write_text("<!DOCTYPE html>\n<html><head><title>thesis</title></head></html>")
+    with pytest.raises(OutputError, match=r"exists already and is a text file, which this does not overwrite"):
+        fp.report(result, path)
+    assert "thesis" in path.read_text()
 
 
 def test_large_grids_are_thinned(result):

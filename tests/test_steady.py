@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import fpsolver as fp
-from fpsolver import api, assembly, costs
+from fpsolver import api, assembly, costs, memory
 from fpsolver.errors import ConvergenceError, ResourceError
 from fpsolver.generator import Generator, Scheme
 from fpsolver.grid import Axis, Grid
@@ -132,7 +132,7 @@ def test_a_narrow_box_is_solved_too():
 
 
 def test_memory_is_refused_before_it_is_needed(monkeypatch):
-    monkeypatch.setattr(costs, "available_memory", lambda: costs.STILL_TO_LOAD + 10**8)
+    monkeypatch.setattr(memory, "available", lambda: costs.STILL_TO_LOAD + 10**8)
     path = Path(__file__).parents[1] / "configs" / "minimally_invasive.yaml"
     config = direct(path, grid={"q": {"cells": 256}, "p": {"cells": 256}})
     with pytest.raises(ResourceError, match="the factors of time"):

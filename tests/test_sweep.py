@@ -27,6 +27,7 @@ from fpsolver.errors import (
     OutputExistsError,
     UsageError,
 )
+from fpsolver.io.lock import locked
 from fpsolver.plot import sweeps as figures
 from fpsolver.sweeps import axes, engine, journal, table, worker
 
@@ -477,6 +478,17 @@ def test_a_dask_cluster_gives_the_same_numbers_and_loses_nothing(tmp_path, here)
         for process in started[::-1]:
             process.kill()
             process.wait()
+
+
+@pytest.mark.parametrize("said", [{}, {"resume": True}, {"force": True}])
+def test_two_sweeps_on_one_output(said, here, tmp_path):
+    """The second is refused, whatever it was told, and the rows of the first stay."""
+    target = tmp_path / "table.h5"
+    (tmp_path / "table.h5.partial").write_text("rows of the first")
+    with locked(target), pytest.raises(OutputError, match=r"another run or sweep \(process \d+ .*wait for it"):
+        fp.sweep(small(), {ETA: [0.2, 0.3]}, path=target, **said)
+    assert [path.name for path in tmp_path.iterdir()] == ["table.h5.partial"]
+    assert (tmp_path / "table.h5.partial").read_text() == "rows of the first"
 
 
 @pytest.mark.slow

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import h5py
 
-from fpsolver import costs
+from fpsolver import memory
 
 MOST_OBJECTS = 2000  # a sweep of many keys has a hundred
 MOST_LEVELS = 4
@@ -58,7 +58,7 @@ def refuse_foreign(file: h5py.File) -> None:
     total = 0
     for name, dataset in _datasets(file, "", 0, [MOST_OBJECTS]):
         total += _checked_size(name, dataset)
-    if total > costs.available_memory() / 2:
+    if total > memory.available() / 2:
         raise ValueError(f"its arrays take {total / 2**30:.3g} GiB, more than half of the memory available")
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from pathlib import Path
 
+PAGE = "<!DOCTYPE html>"
 HDF5 = b"\x89HDF\r\n\x1a\n"
 JOURNAL = "fpsolver-sweep-journal"
 EMPTY = "an empty file"
@@ -12,6 +14,7 @@ RESULT, SWEEP = "a result of fpsolver", "the table of a sweep"
 RESULTS = (RESULT, SWEEP)
 CHECKPOINT, ROWS = "the checkpoint of an unfinished run", "the rows of an unfinished sweep"
 CONFIGURATION, SCHEMA = "a configuration of fpsolver", "the JSON schema of configurations"
+REPORT = "a report of fpsolver"
 OTHER_HDF5, TEXT, OTHER = "an HDF5 file of something else", "a text file", "a file that fpsolver did not write"
 LONGEST = 2**20  # bytes of a text that are looked at
 
@@ -27,7 +30,7 @@ def describe(path: Path) -> str:
     if is_journal(path):
         return ROWS
     try:
-        return _of_text(start.decode())
+        return _of_text(codecs.getincrementaldecoder("utf-8")().decode(start))  # its end may be half a character
     except UnicodeDecodeError:
         return OTHER
 
@@ -50,6 +53,8 @@ def _of_hdf5(path: Path) -> str:
 def _of_text(text: str) -> str:
     if text.startswith("{") and all(word in text for word in ('"$schema"', '"title": "fpsolver')):
         return SCHEMA
+    if text.startswith(PAGE) and 'name="generator" content="fpsolver' in text[:2000]:
+        return REPORT
     return CONFIGURATION if re.search(r"^system\s*:", text, re.MULTILINE) else TEXT
 
 

@@ -1,8 +1,9 @@
-"""One run for each output: a lock on ``PATH.lock`` that the system itself gives back when a process dies."""
+"""One run or sweep for each output: a lock on ``PATH.lock`` that the system itself gives back when a process dies."""
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import platform
 import sys
@@ -13,6 +14,9 @@ from fpsolver.errors import OutputError
 
 if sys.platform != "win32":  # Windows has no flock, and no lock then
     import fcntl
+
+# of file systems that have none, such as Lustre without its option `flock`: runs there go without
+NO_LOCKS = {errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP}
 
 
 def is_held(handle: int) -> bool:
@@ -28,7 +32,7 @@ def is_held(handle: int) -> bool:
 
 @contextlib.contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Hold the lock of an output; OutputError if another run holds it."""
+    """Hold the lock of an output; OutputError if another process holds it."""
     if sys.platform == "win32":
         yield
         return
@@ -47,7 +51,7 @@ def _acquire(name: Path, path: Path) -> int:
         while True:
             handle = os.open(name, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
             try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                _lock(handle)
                 if is_named(handle, name):
                     os.ftruncate(handle, 0)
                     os.write(handle, f"process {os.getpid()} on {platform.node()}".encode())
@@ -58,11 +62,20 @@ def _acquire(name: Path, path: Path) -> int:
             os.close(handle)  # its holder has just ended and removed it
     except BlockingIOError:
         raise OutputError(
-            f"another run ({_holder(name)}) is writing {path}; wait for it, or give another output with -o"
+            f"another run or sweep ({_holder(name)}) is writing {path}; wait for it, or give another output with -o"
         ) from None
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise OutputError(f"the output {path} cannot be written: {reason} (locking {name.name})") from None
+
+
+def _lock(handle: int) -> None:
+    """Take the lock, if the file system has locks; BlockingIOError if another process has it."""
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno not in NO_LOCKS:
+            raise
 
 
 def is_named(handle: int, name: Path) -> bool:

@@ -10,6 +10,7 @@ from typing import Any
 
 import fpsolver
 from fpsolver.errors import UsageError
+from fpsolver.io.kinds import REPORT
 from fpsolver.io.paths import write_text
 from fpsolver.reports.data import collect
 from fpsolver.result import Outcome
@@ -18,12 +19,14 @@ from fpsolver.result import Outcome
 def report(result: Outcome, path: str | Path) -> Path:
     """Write a page about a result: configuration, verdicts, numbers, and W with both currents under a time slider.
 
-    One HTML file that holds everything and asks the network for nothing. UsageError for another suffix.
+    One HTML file that holds everything and asks the network for nothing. A report that is there is replaced.
+
+    UsageError for another suffix, OutputError for a page of something else.
     """
     path = Path(path)
     if path.suffix.lower() not in (".html", ".htm"):
         raise UsageError(f"a report is an HTML page, but {str(path)!r} is to be written; name it {path.stem}.html")
-    write_text(path, page(result), force=True)
+    write_text(path, page(result), force=True, kinds=(REPORT,))
     return path
 
 

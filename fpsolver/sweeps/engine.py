@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
@@ -14,6 +15,7 @@ from fpsolver.api import require_config
 from fpsolver.config.reader import Config
 from fpsolver.errors import InterruptedSweepError, UnfinishedOutputError, UsageError
 from fpsolver.io.kinds import RESULTS, ROWS, rows_in
+from fpsolver.io.lock import locked
 from fpsolver.io.paths import check_output
 from fpsolver.io.provenance import collect
 from fpsolver.progress import Count
@@ -48,14 +50,34 @@ def sweep(
     table is written there, and until then rows are kept in ``PATH.partial``, from which ``resume`` goes on. ``note``
     is told what a user should know.
 
-    Raises ConfigError if a key does not exist, OutputExistsError for an existing output without ``force``.
+    Raises ConfigError if a key does not exist, OutputExistsError for an existing output without ``force``, OutputError
+    if another process is writing it.
     """
     require_config(config)
     axes = checked(config, over)
     target = None if path is None else Path(path)
     if target is not None and resume and target.exists():
         return _finished(target, config, axes)
-    _refuse(target, resume=resume, force=force)
+    with contextlib.nullcontext() if target is None else locked(target):
+        _refuse(target, resume=resume, force=force)
+        return _swept(
+            config, axes, target, workers, scheduler, resume=resume, force=force, progress=progress, note=note
+        )
+
+
+def _swept(
+    config: Config,
+    axes: dict[str, Values],
+    target: Path | None,
+    workers: int | None,
+    scheduler: str | None,
+    *,
+    resume: bool,
+    force: bool,
+    progress: bool,
+    note: Note | None,
+) -> Sweep:
+    """The table, written if there is a target."""
     runs = points(axes)
     with Journal(None if target is None else journal_path(target), header(config, axes)) as journal:
         rows = journal.read() if resume else {}
