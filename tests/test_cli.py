@@ -22,6 +22,7 @@ import pytest
 
 import fpsolver as fp
 from fpsolver import api, steady, studies
+from fpsolver.cli import check
 from fpsolver.cli.main import COMMANDS, status_of
 from fpsolver.cli.words import matrix
 from fpsolver.config import schema_system
@@ -658,6 +659,14 @@ def test_nan_in_a_state_file(cli):
 
 
 # --- check -----------------------------------------------------------------------------------------------------------
+
+
+def test_check_counts_the_records(cli, monkeypatch):
+    """Short runs with many records take most of their time for these."""
+    monkeypatch.setattr(check, "seconds_per_record", lambda _: 0.25)
+    monkeypatch.setattr(check, "seconds_per_step", lambda _: 1e-3)
+    found = cli("check", "run.yaml", "--set", "time.until=20", "--set", "output.every=0.5", "--set", "time.dt=0.01")
+    assert "run time             about 12 s (measured on this machine), 10 s of it for the records" in found.out
 
 
 def test_check_prints_the_data_sheet_and_writes_nothing(cli, monkeypatch):

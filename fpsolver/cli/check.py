@@ -18,12 +18,14 @@ from fpsolver.config.reader import load_config
 from fpsolver.errors import NoSteadyStateError
 from fpsolver.physics import equilibrium, exact
 from fpsolver.physics.system import System
-from fpsolver.problem import Problem, gaussian_problem, prepare
+from fpsolver.problem import Problem, gaussian_problem, initial_values, prepare
+from fpsolver.recorder import make_record, phase_space
 from fpsolver.simulation import make_stepper
 from fpsolver.stepping.explicit import ORDERS, StepSize, stable_step
 from fpsolver.stepping.magnus import MagnusStepSize
 from fpsolver.stepping.rational import ImplicitStepSize
 from fpsolver.thermo.detailed_balance import gaussian_detailed_balance, kms_residual, parity_residual
+from fpsolver.thermo.state import State
 from fpsolver.trajectory import Plan
 
 
@@ -150,26 +152,27 @@ def cost_rows(problem: Problem) -> list[tuple[str, Any]]:
     if math.isinf(end) and plan.decay is not None:
         end = min(plan.max_time, math.log(1 / plan.tolerance) / plan.decay.value)
         words = f"steady, expected near t = {end:.3g} (at most {plan.max_time:.3g})"
-    rows = implicit_rows(plan) if plan.stepper == "implicit" else explicit_rows(problem, end)
+    rows, seconds = implicit_rows(plan) if plan.stepper == "implicit" else explicit_rows(problem, end)
+    recording = end / plan.every * seconds_per_record(problem)
+    how = "predicted" if plan.stepper == "implicit" else "measured on this machine"
     return [
         ("until", words),
-        *rows[:-1],
+        *rows,
         ("records", f"every {plan.every:g}, about {end / plan.every:.0f}"),
         ("memory", f"about {problem.memory / 2**20:.0f} MiB"),
-        rows[-1],
+        ("run time", f"about {seconds + recording:.2g} s ({how}), {recording:.2g} s of it for the records"),
     ]
 
 
-def explicit_rows(problem: Problem, end: float) -> list[tuple[str, Any]]:
-    """Stepper, step and run time, which is measured."""
+def explicit_rows(problem: Problem, end: float) -> tuple[list[tuple[str, Any]], float]:
+    """Stepper and step, and the time of stepping, which is measured."""
     plan, order = problem.plan, ORDERS[problem.plan.stepper]
     limit = stable_step(problem.generator, order)
     steps = plan.step.count(end) if isinstance(plan.step, StepSize) else end / plan.step.limit
     return [
         ("stepper", f"{plan.stepper}{f' ({plan.stepper_why})' if plan.stepper_why else ''}"),
         ("time step", f"{step_words(plan.step)} (stability limit {limit:.4g}), about {steps:.0f} steps"),
-        ("run time", f"about {steps * seconds_per_step(problem):.2g} s of stepping (measured on this machine)"),
-    ]
+    ], steps * seconds_per_step(problem)
 
 
 def step_words(step: StepSize | MagnusStepSize | ImplicitStepSize) -> str:
@@ -178,13 +181,12 @@ def step_words(step: StepSize | MagnusStepSize | ImplicitStepSize) -> str:
     return f"{step.limit:.4g}" if first == step.limit else f"{first:.4g} at first, {step.limit:.4g} at most"
 
 
-def implicit_rows(plan: Plan) -> list[tuple[str, Any]]:
+def implicit_rows(plan: Plan) -> tuple[list[tuple[str, Any]], float]:
     """The same for implicit steps, whose time is predicted."""
     return [
         ("stepper", f"implicit{f' ({plan.stepper_why})' if plan.stepper_why else ''}"),
         ("time step", f"{plan.step.at(0.0):.4g} at first, {plan.step.limit:.4g} at most (by accuracy)"),
-        ("run time", f"about {plan.predicted:.2g} s of stepping (predicted)"),
-    ]
+    ], plan.predicted
 
 
 def direct_rows(problem: Problem) -> list[tuple[str, Any]]:
@@ -209,4 +211,16 @@ def seconds_per_step(problem: Problem) -> float:
         begun = time.perf_counter()
         stepper.advance(W, late, problem.plan.step.limit, 5)
         best = min(best, (time.perf_counter() - begun) / 5)
+    return best
+
+
+def seconds_per_record(problem: Problem) -> float:
+    """Time of one record, measured at the initial state."""
+    generator, late = problem.generator, problem.generator.system.settled
+    W, space = initial_values(problem), phase_space(generator, late)
+    best = math.inf
+    for _ in range(3):
+        begun = time.perf_counter()
+        make_record(State(W, space), generator.apply(W, time=late))
+        best = min(best, time.perf_counter() - begun)
     return best
