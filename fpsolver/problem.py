@@ -13,7 +13,7 @@ from fpsolver import autogrid, dispersion, gaussian, wellgrid
 from fpsolver.checks import Checks
 from fpsolver.config import axes, build, initial
 from fpsolver.config.faults import Collector
-from fpsolver.config.reader import Config
+from fpsolver.config.reader import Config, furthest_from_one
 from fpsolver.config.rules import check_parts
 from fpsolver.errors import ConfigError, Fault, FpsolverError, GridError, UsageError
 from fpsolver.gaussian import GaussianProblem
@@ -114,10 +114,12 @@ def _explained(build_problem: Callable[[Config], P], config: Config) -> P:
     except ConfigError as error:
         raise config.located(error) from None
     except (ArithmeticError, np.linalg.LinAlgError):
+        key, value = furthest_from_one(config)
         text = (
-            "the numbers are so extreme that floating-point arithmetic fails; choose units in which they are near one"
+            "the numbers are so extreme that floating-point arithmetic fails; choose units in which they are near one "
+            f"(here is {value:g})"
         )
-        raise config.located(ConfigError(Fault("system", text))) from None
+        raise config.located(ConfigError(Fault(key, text))) from None
 
 
 def _prepare(config: Config) -> Problem:

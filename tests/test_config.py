@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 import fpsolver as fp
 from fpsolver.config import initial
-from fpsolver.config.reader import Config, apply_override, load_config, parse_yaml
+from fpsolver.config.reader import Config, apply_override, furthest_from_one, load_config, parse_yaml
 from fpsolver.config.types import shown
 from fpsolver.errors import ConfigError, FpsolverError, ResourceError, UsageError
 from fpsolver.physics import exact
@@ -1086,3 +1086,14 @@ def test_cells_beyond_any_memory_are_refused_at_once(cells):
     with pytest.raises(ResourceError, match=f"a grid of {cells} x 48 cells needs at least .* give fewer cells"):
         fp.prepare(fp.Config(**python_data()).replaced(grid={"q": {"cells": cells}}))
     assert time.perf_counter() - begun < LONGEST
+
+
+def test_extreme_numbers_are_named(tmp_path):
+    """The one furthest from one, of particles and states in lists, too."""
+    message = refusal(written(tmp_path, VALID.replace("omega: 1.0", "omega: 1.0e+200")))
+    assert "line 5, system.potential.omega: the numbers are so extreme" in message
+    assert "(here is 1e+200)" in message
+    pair = load_config(written(tmp_path, PAIR.replace("beta: 0.5, omega", "beta: 1e-30, omega")))
+    assert furthest_from_one(pair) == ("initial.1.beta", 1e-30)
+    small = load_config(written(tmp_path, VALID.replace("mass: 1.0", "mass: 1e-40")))
+    assert furthest_from_one(small) == ("system.mass", 1e-40)

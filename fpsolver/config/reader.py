@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import html
 import io
+import math
 import warnings
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,7 @@ from fpsolver.config.faults import between_sections
 from fpsolver.config.lines import Lines, is_index, located, place_of
 from fpsolver.config.objects import is_object_section, with_field, without_objects
 from fpsolver.config.rules import all_faults
-from fpsolver.config.types import shown
+from fpsolver.config.types import is_number, shown
 from fpsolver.errors import ConfigError, Fault, UsageError
 from fpsolver.physics import arguments
 
@@ -86,6 +88,19 @@ class Config(schema.ConfigData):
 def leaves(config: Config) -> dict[str, Any]:
     """Every value of a configuration by its dotted key."""
     return dict(_leaves(config.model_dump(exclude_none=True), ""))
+
+
+def furthest_from_one(config: Config) -> tuple[str, float]:
+    """Key and size of the number with the largest logarithm, among units, system and initial state."""
+    found = [("system", 1.0), *_sizes(config.model_dump(include={"units", "system", "initial"}), "")]
+    return max(found, key=lambda item: abs(math.log10(item[1])))
+
+
+def _sizes(node: Any, key: str) -> list[tuple[str, float]]:
+    if isinstance(node, dict | list | tuple):
+        parts: Iterable[tuple[Any, Any]] = node.items() if isinstance(node, dict) else enumerate(node)
+        return [size for name, item in parts for size in _sizes(item, f"{key}.{name}" if key else name)]
+    return [(key, abs(float(node)))] if is_number(node) and node else []
 
 
 def _leaves(node: Any, key: str) -> list[tuple[str, Any]]:
