@@ -11,6 +11,9 @@ filter keeps the factors free. Smooth modes do not feel it.
 
 Where L is its own mirror image, so is the steady state, and half of the cells suffice (:mod:`fpsolver.parity`); odd
 modes are then asked only how slowly they decay.
+
+Where motion between wells is slower than the filter, M knows nothing of it, and its null vector is any mixture of the
+wells. The slowest mode of M is then followed to that of L by one inverse iteration with L itself.
 """
 
 from __future__ import annotations
@@ -26,7 +29,7 @@ from fpsolver.errors import ConvergenceError
 from fpsolver.generator import Generator
 from fpsolver.parity import Fold, is_even
 from fpsolver.physics.potentials import FloatArray
-from fpsolver.physics.timescales import linear_rates
+from fpsolver.physics.timescales import escape_rate, linear_rates
 
 SHIFT = 1e-9  # of the fastest rate of the linearised system: makes the factors regular, costs no accuracy
 SINGULAR = 1e-8  # of the same rate: a second mode that decays more slowly than this counts as stationary
@@ -35,6 +38,7 @@ RETRY = 1e-10  # distance beyond which slower factors are tried
 FEW = 128**2  # cells of which the factors with wraps are tried last: in a narrow box the wraps count
 CORRECTIONS = 4
 LARGEST_CORRECTION = 0.1  # of the mass
+FILTERED = 2.0  # times the strength of the filter: rates of M below are not those of L
 GAP_CHANGE = 0.05  # from one iteration to the next, at which the modulus is known well enough
 
 
@@ -53,28 +57,39 @@ class NullVector:
 
 @dataclass(frozen=True, slots=True)
 class Factored:
-    """L x = 0 on the functions of one parity (or on all), with factors of M."""
+    """L x = 0 on the functions of one parity (or on all), with factors of M and the ``strength`` of its filter."""
 
     L: csr_array
     factors: SuperLU
     weight: FloatArray
     fold: Fold
+    strength: float
+
+    def inverse(self, y: FloatArray, accuracy: float) -> FloatArray:
+        """L^-1 y, by GMRES on L M^-1: three to six solves, more where L is nearly singular."""
+        operator = LinearOperator(self.L.shape, matvec=lambda z: self.L @ self.factors.solve(z))
+        found: FloatArray = self.factors.solve(gmres(operator, y, rtol=accuracy, restart=15, maxiter=2)[0])
+        return found
 
 
 @dataclass(frozen=True, slots=True)
 class Equation:
-    """L x = 0, the matrix M before it is factored, what wraps add to M, and the weights of cells in integrals."""
+    """L x = 0, the matrix M before it is factored, what wraps add to M, and the weights of cells in integrals.
+
+    ``strength``: of the filter in M, 1/time.
+    """
 
     L: csr_array
     M: csr_array
     wraps: csr_array
     weight: FloatArray
+    strength: float
 
     def factored(self, sign: int, *, pivoted: bool = False, wrapped: bool = False) -> Factored:
         """On functions of parity ``sign``; 0 is all of them."""
         fold, M = Fold(len(self.weight), sign), self.M + self.wraps if wrapped else self.M
         factors = assembly.factorised(csc_array(fold.matrix(csr_array(M))), pivoted=pivoted)
-        return Factored(fold.matrix(self.L), factors, fold.weight(self.weight), fold)
+        return Factored(fold.matrix(self.L), factors, fold.weight(self.weight), fold, self.strength)
 
     def is_even(self) -> bool:
         """True if the steady state is its own mirror image."""
@@ -91,8 +106,9 @@ def null_vector(generator: Generator) -> NullVector:
     scale = generator.fluxes.symmetriser().ravel()
     whole, inner = assembly.assemble_both(generator)
     L, inner = assembly.scaled(whole, scale), assembly.scaled(inner, scale)
-    M = _preconditioner(generator, inner, SHIFT * rate, FILTER * (slowest or rate))
-    equation = Equation(L, M, csr_array(L - inner), scale * generator.grid.volume)
+    strength = FILTER * (slowest or rate)
+    M = _preconditioner(generator, inner, SHIFT * rate, strength)
+    equation = Equation(L, M, csr_array(L - inner), scale * generator.grid.volume, strength)
     part, x, distance = _solved(equation)
     if not np.isfinite(x).all():
         raise ConvergenceError("no steady state was found: the matrix of the generator could not be factored")
@@ -100,6 +116,8 @@ def null_vector(generator: Generator) -> NullVector:
     gap = _gap(part, x, shape, rate)
     if part.fold.sign:
         gap = min(gap, _odd_gap(generator, equation, x, rate))
+    if not generator.grid.axes[0].periodic and (escape := escape_rate(generator.system)) < SINGULAR * rate:
+        gap = min(gap, escape)  # a grid too coarse for the wells has ways through the barrier of its own
     if gap < SINGULAR * rate:
         raise ConvergenceError(_why_several(gap, rate, is_quadratic=generator.system.is_quadratic))
     return NullVector((part.fold.unfold(x) * scale).reshape(shape), gap, distance)
@@ -136,7 +154,7 @@ def _iterated(part: Factored) -> tuple[FloatArray, float]:
     for _ in range(3):
         x = part.factors.solve(x)
         x /= x @ part.weight
-    x = _corrected(x, part.L, part.factors, part.weight)
+    x = _corrected(x, part)
     change = part.factors.solve(part.L @ x)
     return x, float(np.abs(change - x * (change @ part.weight)) @ part.weight)
 
@@ -146,20 +164,20 @@ def round_off(L: csr_array) -> float:
     return float(np.finfo(float).eps) * float(abs(L).sum(axis=1).max())
 
 
-def _corrected(x: FloatArray, L: csr_array, factors: SuperLU, weight: FloatArray) -> FloatArray:
+def _corrected(x: FloatArray, part: Factored) -> FloatArray:
     """Take x - M^-1 z with L M^-1 z = L x, again until the residual is round-off.
 
     Two rounds of three to six solves; plain repetition of x - M^-1 L x would need fifty in a box of 6 deviations,
     where the wraps count.
     """
-    operator = LinearOperator(L.shape, matvec=lambda z: L @ factors.solve(z))
+    L, weight = part.L, part.weight
     smallest = round_off(L)
     residual = L @ x
     for _ in range(CORRECTIONS):
         size = np.abs(residual) @ weight
         if not size > smallest:
             break
-        change = factors.solve(gmres(operator, residual, rtol=1e-4, restart=15, maxiter=2)[0])
+        change = part.inverse(residual, 1e-4)
         better = x - change
         better /= better @ weight
         residual = L @ better
@@ -184,19 +202,25 @@ def _gap(part: Factored, x: FloatArray, shape: tuple[int, ...], rate: float) -> 
 
     ``x``: the steady state, on the cells of this part.
     """
-    weight = part.weight
     y = part.fold.fold(np.random.default_rng(0).standard_normal(part.fold.size)) * np.abs(x)
     growth, before = 1 / rate, 0.0
     for _ in range(6):
-        y = part.fold.fold(smooth(part.fold.unfold(y).reshape(shape)).ravel())
-        if part.fold.sign >= 0:  # an odd mode has no mass
-            y -= x * (y @ weight)
-        y /= np.abs(y) @ weight
-        y = part.factors.solve(y)
-        before, growth = growth, max(float(np.abs(y) @ weight), 1e-300)
+        y = part.factors.solve(_normalised(part, x, y, shape))
+        before, growth = growth, max(float(np.abs(y) @ part.weight), 1e-300)
         if abs(growth - before) < GAP_CHANGE * growth:
             break
+    if FILTERED * part.strength * growth > 1:
+        y = part.inverse(_normalised(part, x, y, shape), 1e-2)
+        growth = max(float(np.abs(y) @ part.weight), growth)  # the filter only adds to a rate
     return 1 / growth
+
+
+def _normalised(part: Factored, x: FloatArray, y: FloatArray, shape: tuple[int, ...]) -> FloatArray:
+    """The smooth part of a mode, without mass and of norm one."""
+    y = part.fold.fold(smooth(part.fold.unfold(y).reshape(shape)).ravel())
+    if part.fold.sign >= 0:  # an odd mode has no mass
+        y -= x * (y @ part.weight)
+    return np.asarray(y / (np.abs(y) @ part.weight))
 
 
 def _odd_gap(generator: Generator, equation: Equation, x: FloatArray, rate: float) -> float:

@@ -90,20 +90,51 @@ def test_the_filter_spares_smooth_functions():
     assert np.abs(matrix @ (-1.0) ** np.arange(64))[8:-8] == pytest.approx(1.0)
 
 
-def test_several_steady_states_are_refused():
-    """Two wells 40 T apart: which one is filled depends on the start."""
-    config = fp.Config(
+def wells(temperature, *, tilt=0.0, cells=(128, 48), **scheme):
+    """Classical Caldeira-Leggett motion between wells at q = -1 and 1, a barrier of 1/4 between them."""
+    width, fast = 1 + 5.2 * (temperature / 2) ** 0.5, 6 * temperature**0.5
+    return fp.Config(
         units={"hbar": 0},
         system={
             "mass": 1.0,
-            "potential": {"kind": "double_well", "quadratic": 1.0, "quartic": 1.0},
-            "bath": {"model": "caldeira_leggett", "eta": 1.0, "beta": 160.0},
+            "potential": {"kind": "polynomial", "coefficients": [0.0, tilt, -0.5, 0.0, 0.25]},
+            "bath": {"model": "caldeira_leggett", "eta": 1.0, "temperature": temperature},
         },
-        grid={"q": {"cells": 128, "extent": [-1.5, 1.5]}, "p": {"cells": 48, "extent": [-0.7, 0.7]}},
+        grid={
+            "q": {"cells": cells[0], "extent": [-width, width], "allow_coarse": True},
+            "p": {"cells": cells[1], "extent": [-fast, fast]},
+        },
+        scheme=scheme,
         time={"method": "direct"},
     )
-    with pytest.raises(ConvergenceError, match="several states are stationary"):
-        outcome(config)
+
+
+@pytest.mark.parametrize("cells", [(96, 40), (128, 48)], ids=["coarse", "fine"])
+@pytest.mark.parametrize("tilt", [0.0, 0.003])
+@pytest.mark.parametrize("scheme", [{"order": 2}, {"order": 8}, {"flux": "chang_cooper"}], ids=str)
+def test_several_steady_states_are_refused(scheme, tilt, cells):
+    """Wells 25 T apart and more: which one is filled depends on the start, and no grid may say anything else.
+
+    The filter of the preconditioner, of the order of the scheme, moves probability through the barrier at 1e-5, and a
+    coarse grid does so, too: neither is the rate of the wells.
+    """
+    for barriers in (25, 40):
+        with pytest.raises(ConvergenceError, match="several states are stationary"):
+            outcome(wells(0.25 / barriers, tilt=tilt, cells=cells, **scheme))
+
+
+@pytest.mark.parametrize("scheme", [{"order": 8}, {"flux": "chang_cooper"}], ids=str)
+def test_the_slowest_rate_is_that_of_the_wells(scheme):
+    """That of Kramers, to a few per cent with 15 T between them: the filter exceeds it a hundred times."""
+    hops = (math.sqrt(1.25) - 0.5) * math.sqrt(2) / (2 * math.pi) * math.exp(-15)  # eta = omega at the barrier = 1
+    problem = api.prepare(wells(0.25 / 15, cells=(160, 56), **scheme))
+    found = null_vector(problem.generator)
+    assert found.gap == pytest.approx(2 * hops, rel=0.1)
+    q, p = problem.grid.coordinates
+    tilted = api.prepare(wells(0.25 / 15, tilt=0.003, cells=(160, 56), flux="chang_cooper"))
+    W, energy = null_vector(tilted.generator).W, p**2 / 2 + 0.003 * q - q**2 / 2 + q**4 / 4
+    gibbs = np.exp(-(energy - energy.min()) * 60)
+    np.testing.assert_allclose(W / tilted.grid.integrate(W), gibbs / tilted.grid.integrate(gibbs), atol=1e-6 * W.max())
 
 
 @pytest.mark.slow

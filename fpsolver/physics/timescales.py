@@ -112,6 +112,14 @@ def _well_rate(system: System, ring_length: float | None, friction: float) -> fl
     return local * math.exp(-min(_barrier(system) / temperature, 40.0)) if temperature > 0 else local
 
 
+def escape_rate(system: System) -> float:
+    """Estimate of the rate at which the wells of one particle on the line level out; infinite for a single well."""
+    potential, friction = system.particles[0].potential, -float(system.dissipative_drift[1, 1])
+    if isinstance(potential, Cosine) or len(potential.minima()) < 2 or friction <= 0:
+        return math.inf
+    return _well_rate(system, None, friction)
+
+
 def _barrier(system: System) -> float:
     """Highest energy between wells, above the shallowest of them."""
     potential = system.particles[0].potential
