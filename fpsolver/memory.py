@@ -50,9 +50,10 @@ def _of_address_space() -> int:
 def of_groups(root: Path = Path("/")) -> int:
     """What is left in the control groups of this process and those above them (Slurm, Docker, systemd)."""
     left = [sys.maxsize]
-    with contextlib.suppress(OSError, ValueError):  # none on other systems than Linux
+    with contextlib.suppress(OSError):  # none on other systems than Linux
         for line in (root / "proc/self/cgroup").read_text().splitlines():
-            _, controllers, path = line.split(":", 2)
+            _, _, place = line.partition(":")
+            controllers, _, path = place.partition(":")
             if controllers and "memory" not in controllers.split(","):
                 continue
             files = VERSION_1 if controllers else VERSION_2
@@ -66,6 +67,12 @@ def _of_group(group: Path, files: GroupFiles) -> int:
     """What is left in one group: its limit less what it uses, which includes files that would be freed."""
     with contextlib.suppress(OSError, ValueError):  # no such group here, or no limit ("max")
         limit, used = (int((group / name).read_text()) for name in (files.limit, files.used))
-        entries = dict(line.split(" ", 1) for line in (group / "memory.stat").read_text().splitlines())
-        return max(limit - used + int(entries.get(files.cached, 0)), 0)
+        return max(limit - used + _cached(group, files.cached), 0)
     return sys.maxsize
+
+
+def _cached(group: Path, name: str) -> int:
+    with contextlib.suppress(OSError, ValueError):
+        words = (line.split() for line in (group / "memory.stat").read_text().splitlines())
+        return next((int(entry[1]) for entry in words if len(entry) == 2 and entry[0] == name), 0)
+    return 0

@@ -117,7 +117,7 @@ def _explained(build_problem: Callable[[Config], P], config: Config) -> P:
         key, value = furthest_from_one(config)
         text = (
             "the numbers are so extreme that floating-point arithmetic fails; choose units in which they are near one "
-            f"(here is {value:g})"
+            f"(the size of this one, {value:g}, is the furthest from it)"
         )
         raise config.located(ConfigError(Fault(key, text))) from None
 

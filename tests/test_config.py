@@ -325,6 +325,56 @@ def test_what_is_guessed_for_a_fault_is_no_fault(tmp_path):
     assert keys_at_fault(tmp_path, ring) == {"grid.q.boundary"}
 
 
+MISSPELT = {
+    "hbar": ("units: {hbar: 1.0}", "units: {hbr: 0.1}", "units.hbr"),
+    "units": ("units: {hbar: 1.0}", "unit: {hbar: 0.1}", "unit"),
+    "beta": ("beta: 5.0", "beta: 5.0, dqq: 1.0", "system.bath.dqq"),
+    "method": ("until: 0.5, dt", "metod: direct, dt", "time.metod"),
+    "boundary": ("q: {cells: 48, extent: auto", "q: {cells: 48, bondary: periodic, extent: [0, 1]", "grid.q.bondary"),
+    "extent": ("q: {cells: 48, extent: auto", "q: {cells: 48, boundary: periodic, extnt: [0, 1]", "grid.q.extnt"),
+}
+
+
+@pytest.mark.parametrize("name", MISSPELT)
+def test_what_a_misspelt_key_means_is_not_known(name, tmp_path):
+    """So nothing is said of rules that depend on it."""
+    text = VALID.replace(BATH, "bath: {model: position_friction, eta: 0.5, beta: 5.0, xi: detailed_balance}")
+    if name in ("boundary", "extent"):
+        text = VALID.replace(STATE, "kind: uniform\n  momentum_variance: 1").replace(WELL, "potential: {kind: free}")
+    if name == "method":
+        text = VALID.replace(f"initial:\n  {STATE}\n", "")
+    old, new, key = MISSPELT[name]
+    assert old in text
+    assert keys_at_fault(tmp_path, text.replace(old, new)) == {key}
+
+
+class Failing:
+    """A potential whose author made a mistake."""
+
+    span = (-5.0, 5.0)
+
+    def energy(self, q):
+        raise RuntimeError("a mistake")
+
+    def derivative(self, q, order=1):
+        raise RuntimeError("a mistake")
+
+
+def test_no_fault_of_python_hides_those_of_keys(tmp_path):
+    """What is not about a key is told when nothing else is wrong."""
+    config = load_config(written(tmp_path, VALID)).model_dump(exclude_none=True)
+    system, extreme = config["system"], {"model": "caldeira_leggett", "eta": 0.5, "beta": 1e-308}
+    for broken in ({"potential": Failing()}, {"mass": 1e10, "bath": extreme}):
+        with pytest.raises(ConfigError, match=r"^the configuration cannot be used:\n  checks\.strict: [^\n]*$"):
+            fp.Config(**{**config, "system": {**system, **broken}, "checks": {"strict": "no"}})
+    ill = {**system, "bath": {"model": "custom", "eta": 0.5, "d_pp": 0.1, "d_qp": 0.5}}
+    nowhere = {"kind": "wavefunction", "path": str(tmp_path / "nowhere.npz")}
+    with pytest.raises(ConfigError, match=r"^system\.bath: the diffusion matrix[^\n]*$"):
+        fp.prepare(fp.Config(**{**config, "system": ill, "initial": nowhere}))
+    with pytest.raises(FpsolverError, match=r"nowhere\.npz does not exist"):
+        fp.prepare(fp.Config(**{**config, "initial": nowhere}))
+
+
 @pytest.mark.parametrize(
     ("text", "keys"),
     [
@@ -356,6 +406,15 @@ def test_what_is_guessed_for_a_fault_is_no_fault(tmp_path):
              "initial.covariance"},
         ),
         ("initial: 3\nsystem: [1]\ngrid: {q: {boundary: periodic}}\n", {"initial", "system"}),
+        (PAIR.replace("particles:", "particle:"),
+         {"system.particle", "system.couplings", "system.mass", "system.potential"}),
+        ("system: {particles: [3, {mass: 1, potential: {kind: free}, "
+         "bath: {model: custom, eta: 1, d_pp: 0, d_qp: 1}}]}\n"
+         "initial: [{kind: thermal, beta: 1, omega: 1}, {kind: thermal, beta: 1, omega: 1}]\n",
+         {"system.particles.0", "system.particles.1.bath"}),
+        ("system: {chain: 3}\ntime: {method: gaussian}\n", {"system.chain"}),
+        (PAIR.replace("{kind: thermal, beta: 1.0, omega: 1.0}", "3").replace("beta: 0.5, omega: 1.0}", "beta: -1}"),
+         {"initial.0", "initial.1.beta", "initial.1.omega"}),
         (
             PAIR.replace("system:", "system:\n  matrices: {drift: [[0, 1], [1, 0]], diffusion: [[1, 0], [0, 1]]}"),
             {"system"},
@@ -391,7 +450,7 @@ UNREADABLE = {
     "flow nesting": (b"a: " + b"[" * 400 + b"]" * 400, "deep"),
     "block nesting": ("".join(" " * i + f"k{i}:\n" for i in range(400)).encode(), "deep"),
     "moderate nesting": (b"a: " + b"[" * 30 + b"]" * 30, "levels"),
-    "many values": (b"a: [" + b"1," * 10_000 + b"1]", "values"),
+    "many values": (b"a: [" + b"1," * 10_000 + b"1]", "commas"),
 }
 
 
@@ -1092,7 +1151,7 @@ def test_extreme_numbers_are_named(tmp_path):
     """The one furthest from one, of particles and states in lists, too."""
     message = refusal(written(tmp_path, VALID.replace("omega: 1.0", "omega: 1.0e+200")))
     assert "line 5, system.potential.omega: the numbers are so extreme" in message
-    assert "(here is 1e+200)" in message
+    assert "the size of this one, 1e+200, is the furthest" in message
     pair = load_config(written(tmp_path, PAIR.replace("beta: 0.5, omega", "beta: 1e-30, omega")))
     assert furthest_from_one(pair) == ("initial.1.beta", 1e-30)
     small = load_config(written(tmp_path, VALID.replace("mass: 1.0", "mass: 1e-40")))

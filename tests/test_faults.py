@@ -97,10 +97,10 @@ GROUPS = {
         "proc/self/cgroup": "0::/\n",
         "sys/fs/cgroup/memory.max": "3200000000\n",
         "sys/fs/cgroup/memory.current": "100000000\n",
-        "sys/fs/cgroup/memory.stat": "",
+        "sys/fs/cgroup/memory.stat": "\nodd\n",
     },
     "version 1": {
-        "proc/self/cgroup": "5:devices:/a\n4:cpu,memory:/slurm/uid_7\n0::/\n",
+        "proc/self/cgroup": "\n5:devices:/a\n4:cpu,memory:/slurm/uid_7\n0::/\n",
         "sys/fs/cgroup/memory/memory.limit_in_bytes": "9223372036854771712\n",
         "sys/fs/cgroup/memory/memory.usage_in_bytes": "20000000000\n",
         "sys/fs/cgroup/memory/memory.stat": "total_inactive_file 0\n",

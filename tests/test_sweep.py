@@ -480,6 +480,12 @@ def test_a_dask_cluster_gives_the_same_numbers_and_loses_nothing(tmp_path, here)
             process.wait()
 
 
+@pytest.mark.parametrize("path", ["", ".", "/"])
+def test_a_folder_is_no_table(path, here):
+    with pytest.raises(OutputError, match=r"the output .* is a directory; give the name of a file"):
+        fp.sweep(small(), {ETA: [0.2]}, path=path)
+
+
 @pytest.mark.parametrize("said", [{}, {"resume": True}, {"force": True}])
 def test_two_sweeps_on_one_output(said, here, tmp_path):
     """The second is refused, whatever it was told, and the rows of the first stay."""

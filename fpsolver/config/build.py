@@ -10,7 +10,7 @@ import numpy as np
 
 from fpsolver.config import axes, objects, schema, schema_system
 from fpsolver.config.faults import Collector
-from fpsolver.config.schema_many import ChainSystem, Several, bath_key, particles_of
+from fpsolver.config.schema_many import ChainSystem, Several, bath_key, particles_of, potential_key
 from fpsolver.errors import ConfigError, Fault
 from fpsolver.physics import baths, hu_paz_zhang, potentials
 from fpsolver.physics.baths import Bath
@@ -55,7 +55,8 @@ def _particles(section: AnySystem, hbar: float, extents: list[objects.Extent]) -
     particles, collect = [], Collector()
     written = particles_of(section)
     for k, particle in enumerate(written):
-        potential = collect(build_potential, particle.potential, particle.mass, extents[min(k, len(extents) - 1)])
+        extent = extents[min(k, len(extents) - 1)]
+        potential = collect(_potential_at, potential_key(section, k), particle.potential, particle.mass, extent)
         bath = collect(_bath_at, bath_key(section, k), particle, hbar, len(written) > 1)
         if potential is not None and bath is not None:
             particles.append(Particle(particle.mass, potential, bath))
@@ -68,8 +69,19 @@ def _bath_at(key: str, particle: Any, hbar: float, several: bool) -> Bath:
     try:
         return _bath(particle, hbar, several=several)
     except ConfigError as error:
-        moved = [Fault(fault.key.replace("system.bath", key, 1), fault.text) for fault in error.faults]
-        raise ConfigError(*moved) from None
+        raise _moved(error, "system.bath", key) from None
+
+
+def _potential_at(key: str, section: Any, mass: float, extent: objects.Extent) -> Potential:
+    """The same for its potential."""
+    try:
+        return build_potential(section, mass, extent)
+    except ConfigError as error:
+        raise _moved(error, "system.potential", key) from None
+
+
+def _moved(error: ConfigError, key: str, place: str) -> ConfigError:
+    return ConfigError(*(Fault(fault.key.replace(key, place, 1), fault.text) for fault in error.faults))
 
 
 def _bath(particle: Any, hbar: float, *, several: bool) -> Bath:

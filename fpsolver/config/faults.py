@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 from fpsolver.config import schema
 from fpsolver.config.schema_many import FORMS
 from fpsolver.config.types import is_number, shown
-from fpsolver.errors import ConfigError, Fault
+from fpsolver.errors import ConfigError, Fault, FpsolverError
 
 T = TypeVar("T")
 OBJECT = "python"  # cannot be written in a file
@@ -23,19 +23,24 @@ class Collector:
 
     def __init__(self) -> None:
         self.faults: list[Fault] = []
+        self._other: FpsolverError | None = None
 
     def __call__(self, check: Callable[..., T], *arguments: Any) -> T | None:
-        """What the check returns, None if it finds faults."""
+        """What the check returns, None if it fails."""
         try:
             return check(*arguments)
         except ConfigError as error:
-            self.faults += error.faults
-            return None
+            self.faults += [fault for fault in error.faults if fault not in self.faults]
+        except FpsolverError as error:
+            self._other = self._other or error
+        return None
 
     def refuse(self) -> None:
-        """ConfigError with all faults, if there are any."""
+        """ConfigError with all faults if there are any, else the first other error."""
         if self.faults:
             raise ConfigError(*self.faults)
+        if self._other is not None:
+            raise self._other
 
 
 def faults_of(error: ValidationError, data: dict[str, Any]) -> list[Fault]:
@@ -44,7 +49,7 @@ def faults_of(error: ValidationError, data: dict[str, Any]) -> list[Fault]:
 
 
 def between_sections(data: dict[str, Any]) -> list[Fault]:
-    """Faults of plain data that the schema of one section cannot state."""
+    """Faults of plain data that involve more than one key or section, and are told beside those of single keys."""
     method, until = _entry(data, "time", "method"), _entry(data, "time", "until")
     is_steady = method == "direct" or (method == "gaussian" and until in (None, "steady"))
     faults = []
@@ -61,7 +66,7 @@ def between_sections(data: dict[str, Any]) -> list[Fault]:
 
 def _entry(data: dict[str, Any], section: str, key: str) -> Any:
     found = data.get(section)
-    return found.get(key) if isinstance(found, dict) else None
+    return found.get(key) if isinstance(found, dict) else getattr(found, key, None)
 
 
 def _fault(item: dict[str, Any], data: dict[str, Any]) -> Fault:

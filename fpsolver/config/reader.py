@@ -91,8 +91,9 @@ def leaves(config: Config) -> dict[str, Any]:
 
 
 def furthest_from_one(config: Config) -> tuple[str, float]:
-    """Key and size of the number with the largest logarithm, among units, system and initial state."""
-    found = [("system", 1.0), *_sizes(config.model_dump(include={"units", "system", "initial"}), "")]
+    """Key and size of the number with the largest logarithm, among all that have a unit."""
+    sections = {"units", "system", "initial", "grid", "time"}
+    found = [("system", 1.0), *_sizes(config.model_dump(include=sections), "")]
     return max(found, key=lambda item: abs(math.log10(item[1])))
 
 
@@ -100,7 +101,8 @@ def _sizes(node: Any, key: str) -> list[tuple[str, float]]:
     if isinstance(node, dict | list | tuple):
         parts: Iterable[tuple[Any, Any]] = node.items() if isinstance(node, dict) else enumerate(node)
         return [size for name, item in parts for size in _sizes(item, f"{key}.{name}" if key else name)]
-    return [(key, abs(float(node)))] if is_number(node) and node else []
+    size = abs(node) if isinstance(node, complex) else node
+    return [(key, abs(float(size)))] if is_number(size) and size else []
 
 
 def _leaves(node: Any, key: str) -> list[tuple[str, Any]]:
@@ -162,7 +164,7 @@ def _tree(text: str, name: str) -> Any:
     if max(text.count("["), text.count("{")) > MAXIMUM_NODES // 10:  # the parser needs seconds to find this out
         raise ConfigError(Fault(name, "has thousands of brackets, and a configuration needs a few; it is not read"))
     if text.count(",") >= MAXIMUM_NODES:  # likewise
-        raise ConfigError(Fault(name, f"has more than {MAXIMUM_NODES} values, and a configuration needs a few"))
+        raise ConfigError(Fault(name, "has thousands of commas, and a configuration needs a few; it is not read"))
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # an anchor given twice

@@ -1,7 +1,8 @@
-"""Every fault of a configuration at once: none hides another, be it in the same section or in another one."""
+"""The faults of a configuration at once: none hides another that can be told without it."""
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import numpy as np
@@ -9,16 +10,25 @@ from pydantic import ValidationError
 
 from fpsolver.config import axes, build, initial, schema
 from fpsolver.config.faults import Collector, between_sections, faults_of
+from fpsolver.config.lines import is_index
 from fpsolver.config.schema_many import LONGEST_CHAIN, particles_of
 from fpsolver.config.types import is_number
 from fpsolver.errors import Fault
 from fpsolver.physics.system import System
 
 ROUNDS = 8  # of mending; four are enough for any two faults
+MOST = 1000  # particles for whose rules there is time beside a fault
 # what may stand for a missing key: no rule refuses it, unless the key itself is at fault
 HARMLESS = {"mass": 1.0, "mean": [0.0, 0.0], "covariance": [[1.0, 0.0], [0.0, 1.0]]}
-# ends of the keys of rules that depend on the value of another key
-HINGES = {"units.hbar": (".xi", ".separation"), "grid.q.boundary": ("initial.kind",)}
+# keys of rules that depend on the value of another key, without the numbers of particles
+HINGES = {
+    "units.hbar": ("system.bath.xi", "system.particles.bath.xi", "initial.separation"),
+    "system.mass": ("initial.separation",),
+    "grid.q.boundary": ("initial.kind",),
+    "grid.q.extent": ("grid.q.extent", "system.potential"),
+    "time.method": ("initial", "grid.q", "grid.p", "grid.q.boundary"),
+    "time.until": ("initial",),
+}
 
 
 def check_parts(config: schema.ConfigData, collect: Collector) -> System | None:
@@ -36,8 +46,9 @@ def all_faults(data: dict[str, Any]) -> list[Fault]:
 
     What is at fault is left out, or replaced by something harmless, until the rest satisfies the schema.
     """
-    faults, data = between_sections(data), _copied(data)
-    count = _count(data.get("system"))
+    faults: list[Fault] = []
+    between, data = between_sections(data), _copied(data)
+    has_rules = 0 < _count(data.get("system")) <= MOST
     for _ in range(ROUNDS):
         try:
             rest = schema.ConfigData(**data)
@@ -46,8 +57,8 @@ def all_faults(data: dict[str, Any]) -> list[Fault]:
             faults += _unrelated(found, faults)
             _mend(data, found)
         else:
-            return faults + _unrelated(_of_rules(rest, faults) if count else [], faults)
-    return faults
+            return faults + _certain(between + (_of_rules(rest) if has_rules else []), faults)
+    return faults + _certain(between, faults)
 
 
 def _copied(node: Any) -> Any:
@@ -57,17 +68,14 @@ def _copied(node: Any) -> Any:
     return [_copied(item) for item in node] if isinstance(node, list) else node
 
 
-def _of_rules(config: schema.ConfigData, known: list[Fault]) -> list[Fault]:
-    """Faults in the rest of a configuration, less those that may stem from what was put in place of a known one."""
+def _of_rules(config: schema.ConfigData) -> list[Fault]:
+    """Faults in the rest of a configuration."""
     collect = Collector()
-    try:
-        with np.errstate(over="raise", divide="raise", invalid="raise"):
-            check_parts(config, collect)
-            collect(initial.build_initial, config)
-    except (ArithmeticError, np.linalg.LinAlgError):
-        pass  # numbers near the ends of arithmetic; told when nothing else is wrong
-    doubtful = [keys for hinge, keys in HINGES.items() if any(_is_within(hinge, fault.key) for fault in known)]
-    return [fault for fault in collect.faults if not any(fault.key.endswith(keys) for keys in doubtful)]
+    # extreme numbers, or an object of the user's that fails: told when nothing else is wrong
+    with contextlib.suppress(Exception), np.errstate(over="raise", divide="raise", invalid="raise"):
+        check_parts(config, collect)
+        collect(initial.build_initial, config)
+    return collect.faults
 
 
 def _unrelated(found: list[Fault], known: list[Fault]) -> list[Fault]:
@@ -75,22 +83,49 @@ def _unrelated(found: list[Fault], known: list[Fault]) -> list[Fault]:
     return [fault for fault in found if not any(_is_within(fault.key, other.key) for other in known)]
 
 
+def _certain(found: list[Fault], known: list[Fault]) -> list[Fault]:
+    """Those of rules that depend on nothing that is at fault, as far as it is known what a misspelt key means."""
+    places = [_without_numbers(_place(fault)) for fault in known]
+    doubtful = [
+        key for hinge, keys in HINGES.items() if any(_is_within(hinge, place) for place in places) for key in keys
+    ]
+    baths = [fault.key.partition(".bath.")[0] for fault in known if ".bath." in fault.key]
+    return [
+        fault
+        for fault in _unrelated(found, known)
+        if _without_numbers(fault.key) not in doubtful
+        and not (".bath." in fault.key and fault.key.partition(".bath.")[0] in baths)
+    ]
+
+
+def _place(fault: Fault) -> str:
+    """The key at fault, or the section of a misspelt one, which may stand for any of its keys."""
+    return fault.key.rpartition(".")[0] if fault.text.startswith("unknown key; did you mean") else fault.key
+
+
+def _without_numbers(key: str) -> str:
+    return ".".join(step for step in key.split(".") if not is_index(step))
+
+
 def _is_within(one: str, other: str) -> bool:
-    """True if one of two dotted keys is the other, or within it."""
-    return f"{one}.".startswith(f"{other}.") or f"{other}.".startswith(f"{one}.")
+    """True if one of two dotted keys is the other, or within it; everything is within the empty one."""
+    return not (one and other) or f"{one}.".startswith(f"{other}.") or f"{other}.".startswith(f"{one}.")
 
 
 def _mend(data: dict[str, Any], faults: list[Fault]) -> None:
     """Leave out the keys at fault; where that does not mend, put something harmless in their place."""
     for fault in faults:
-        parent, steps = _section(data, fault.key.split("."))
+        whole = fault.key.split(".")
+        parent, steps = _section(data, whole)
         last = steps[-1]
-        if len(steps) > 1 and last in parent and parent[last] is not HARMLESS.get(last):
+        if steps[1:] in (["particles"], ["chain"]):  # without them it would be another form of a system
+            _replace(data, whole)
+        elif len(steps) > 1 and last in parent and parent[last] is not HARMLESS.get(last):
             del parent[last]
         elif last in HARMLESS and last not in parent:
             parent[last] = HARMLESS[last]
         else:
-            _replace(data, steps)
+            _replace(data, whole)
 
 
 def _section(data: dict[str, Any], steps: list[str]) -> tuple[dict[str, Any], list[str]]:
@@ -106,7 +141,7 @@ def _section(data: dict[str, Any], steps: list[str]) -> tuple[dict[str, Any], li
 def _child(parent: Any, step: str) -> Any:
     """What one step of a dotted key leads to, None if there is nothing."""
     if isinstance(parent, list):
-        return parent[int(step)] if step.isdigit() and int(step) < len(parent) else None
+        return parent[int(step)] if is_index(step) and int(step) < len(parent) else None
     return parent.get(step) if isinstance(parent, dict) else None
 
 
@@ -118,7 +153,7 @@ def _replace(data: dict[str, Any], steps: list[str]) -> None:
         case ["system", "particles", k, *_] if _child(_child(system, "particles"), k) is not None:
             system["particles"][int(k)] = _some_particle(system, system["particles"][int(k)])
         case ["system", "couplings", *_]:
-            del system["couplings"]
+            system.pop("couplings", None)
         case ["system", *_]:
             data["system"] = _some_system(system)
         case ["initial", k, *_] if isinstance(states, list) and _child(states, k) is not None:
@@ -127,13 +162,13 @@ def _replace(data: dict[str, Any], steps: list[str]) -> None:
             data.pop(steps[0], None)
 
 
-def _count(system: Any) -> int | None:
-    """Number of particles that a ``system`` means, None if it does not say."""
-    if not isinstance(system, dict):
-        return None
+def _count(system: Any) -> int:
+    """Number of particles that a ``system`` means, 0 if it does not say."""
+    if not isinstance(system, dict) or not {"mass", "potential", "particles", "chain"} & system.keys():
+        return 0
     particles, length = system.get("particles", [{}]), _child(system.get("chain", {"length": 1}), "length")
     count = len(particles) if isinstance(particles, list) else 0
-    return count * length if isinstance(length, int) and 0 < count * length <= LONGEST_CHAIN else None
+    return count * length if isinstance(length, int) and 0 < count * length <= LONGEST_CHAIN else 0
 
 
 def _some_system(written: Any) -> dict[str, Any]:

@@ -105,3 +105,14 @@ def bath_key(system: System | Several | ChainSystem, k: int) -> str:
             return "system.chain.left" if k == 0 else "system.chain.right"
         case _:
             return "system.bath"
+
+
+def potential_key(system: System | Several | ChainSystem, k: int) -> str:
+    """Dotted key of the potential of particle ``k``."""
+    match system:
+        case Several():
+            return f"system.particles.{k}.potential"
+        case ChainSystem():
+            return "system.chain.potential"
+        case _:
+            return "system.potential"

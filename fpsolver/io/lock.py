@@ -16,7 +16,7 @@ if sys.platform != "win32":  # Windows has no flock, and no lock then
     import fcntl
 
 # of file systems that have none, such as Lustre without its option `flock`: runs there go without
-NO_LOCKS = {errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP}
+NO_LOCKS = {errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP}
 
 
 def is_held(handle: int) -> bool:

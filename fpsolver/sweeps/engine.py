@@ -56,9 +56,11 @@ def sweep(
     require_config(config)
     axes = checked(config, over)
     target = None if path is None else Path(path)
-    if target is not None and resume and target.exists():
-        return _finished(target, config, axes)
+    if target is not None:
+        check_output(target, force=True, kinds=RESULTS)
     with contextlib.nullcontext() if target is None else locked(target):
+        if target is not None and resume and target.exists():
+            return _finished(target, config, axes)
         _refuse(target, resume=resume, force=force)
         return _swept(
             config, axes, target, workers, scheduler, resume=resume, force=force, progress=progress, note=note
@@ -109,7 +111,6 @@ def _refuse(target: Path | None, *, resume: bool, force: bool) -> None:
     """OutputExistsError for a finished table, or for rows of an interrupted sweep, that nobody said to replace."""
     if target is None:
         return
-    check_output(target, force=True, kinds=RESULTS)
     partial = journal_path(target)
     if not resume:
         check_output(partial, force=True, kinds=(ROWS,))
