@@ -210,6 +210,10 @@ FAULTS = {
     "ill-posed diffusion": (
         BATH, "bath: {model: custom, eta: 0.5, d_pp: 0.1, d_qp: 0.5}", "system.bath", ["positive semidefinite", "d_qp"]
     ),
+    "ill-posed matrices": (
+        BATH, "matrices: {drift: [[0, 1], [-1, -1]], diffusion: [[1, 2], [2, 1]]}", "system.matrices.diffusion",
+        ["positive semidefinite", "-1"]
+    ),
     "half an operator": (BATH, "bath: {model: lindblad, operators: [[1]]}", "system.bath.operators.0", ["2", "[1]"]),
     "not a complex number": (
         BATH, "bath: {model: lindblad, operators: [[1, sin]]}", "system.bath.operators.0.1", ["complex", "'sin'"]

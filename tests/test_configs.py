@@ -294,7 +294,8 @@ def test_configs_satisfy_the_schema_that_lies_beside_them(path):
     assert schema == _schema(), "run `fpsolver schema -o configs/fpsolver.schema.json --force`"
     document = YAML(typ="safe", pure=True).load(path.read_text())
     _validator().validate(document)
-    for broken in ({**document, "tme": 1}, {**document, "system": {**document["system"], "mass": -1}}):
+    never = {**document, "time": {**document.get("time", {}), "until": 0}}
+    for broken in ({**document, "tme": 1}, {**document, "system": {**document["system"], "mass": -1}}, never):
         assert not _validator().is_valid(broken)
 
 

@@ -510,6 +510,15 @@ def test_files_that_cannot_be_used(tmp_path):
     assert "initial.path: the state must be normalised" in refusal("norm.npz", q=good, psi=np.exp(-(good**2)))
 
 
+def test_arrays_are_states_on_the_line(tmp_path):
+    q = np.linspace(-8, 8, 101)
+    np.savez(tmp_path / "psi.npz", q=q, psi=np.exp(-(q**2) / 2) / math.pi**0.25)
+    ring = {"q": {"boundary": "periodic", "extent": [-9.0, 9.0]}}
+    initial = {"kind": "wavefunction", "path": str(tmp_path / "psi.npz")}
+    with pytest.raises(ConfigError, match=r"initial\.kind: `wavefunction` is a state on the line"):
+        api.prepare(configured(initial, potential={"kind": "free"}, grid=ring))
+
+
 BAD_STATES = {
     "negative": ({"kind": "fock", "n": -1, "omega": 1.0}, {}, "initial.n: must be at least 0"),
     "half": ({"kind": "fock", "n": 0.5, "omega": 1.0}, {}, "initial.n: must be an integer"),
