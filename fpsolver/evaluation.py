@@ -188,7 +188,7 @@ def diagnostics(problem: Problem, state: State, series: dict[str, FloatArray], *
         "slowest_rate": _slowest(problem, steady),
         "resolution": problem.grid.cells_per_deviation(series["covariance"][-1]),
     }
-    if steady is None and parity == 0 and not ended_steady:
+    if steady is None and parity == 0 and not ended_steady and not detailed_balance.has_gibbs_state(now):
         found["satisfies_detailed_balance"], unknown = False, BALANCE_UNKNOWN
     if unknown:
         found["satisfies_detailed_balance_reason"] = unknown

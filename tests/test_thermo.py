@@ -1,12 +1,15 @@
 """Thermodynamics on the grid: against quadrature on Gaussians, symmetry, verdicts, undefined values."""
 
 import math
+import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 import fpsolver as fp
 from fpsolver.physics import baths, equilibrium, exact, potentials, states
+from fpsolver.physics.baths import Bath
 from fpsolver.physics.system import Particle, System
 from fpsolver.thermo import detailed_balance, entropy, integrals, observables
 from fpsolver.thermo.state import PhaseSpace, State
@@ -140,7 +143,8 @@ def test_verdicts_count_relative_to_the_damping(eta):
 
 def test_verdicts_on_a_grid_know_what_they_do_not_know():
     """Between 1e-6 of the damping and 1e-6 of the fastest motion a residual may be the grid's."""
-    system = systems.oscillator(baths.caldeira_leggett(mass=1.0, eta=1e-3, beta=0.7))
+    bath = baths.brownian(model="minimally_invasive", mass=1.0, hbar=1.0, eta=1e-3, beta=0.7)
+    system = systems.oscillator(bath)
     assert detailed_balance.verdict(system, 0.9e-9) == (True, "")
     satisfied, why = detailed_balance.verdict(system, 2e-8)
     assert not satisfied
@@ -149,6 +153,48 @@ def test_verdicts_on_a_grid_know_what_they_do_not_know():
     free = systems.oscillator(baths.none())
     assert detailed_balance.verdict(free, 0.0) == (True, "")
     assert detailed_balance.verdict(free, 1e-9) == (False, "")
+
+
+def test_gibbs_states_are_known_without_a_grid():
+    """Classical forces, friction and noise of momenta alone, one temperature; else nothing is known beforehand."""
+    well = potentials.double_well(quadratic=1.0, quartic=1.0)
+
+    def of(*bath_list, hbar=0.0, potential=well, **keys):
+        particles = tuple(Particle(1.0 + k, potential, bath) for k, bath in enumerate(bath_list))
+        return detailed_balance.has_gibbs_state(System(particles, hbar, **keys))
+
+    thermal, heavy, cold = (
+        baths.caldeira_leggett(mass=m, eta=0.5, beta=b) for m, b in ((1.0, 0.7), (2.0, 0.7), (2.0, 0.8))
+    )
+    assert of(thermal)
+    assert of(thermal, heavy)
+    assert of(thermal, baths.none())
+    assert of(thermal, hbar=1.0, moyal=False)
+    assert of(thermal, hbar=1.0, potential=potentials.harmonic(mass=1.0, omega=2.0))
+    assert of(thermal, potential=potentials.Cosine(0.5, 1.0, 0.0))
+    assert not of(thermal, hbar=1.0)  # quantum terms
+    assert not of(thermal, cold)  # two temperatures
+    assert not of(baths.none())
+    assert not of(thermal, potential=potentials.Cosine(0.5, 1.0, 0.1))  # a tilted ring
+    assert not of(Bath(eta=0.5, d_pp=0.5, d_qq=0.1))
+    assert not of(Bath(eta=0.5, d_pp=0.5, xi=0.1))
+    assert not of(Bath(eta=0.5, d_pp=0.5, alpha=0.1))
+    assert not of(Bath(eta=0.5, d_pp=0.5, d_qp=0.1))
+    assert not of(Bath(d_pp=0.5))  # noise without friction
+    assert not of(thermal, Bath(d_pp=0.5))
+    coarse = thermal_well(cells=64)
+    assert coarse.diagnostics["detailed_balance_residual"] > 1e-6
+    assert coarse.diagnostics["satisfies_detailed_balance"]
+
+
+def thermal_well(cells):
+    """Steady state of a classical double well, on a grid that is too coarse for a verdict of its own."""
+    axis = {"cells": cells, "allow_coarse": True}
+    config = fp.load_config(Path(__file__).parents[1] / "configs" / "double_well.yaml")
+    coarse = config.replaced(grid={"q": axis, "p": axis}, time={"method": "direct", "until": "steady"})
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", fp.FpsolverWarning)
+        return fp.run(coarse)
 
 
 def test_first_line_residual_in_closed_form():

@@ -24,7 +24,7 @@ from fpsolver.simulation import make_stepper
 from fpsolver.stepping.explicit import ORDERS, StepSize, stable_step
 from fpsolver.stepping.magnus import MagnusStepSize
 from fpsolver.stepping.rational import ImplicitStepSize
-from fpsolver.thermo.detailed_balance import gaussian_detailed_balance, kms_residual, parity_residual
+from fpsolver.thermo.detailed_balance import gaussian_detailed_balance, has_gibbs_state, kms_residual, parity_residual
 from fpsolver.thermo.state import State
 from fpsolver.trajectory import Plan
 
@@ -77,6 +77,8 @@ def steady_rows(problem: Problem) -> list[tuple[str, Any]]:
     if not system.is_quadratic:
         parity = parity_residual(system)
         verdict = f"violated (line 2: {parity:.3g})" if parity > 0 else "the run will tell: it needs the steady state"
+        if has_gibbs_state(system):
+            verdict = "satisfied: the steady state is exp(-H/T)"
         return [("closed form", "none: the force is not linear"), ("detailed balance", verdict)]
     try:
         if problem.grid.axes[0].periodic:

@@ -11,7 +11,7 @@ import numpy as np
 
 from fpsolver.physics import linear
 from fpsolver.physics.exact import SteadyState
-from fpsolver.physics.potentials import FloatArray
+from fpsolver.physics.potentials import Cosine, FloatArray
 from fpsolver.physics.system import System
 from fpsolver.physics.timescales import linear_rates
 from fpsolver.thermo.differences import spectral_derivative
@@ -77,12 +77,35 @@ def damping(system: System) -> float:
     return float(np.abs(np.diag(system.irreversible_drift)).sum())
 
 
+def has_gibbs_state(system: System) -> bool:
+    """True if both lines hold in exp(-H/T) whatever the potential, which then is the steady state.
+
+    That takes forces without quantum terms and, besides the motion by H, nothing but friction and noise of momenta, of
+    one temperature T = D_pp/(m eta).
+    """
+    n, A, B = system.size, system.irreversible_drift, system.diffusion_matrix
+    is_conservative = np.array_equal(A, system.dissipative_drift) and not any(
+        isinstance(particle.potential, Cosine) and particle.potential.tilt for particle in system.particles
+    )
+    friction, noise = -np.diag(A)[n:], np.diag(B)[n:] / (2 * system.masses)
+    is_thermal = np.count_nonzero(A) == np.count_nonzero(friction) and np.count_nonzero(B) == np.count_nonzero(noise)
+    damped = friction > 0
+    if not (is_conservative and is_thermal and damped.any()) or friction[~damped].any() or noise[~damped].any():
+        return False
+    temperatures = noise[damped] / friction[damped]
+    has_quantum_terms = system.moyal and system.hbar > 0 and not system.is_quadratic
+    return not has_quantum_terms and bool(np.ptp(temperatures) <= 1e-12 * temperatures.max())
+
+
 def verdict(system: System, residual: float) -> tuple[bool, str]:
     """Whether a steady state on a grid satisfies both lines, and why that is not known, from the first one's residual.
 
+    Where the steady state is a Gibbs state the residual is the error of the grid, and says nothing.
     Errors of W on a grid are relative to the fastest rate of the motion, the lines to the damping: between the two,
     which a weak damping keeps apart, nobody knows.
     """
+    if has_gibbs_state(system):
+        return True, ""
     if parity_residual(system) > 0 or residual > AGREEMENT * linear_rates(system)[0]:
         return False, ""
     rate = damping(system)
