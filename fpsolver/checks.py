@@ -222,7 +222,7 @@ def _grows(name: str, mass: float, time: float) -> str:
 def _unbalanced(error: float, time: float) -> str:
     return (
         f"{moment(time)} dS/dt and Pi - Phi differ by {error:.2g} of the largest of them: Pi is no better than that; "
-        "give more cells, or scheme.order: 8"
+        "give more cells, or central fluxes of a higher scheme.order"
     )
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from fpsolver.config import schema_many
 from fpsolver.config.build import build_scheme, build_system
 from fpsolver.config.reader import Config
-from fpsolver.errors import ConfigError, FileFormatError
+from fpsolver.errors import ConfigError, FileFormatError, UsageError
 from fpsolver.grid import Grid
 from fpsolver.io import hdf5, reading, xarrays
 from fpsolver.io.container import DAMAGE
@@ -76,9 +76,12 @@ class Outcome(Summary):
         """True if the run ended where it was meant to."""
         return self.status in ("steady", "finished")
 
-    def last(self, name: str) -> float:
-        """Last value of a scalar of the series."""
-        return float(self.series[name][-1])
+    def last(self, name: str) -> Any:
+        """Last value of a member of the series: a number, or an array (mean, covariance); UsageError for no member."""
+        if name not in self.series:
+            raise UsageError(f"the series has no {name!r}; it has {', '.join(self.series)}")
+        value = self.series[name][-1]
+        return float(value) if np.ndim(value) == 0 else np.asarray(value)
 
     def save(self, path: str | Path, *, force: bool = False) -> Path:
         """Write the result to an HDF5 file, complete or not at all; OutputError if it exists and not ``force``."""
@@ -99,7 +102,9 @@ class Outcome(Summary):
         moyal = self.last("entropy_moyal") if "entropy_moyal" in self.series else 0.0
         if moyal:
             rows.append(("S_Moyal", self._rate("entropy_moyal", moyal)))
-        if math.isnan(Pi) and "wehrl_production" in self.series:  # of the Husimi function, which is never negative
+        if (
+            math.isnan(Pi) and "wehrl_production" in self.series and self.config.units.hbar > 0
+        ):  # of the Husimi function, which is never negative
             rows.append(("Pi_Q (Husimi)", self._rate("wehrl_production", self.last("wehrl_production"))))
         if all(map(math.isfinite, (Pi, Phi, rate, moyal))):
             sign = " + S_Moyal" if moyal else ""

@@ -204,10 +204,10 @@ def _decide(trajectory: Trajectory, plan: Plan, time: float, *, settled: bool) -
     if settled and rate is not None and is_near and has_settled(trajectory, plan, rate):
         trajectory.finish("steady", f"at t = {time:.6g}")
     elif time >= plan.max_time:
-        target = f"{plan.tolerance * rate:.3g}" if rate is not None else "unknown"
-        text = (
-            f"at t = {time:.6g}: int |dW/dt| is {residual:.3g}, and steady means {target}; give a larger time.max_time"
-        )
+        target = "the slowest decay rate, which says how small is steady, is not known yet"
+        if rate is not None:
+            target = f"steady means {plan.tolerance * rate:.3g}"
+        text = f"at t = {time:.6g}: int |dW/dt| is {residual:.3g}, and {target}; give a larger time.max_time"
         trajectory.finish("not_converged", text)
 
 

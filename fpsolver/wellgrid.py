@@ -45,7 +45,13 @@ def _shallow_path(system: System, state: LocalState | UniformState | None) -> Pa
             widths[[k, system.size + k]] = temperature / max(stiffness, 1e-300), particle.mass * temperature
         boxes = [(centre, np.diag(widths))]
     centres, covariances = zip(*boxes, strict=True)
-    return Path(np.zeros(len(boxes)), np.array(centres), np.array(covariances))
+    return Path(_times(state, len(boxes)), np.array(centres), np.array(covariances))
+
+
+def _times(state: LocalState | UniformState | None, count: int) -> FloatArray:
+    """Times of so many boxes: 0 for those of the initial state, which come first, infinity for those of the wells."""
+    packets = 0 if state is None else 1 if isinstance(state, UniformState) else len(state.packets)
+    return np.where(np.arange(count) < packets, 0.0, math.inf)
 
 
 def well_path(
@@ -86,7 +92,7 @@ def well_path(
     centres, covariances = zip(*boxes, strict=True)
     count = len(boxes)
     everywhere = None if finest is None else np.array([finest] * count)
-    return Path(np.zeros(count), np.array(centres), np.array(covariances), everywhere)
+    return Path(_times(state, count), np.array(centres), np.array(covariances), everywhere)
 
 
 def _wells_path(system: System, state: LocalState | UniformState | None) -> Path:
@@ -103,7 +109,7 @@ def _wells_path(system: System, state: LocalState | UniformState | None) -> Path
         widths[[k, n + k]] = np.array([(high - low) / 2, math.sqrt(2 * particle.mass * reach)]) / WIDEST_BOX
     boxes = [(packet.mean, packet.covariance) for packet in packets] + [(centre, np.diag(widths**2))]
     centres, covariances = zip(*boxes, strict=True)
-    return Path(np.zeros(len(boxes)), np.array(centres), np.array(covariances))
+    return Path(_times(state, len(boxes)), np.array(centres), np.array(covariances))
 
 
 def _box(*spans: tuple[float, float]) -> tuple[FloatArray, FloatArray]:

@@ -27,6 +27,7 @@ from fpsolver.cli.main import COMMANDS, status_of
 from fpsolver.cli.words import matrix
 from fpsolver.config import schema_system
 from fpsolver.config.catalogue import MODELS
+from fpsolver.errors import UsageError
 from fpsolver.planning import choose_method
 from fpsolver.progress import Bar, Count
 from fpsolver.stepping.explicit import RungeKutta
@@ -552,7 +553,24 @@ def test_not_converged_keeps_the_result(cli):
     assert not result.is_complete
     assert result.series["time"].tolist() == [0.0, 0.25, 0.5]
     assert math.isfinite(result.last("entropy_production"))
-    assert cli("info", "out.h5").status == 0
+    assert result.last("covariance").shape == (2, 2)
+    with pytest.raises(UsageError, match=r"the series has no 'Pi'; it has time, mass, mean, "):
+        result.last("Pi")
+    shown = cli("info", "out.h5")
+    assert shown.status == 0
+    assert "particle             mass 1, hbar 1, U = 0.5 q^2\n" in shown.out
+    assert "bath                 minimally_invasive: eta 0.5" in shown.out
+    assert "3 records from t = 0 to 0.5" in shown.out
+
+
+def test_info_names_every_particle(cli, tmp_path):
+    both = fp.load_config(Path(__file__).parents[1] / "configs" / "two_oscillators.yaml")
+    fp.run(both.replaced(time={"method": "gaussian"})).save("both.h5")
+    shown = cli("info", "both.h5").out
+    assert "particle 2           mass 1, U = 0.5 q^2, bath minimally_invasive: eta 0.4" in shown
+    assert "springs              1-2: 0.6" in shown
+    assert "1 record of the steady state" in shown
+    assert "drift A" not in shown
 
 
 def test_a_run_that_blows_up(cli, monkeypatch):

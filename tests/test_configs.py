@@ -299,6 +299,12 @@ def test_configs_satisfy_the_schema_that_lies_beside_them(path):
         assert not _validator().is_valid(broken)
 
 
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_titles_hold_whatever_is_set(path):
+    """A number in a title would stay there after --set, in summaries and figures."""
+    assert not re.search(r"\d", fp.load_config(path).title)
+
+
 def test_the_page_that_compares_the_models_is_what_the_code_gives():
     script = runpy.run_path(str(FOLDER.parent / "scripts" / "models_table.py"))
     text = (FOLDER.parent / "docs" / "models.md").read_text(encoding="utf-8")

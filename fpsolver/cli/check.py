@@ -141,7 +141,8 @@ def grid_rows(problem: Problem) -> list[tuple[str, Any]]:
         )
     found = problem.resolution
     if math.isfinite(found.cells):
-        rows.append(("resolution", f"{found.cells:.3g} cells for the {found.structure}, at t = {found.time:.4g}"))
+        when = f"at t = {found.time:.4g}" if math.isfinite(found.time) else "in the steady state"
+        rows.append(("resolution", f"{found.cells:.3g} cells for the {found.structure}, {when}"))
     return rows
 
 

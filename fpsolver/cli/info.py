@@ -10,8 +10,13 @@ from typing import Any
 import click
 import numpy as np
 
+from fpsolver.api import build_system
+from fpsolver.cli import check_many
 from fpsolver.cli.options import table
+from fpsolver.cli.words import bath_words
+from fpsolver.config.reader import Config
 from fpsolver.config.schema import to_plain
+from fpsolver.errors import FpsolverError
 from fpsolver.io.container import file_format
 from fpsolver.io.sweeps import FORMAT as SWEEP
 from fpsolver.result import GaussianResult, Result, load_result
@@ -33,11 +38,17 @@ def command(result: Path, as_json: bool) -> int:
         return 0
     click.echo(loaded.title)
     found = loaded.provenance
-    series = (
-        f"{len(loaded.series['time'])} records from t = {loaded.series['time'][0]:g} to {loaded.series['time'][-1]:g}"
-    )
+    times = loaded.series["time"]
+    span = f"from t = {times[0]:g} to {times[-1]:g}" if np.isfinite(times[-1]) else "of the steady state"
+    series = f"{len(times)} record{'s' if len(times) > 1 else ''} {span}"
     made = f"fpsolver {found['fpsolver']} on {found['host']}, {found['threads']} threads, {found['steps']} steps"
-    rows = [("file", result), ("status", loaded.status), *loaded.summary(), ("series", series)]
+    rows = [
+        ("file", result),
+        ("status", loaded.status),
+        *model_rows(loaded.config),
+        *loaded.summary(),
+        ("series", series),
+    ]
     if isinstance(loaded, Result):
         rows.append(("snapshots", f"{len(loaded.snapshots.time)}"))
     click.echo(table([*rows, ("made by", made)]))
@@ -46,6 +57,21 @@ def command(result: Path, as_json: bool) -> int:
     for text in loaded.warnings:
         click.echo(f"  warning: {text}")
     return 0
+
+
+def model_rows(config: Config) -> list[tuple[str, str]]:
+    """Particles, springs and baths; nothing where they were objects, which no file holds."""
+    try:
+        system = build_system(config)
+    except FpsolverError:
+        return []
+    has_baths = getattr(config.system, "matrices", None) is None
+    if system.size > 1:
+        rows = check_many.model_rows(system, has_baths=has_baths)
+        return [row for row in rows if row[0].startswith(("particle", "springs"))]
+    particle = system.particles[0]
+    rows = [("particle", f"mass {particle.mass:g}, hbar {system.hbar:g}, {particle.potential}")]
+    return [*rows, ("bath", bath_words(particle.bath))] if has_baths else rows
 
 
 def show_sweep(path: Path, *, as_json: bool) -> int:

@@ -110,7 +110,7 @@ def why_not_drawn(result: Result, part: str, values: FloatArray, box: FloatArray
         return f"{_symbol(part)} = 0 exactly"
     if phase_space.is_round_off(result, IRREVERSIBLE, box):
         ratio = phase_space.ratio(result, IRREVERSIBLE, box)
-        return f"{_symbol(part)} = 0 {phase_space.accuracy(result, ratio)}\n({value:.1e} /time)"
+        return f"{_symbol(part)} = 0 {phase_space.accuracy(ratio)}\n({value:.1e} /time)"
     return ""
 
 

@@ -26,7 +26,8 @@ SIGNED = 1e-3  # of max W: a negative W below that size would not be seen
 ARROWS = 20  # along each side of the view
 LONGEST = 2.0  # arrow, in distances between arrows
 SHORTEST = 0.02  # of the longest arrow: below it an arrow is a dot that says nothing
-ROUND_OFF = 1e-6  # of the other current: below it a current counts as none
+NOTHING = 1e-6  # of the other current: below it a current counts as none
+ROUND_OFF = 1e-11
 # the same where theory says J^I = 0; what differences of order 8 leave: 9e-5 at 2.7 cells for a deviation, 1e-5 at 3.6
 GRID_ERROR = 1e-3
 
@@ -122,7 +123,7 @@ def strength(result: Result, field: str, box: FloatArray) -> float:
 
 def is_round_off(result: Result, current: Current, box: FloatArray) -> bool:
     """True if a current is nothing beside the other one."""
-    limit = GRID_ERROR if current is IRREVERSIBLE and is_balanced(result) else ROUND_OFF
+    limit = GRID_ERROR if current is IRREVERSIBLE and is_balanced(result) else NOTHING
     return strength(result, current.field, box) <= limit * strength(result, current.other, box)
 
 
@@ -131,9 +132,9 @@ def is_balanced(result: Result) -> bool:
     return result.status == "steady" and bool(result.diagnostics["satisfies_detailed_balance"])
 
 
-def accuracy(result: Result, ratio: float) -> str:
+def accuracy(ratio: float) -> str:
     """How well a vanishing current vanishes, in words."""
-    return "to round-off" if ratio <= ROUND_OFF or not is_balanced(result) else "to the accuracy of the grid"
+    return "to round-off" if ratio <= ROUND_OFF else "to the accuracy of the grid"
 
 
 def arrow_scale(results: Sequence[Result], current: Current, box: FloatArray) -> float:
@@ -174,7 +175,7 @@ def _none_words(result: Result, current: Current, box: FloatArray) -> str:
     size = ratio(result, current, box)
     rival = REVERSIBLE.symbol if current is IRREVERSIBLE else IRREVERSIBLE.symbol
     figure = f"\nmax $|{current.symbol}|$ = {size:.1e} max $|{rival}|$" if size else ""
-    return f"${current.symbol} = 0$ {accuracy(result, size)}{figure}"
+    return f"${current.symbol} = 0$ {accuracy(size)}{figure}"
 
 
 def ratio(result: Result, current: Current, box: FloatArray) -> float:
