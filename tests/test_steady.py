@@ -109,7 +109,8 @@ def wells(temperature, *, tilt=0.0, cells=(128, 48), **scheme):
     )
 
 
-@pytest.mark.parametrize("cells", [(96, 40), pytest.param((128, 48), marks=pytest.mark.slow)], ids=["coarse", "fine"])
+@pytest.mark.slow
+@pytest.mark.parametrize("cells", [(96, 40), (128, 48)], ids=["coarse", "fine"])
 @pytest.mark.parametrize("tilt", [0.0, 0.003])
 @pytest.mark.parametrize("scheme", [{"order": 2}, {"order": 8}, {"flux": "chang_cooper"}], ids=str)
 def test_several_steady_states_are_refused(scheme, tilt, cells):

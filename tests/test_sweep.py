@@ -345,6 +345,7 @@ def test_too_many_panels_are_refused(here, monkeypatch):
     assert [ax.axison for ax in figure.axes] == [True] * 4 + [False] * 2  # two rows of three
 
 
+@pytest.mark.slow
 def test_command_line(here, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     Path("run.yaml").write_text(small().to_yaml())
