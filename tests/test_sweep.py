@@ -481,6 +481,18 @@ def test_a_dask_cluster_gives_the_same_numbers_and_loses_nothing(tmp_path, here)
             process.wait()
 
 
+def test_a_key_of_the_file_gives_way_to_the_one_swept(here, tmp_path, monkeypatch):
+    """Of beta and temperature one is enough: the file has the first, the sweep is over the second."""
+    monkeypatch.chdir(tmp_path)
+    Path("small.yaml").write_text(small().to_yaml())
+    over = ["--over", "system.bath.temperature=0.5,2", "--set", "time.method=direct", "--quiet", "-o", "t.h5"]
+    assert status_of(["sweep", "small.yaml", *over]) == 2
+    assert status_of(["sweep", "small.yaml", *over, "--set", "system.bath.beta=null"]) == 0
+    found = fp.load_sweep("t.h5")
+    assert (found["status"] == "steady").all()
+    assert found["entropy_production"][0] > found["entropy_production"][1] > 0  # eta (beta hbar omega/4)^2
+
+
 @pytest.mark.parametrize("path", ["", ".", "/"])
 def test_a_folder_is_no_table(path, here):
     with pytest.raises(OutputError, match=r"the output .* is a directory; give the name of a file"):

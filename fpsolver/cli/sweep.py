@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,11 +18,11 @@ from fpsolver.cli.options import (
     table,
     warn,
 )
-from fpsolver.config.reader import load_config
-from fpsolver.errors import FpsolverError, UsageError
+from fpsolver.config.reader import Config, load_config
+from fpsolver.errors import ConfigError, FpsolverError, UsageError
 from fpsolver.io.kinds import is_journal, rows_in
 from fpsolver.sweeps import engine
-from fpsolver.sweeps.axes import parse_over
+from fpsolver.sweeps.axes import Values, parse_over
 from fpsolver.sweeps.journal import journal_path
 from fpsolver.sweeps.table import Sweep
 
@@ -61,7 +62,7 @@ def command(
     """
     axes = parse_over(over)
     refuse_conflicts(axes.keys() & {text.partition("=")[0].strip() for text in overrides}, workers, scheduler)
-    loaded = load_config(config, overrides)
+    loaded = load_base(config, overrides, axes)
     path = output or Path(f"{config.stem}-sweep.h5")
     refuse_itself(config, path)
     was_complete = resume and path.exists()
@@ -78,6 +79,17 @@ def command(
             note=lambda text: warn([text]),
         )
     return finish(found, path, was_complete=was_complete, quiet=quiet)
+
+
+def load_base(path: Path, overrides: tuple[str, ...], axes: dict[str, Values]) -> Config:
+    """The configuration; with the first values of the keys swept where only these make it complete."""
+    try:
+        return load_config(path, overrides)
+    except ConfigError as error:
+        first = (f"{key}={json.dumps(values[:1].tolist()[0])}" for key, values in axes.items())
+        with contextlib.suppress(FpsolverError):
+            return load_config(path, (*overrides, *first))
+        raise error
 
 
 @contextlib.contextmanager

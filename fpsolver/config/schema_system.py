@@ -114,8 +114,8 @@ class Thermostat(Section):
     @model_validator(mode="after")
     def _one_temperature(self) -> Thermostat:
         if (self.beta is None) == (self.temperature is None):
-            given = "neither is" if self.beta is None else "both are"
-            raise fault(f"needs either `beta` or `temperature`, but {given} given")
+            given = "neither is given" if self.beta is None else "both are given; write null for one of them"
+            raise fault(f"needs either `beta` or `temperature`, but {given}")
         return self
 
     @property
