@@ -13,7 +13,8 @@ from fpsolver import autogrid, dispersion, gaussian, wellgrid
 from fpsolver.checks import Checks
 from fpsolver.config import axes, build, initial
 from fpsolver.config.faults import Collector
-from fpsolver.config.reader import Config, furthest_from_one
+from fpsolver.config.leaves import furthest_from_one
+from fpsolver.config.reader import Config
 from fpsolver.config.rules import check_parts
 from fpsolver.errors import ConfigError, Fault, FpsolverError, GridError, UsageError
 from fpsolver.gaussian import GaussianProblem

@@ -68,6 +68,8 @@ def _negative(generator: Generator, W: FloatArray, negativity: float, time: floa
     size = f"int |W| - int W = {negativity:.2g}, min W / max W = {W.min() / W.max():.2g}"
     why = "it started positive and the system is quadratic" if generator.system.hbar else "the system is classical"
     cure = "the grid is too coarse: Pi and the Wigner entropy are undefined; give more cells"
+    if generator.system.hbar == 0 and generator.system.size == 1:
+        cure += ", or scheme: {flux: chang_cooper, reversible: limited}, which keeps W >= 0"
     if generator.scheme.flux == "chang_cooper":
         cure = "central face values do not keep W >= 0; give scheme.reversible: limited, or more cells"
     return f"{moment(time)} W is negative ({size}) although {why}: {cure}"

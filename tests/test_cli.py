@@ -563,6 +563,17 @@ def test_not_converged_keeps_the_result(cli):
     assert "3 records from t = 0 to 0.5" in shown.out
 
 
+def test_the_configuration_of_a_result_repeats_it(cli):
+    assert cli("run", "run.yaml").status == 0
+    refused = cli("check", "out.h5")
+    assert refused.status == 2
+    assert "is an HDF5 file, not a YAML file; `fpsolver info --config out.h5` prints" in refused.err
+    Path("again.yaml").write_text(cli("info", "--config", "out.h5").out)
+    assert cli("run", "again.yaml", "-o", "again.h5").status == 0
+    first, again = fp.load_result("out.h5"), fp.load_result("again.h5")
+    np.testing.assert_array_equal(first.final.W, again.final.W)
+
+
 def test_info_names_every_particle(cli, tmp_path):
     both = fp.load_config(Path(__file__).parents[1] / "configs" / "two_oscillators.yaml")
     fp.run(both.replaced(time={"method": "gaussian"})).save("both.h5")

@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 
 import fpsolver as fp
 from fpsolver.config import initial
-from fpsolver.config.reader import Config, apply_override, furthest_from_one, load_config, parse_yaml
+from fpsolver.config.leaves import furthest_from_one
+from fpsolver.config.reader import Config, apply_override, load_config, parse_yaml
 from fpsolver.config.types import shown
 from fpsolver.errors import ConfigError, FpsolverError, ResourceError, UsageError
 from fpsolver.physics import exact

@@ -28,9 +28,14 @@ MOST_NUMBERS = 10_000
 @click.command("info")
 @click.argument("result", type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print JSON (NaN and infinity as null and text).")
-def command(result: Path, as_json: bool) -> int:
+@click.option("--config", "only_config", is_flag=True, help="Print the configuration, which repeats the run, as YAML.")
+def command(result: Path, as_json: bool, only_config: bool) -> int:
     """Say what is in RESULT, or in the table of a sweep."""
-    if file_format(result) == SWEEP:
+    is_sweep = file_format(result) == SWEEP
+    if only_config:
+        click.echo((load_sweep(result) if is_sweep else load_result(result)).config.to_yaml(), nl=False)
+        return 0
+    if is_sweep:
         return show_sweep(result, as_json=as_json)
     loaded = load_result(result)
     if as_json:

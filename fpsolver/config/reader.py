@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import html
 import io
-import math
 import warnings
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +18,7 @@ from fpsolver.config.faults import between_sections
 from fpsolver.config.lines import Lines, is_index, located, place_of
 from fpsolver.config.objects import is_object_section, with_field, without_objects
 from fpsolver.config.rules import all_faults
-from fpsolver.config.types import is_number, shown
+from fpsolver.config.types import shown
 from fpsolver.errors import ConfigError, Fault, UsageError
 from fpsolver.physics import arguments
 
@@ -85,32 +83,6 @@ class Config(schema.ConfigData):
         return f"<pre>{html.escape(self.to_yaml())}</pre>"
 
 
-def leaves(config: Config) -> dict[str, Any]:
-    """Every value of a configuration by its dotted key."""
-    return dict(_leaves(config.model_dump(exclude_none=True), ""))
-
-
-def furthest_from_one(config: Config) -> tuple[str, float]:
-    """Key and size of the number with the largest logarithm, among all that have a unit."""
-    sections = {"units", "system", "initial", "grid", "time"}
-    found = [("system", 1.0), *_sizes(config.model_dump(include=sections), "")]
-    return max(found, key=lambda item: abs(math.log10(item[1])))
-
-
-def _sizes(node: Any, key: str) -> list[tuple[str, float]]:
-    if isinstance(node, dict | list | tuple):
-        parts: Iterable[tuple[Any, Any]] = node.items() if isinstance(node, dict) else enumerate(node)
-        return [size for name, item in parts for size in _sizes(item, f"{key}.{name}" if key else name)]
-    size = abs(node) if isinstance(node, complex) else node
-    return [(key, abs(float(size)))] if is_number(size) and size else []
-
-
-def _leaves(node: Any, key: str) -> list[tuple[str, Any]]:
-    if not isinstance(node, dict):
-        return [(key, node)]
-    return [leaf for name, item in node.items() for leaf in _leaves(item, f"{key}.{name}" if key else name)]
-
-
 def load_config(path: str | Path, overrides: tuple[str, ...] | list[str] = ()) -> Config:
     """Read a YAML file; ``overrides`` are ``key=value`` with dotted keys. ConfigError lists all faults."""
     path = arguments.path(path, "; fpsolver.Config(**sections) makes a configuration of a dict")
@@ -134,6 +106,10 @@ def read_text(path: Path) -> str:
     try:
         if path.is_dir():
             raise ConfigError(Fault(str(path), "is a directory, not a YAML file"))
+        if is_hdf5(path):
+            cure = f"`fpsolver info --config {path}` prints the configuration of a result"
+            text = f"is an HDF5 file, not a YAML file; {cure}"
+            raise ConfigError(Fault(str(path), text))
         if path.stat().st_size > MAXIMUM_BYTES:
             raise ConfigError(
                 Fault(str(path), f"is larger than {MAXIMUM_BYTES} bytes; a configuration is a page of text")
@@ -146,6 +122,12 @@ def read_text(path: Path) -> str:
     if not text.strip():
         raise ConfigError(Fault(str(path), "is empty; `system` and `initial` are required"))
     return text
+
+
+def is_hdf5(path: Path) -> bool:
+    """True for a file that begins as HDF5 files do."""
+    with path.open("rb") as file:
+        return file.read(8) == b"\x89HDF\r\n\x1a\n"
 
 
 def parse_yaml(text: str, name: str) -> tuple[dict[str, Any], Lines]:

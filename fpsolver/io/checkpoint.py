@@ -18,7 +18,8 @@ import h5py
 import numpy as np
 
 import fpsolver
-from fpsolver.config.reader import Config, leaves
+from fpsolver.config.leaves import leaves
+from fpsolver.config.reader import Config
 from fpsolver.errors import FileFormatError
 from fpsolver.io import hdf5, reading
 from fpsolver.io.container import read_file, write_image

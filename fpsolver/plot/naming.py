@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from fpsolver.config.reader import leaves
+from fpsolver.config.leaves import leaves
 from fpsolver.plot.style import escaped
 from fpsolver.result import Outcome
 

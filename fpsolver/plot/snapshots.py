@@ -15,6 +15,11 @@ def nearest(result: Result, time: float) -> Result:
     """The result with the W of the snapshot nearest to ``time`` as its last; UsageError if it has none."""
     if not math.isfinite(time):
         raise UsageError(f"the time of a snapshot must be a finite number, but is {time}; give for example time=1.5")
+    if len(result.grid.axes) > 2:
+        raise UsageError(
+            "figures show the reduced W of several particles at the end only; leave the time out (the W of all of them "
+            "is in `snapshots` of the file)"
+        )
     known = np.nonzero(np.isfinite(result.snapshots.time))[0]
     if not len(known):
         raise UsageError(
