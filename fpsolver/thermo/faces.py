@@ -1,9 +1,11 @@
-r"""Thermodynamics of Chang-Cooper fluxes, from the currents through the faces that the scheme itself uses.
+r"""Thermodynamics of Chang-Cooper fluxes, from the irreversible currents through the faces that the scheme itself uses.
 
     Pi = sum over faces of J^I [ln(W_i/W_{i+1}) - x_i],     Phi = -sum J^I x_i,
 
 x_i the logarithm of W_i/W_{i+1} in the equilibrium of friction and noise along the axis. Every term of Pi is positive,
-and zero in the sampled equilibrium. Densities and currents at the centres are means of the two faces of a cell.
+and zero in the sampled equilibrium. Densities and currents at the centres are means of the two faces of a cell. J^R is
+that of mean face values for `reversible: limited`, too: what the limiter adds is numerical diffusion, no current, and
+shows in dS/dt - (Pi - Phi).
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ def irreversible_current(W: FloatArray, fluxes: ChangCooperFluxes) -> FloatArray
 
 
 def reversible_current(W: FloatArray, fluxes: ChangCooperFluxes) -> FloatArray:
-    """J^R at the centres, from means of W/M at the faces, shape (2, n_q, n_p)."""
+    """J^R at the centres, from means of W/M at the faces without any limiter, shape (2, n_q, n_p)."""
     speeds = (fluxes.p.speeds[None, :], fluxes.q.speeds[:, None])
     parts = []
     for k, axis in enumerate((fluxes.q, fluxes.p)):
