@@ -12,7 +12,7 @@ from fpsolver.config.reader import Config
 from fpsolver.errors import ConfigError, Fault, ResourceError
 from fpsolver.generator import Generator
 from fpsolver.grid import MINIMUM_CELLS, Grid
-from fpsolver.physics.timescales import DecayRate, linear_rates
+from fpsolver.physics.timescales import DecayRate, is_divided, linear_rates
 from fpsolver.stepping.explicit import ORDERS, TIME_ERROR, StepSize, choose_step
 from fpsolver.stepping.magnus import MagnusStepSize, choose_magnus_step
 from fpsolver.stepping.rational import ImplicitStepSize, implicit_steps
@@ -222,7 +222,8 @@ def long_warning(config: Config, generator: Generator, plan: Plan) -> str | None
     if plan.method == "direct" or not plan.predicted > LONG:
         return None
     cure = "fewer cells, an earlier end, or time.stepper: auto"
-    if config.time.until == "steady" and generator.scheme.is_linear and generator.system.size == 1:
+    has_direct = generator.scheme.is_linear and generator.system.size == 1 and not is_divided(generator.system)
+    if config.time.until == "steady" and has_direct:
         cure = f"time.method: direct, which takes about {costs.direct_seconds(generator):.2g} s"
     if generator.system.size > 1:
         linear = generator.system.is_quadratic

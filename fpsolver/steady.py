@@ -29,10 +29,9 @@ from fpsolver.errors import ConvergenceError
 from fpsolver.generator import Generator
 from fpsolver.parity import Fold, is_even
 from fpsolver.physics.potentials import FloatArray
-from fpsolver.physics.timescales import escape_rate, linear_rates
+from fpsolver.physics.timescales import SINGULAR, escape_rate, is_divided, linear_rates
 
 SHIFT = 1e-9  # of the fastest rate of the linearised system: makes the factors regular, costs no accuracy
-SINGULAR = 1e-8  # of the same rate: a second mode that decays more slowly than this counts as stationary
 FILTER = 4e-3  # of the slowest rate: damps what alternates from cell to cell, and leaves corrections quick
 RETRY = 1e-10  # distance beyond which slower factors are tried
 FEW = 128**2  # cells of which the factors with wraps are tried last: in a narrow box the wraps count
@@ -116,8 +115,8 @@ def null_vector(generator: Generator) -> NullVector:
     gap = _gap(part, x, shape, rate)
     if part.fold.sign:
         gap = min(gap, _odd_gap(generator, equation, x, rate))
-    if not generator.grid.axes[0].periodic and (escape := escape_rate(generator.system)) < SINGULAR * rate:
-        gap = min(gap, escape)  # a grid too coarse for the wells has ways through the barrier of its own
+    if not generator.grid.axes[0].periodic and is_divided(generator.system):
+        gap = min(gap, escape_rate(generator.system))  # a coarse grid has ways through the barrier of its own
     if gap < SINGULAR * rate:
         raise ConvergenceError(_why_several(gap, rate, is_quadratic=generator.system.is_quadratic))
     return NullVector((part.fold.unfold(x) * scale).reshape(shape), gap, distance)

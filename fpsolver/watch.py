@@ -92,5 +92,6 @@ def _resolution(generator: Generator, record: Record, cells: float, time: float)
 
 
 def _cells_by_axis(generator: Generator, record: Record) -> FloatArray:
-    deviations = np.sqrt(np.diag(np.asarray(record["covariance"])))
+    variances = np.diag(np.asarray(record["covariance"]))
+    deviations = np.sqrt(np.where(variances < 0, math.nan, variances))  # a W that blows up has any sign
     return np.nan_to_num(deviations / generator.grid.spacings, nan=np.inf)

@@ -155,6 +155,13 @@ def test_verdicts_on_a_grid_know_what_they_do_not_know():
     assert detailed_balance.verdict(free, 1e-9) == (False, "")
 
 
+def test_no_kms_residual_without_deviations():
+    """Of a W that blows up, whose second moments may be negative, as of a point or of a ring."""
+    system = systems.oscillator(baths.caldeira_leggett(mass=1.0, eta=0.5, beta=0.7))
+    for covariance in (np.diag([-1.0, 1.0]), np.diag([0.0, 1.0]), np.diag([np.nan, 1.0])):
+        assert math.isnan(detailed_balance.kms_residual(system, covariance))
+
+
 def test_gibbs_states_are_known_without_a_grid():
     """Classical forces, friction and noise of momenta alone, one temperature; else nothing is known beforehand."""
     well = potentials.double_well(quadratic=1.0, quartic=1.0)

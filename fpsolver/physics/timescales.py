@@ -17,6 +17,8 @@ from fpsolver.physics.potentials import Cosine, FloatArray
 from fpsolver.physics.stability import require_stable
 from fpsolver.physics.system import System
 
+SINGULAR = 1e-8  # of the fastest rate: a second mode that decays more slowly than this counts as stationary
+
 
 @dataclass(frozen=True, slots=True)
 class DecayRate:
@@ -118,6 +120,11 @@ def escape_rate(system: System) -> float:
     if isinstance(potential, Cosine) or len(potential.minima()) < 2 or friction <= 0:
         return math.inf
     return _well_rate(system, None, friction)
+
+
+def is_divided(system: System) -> bool:
+    """True if wells level out so slowly that, to double precision, each of them has a steady state of its own."""
+    return escape_rate(system) < SINGULAR * linear_rates(system)[0]
 
 
 def _barrier(system: System) -> float:

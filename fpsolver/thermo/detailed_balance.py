@@ -53,7 +53,7 @@ def parity_residual(system: System) -> float:
 
 def kms_residual(system: System, covariance: FloatArray) -> float:
     """Largest entry of abs(B + 2 A^I V)_ij / (sigma_i sigma_j), 1/time; NaN if a deviation does not exist."""
-    sigma = np.sqrt(np.diag(covariance))
+    sigma = np.sqrt(np.diag(covariance).clip(min=0))  # a W that blows up has any sign
     if not np.isfinite(covariance).all() or not sigma.all():
         return math.nan
     defect = system.diffusion_matrix + 2 * system.irreversible_drift @ covariance
