@@ -11,11 +11,13 @@ import click
 import numpy as np
 
 from fpsolver import costs
+from fpsolver.api import build_system
 from fpsolver.cli import check_many, check_moments
 from fpsolver.cli.options import config_argument, set_option, table, warn
 from fpsolver.cli.words import bath_words, matrix, positivity
-from fpsolver.config.reader import load_config
-from fpsolver.errors import NoSteadyStateError
+from fpsolver.config.axes import is_ring
+from fpsolver.config.reader import Config, load_config
+from fpsolver.errors import GridError, NoSteadyStateError, ResourceError, StabilityError
 from fpsolver.physics import equilibrium, exact
 from fpsolver.physics.system import System
 from fpsolver.problem import Problem, gaussian_problem, initial_values, prepare
@@ -37,20 +39,29 @@ def command(config: Path, overrides: tuple[str, ...]) -> int:
     loaded = load_config(config, overrides)
     if loaded.time.method == "gaussian":
         return check_moments.show(gaussian_problem(loaded), config)
-    problem = prepare(loaded)
+    try:
+        problem = prepare(loaded)
+    except (GridError, ResourceError, StabilityError):  # what needs no grid is true all the same
+        show_model(loaded, build_system(loaded), config)
+        raise
     warn(problem.warnings)
-    click.echo(problem.config.title or str(config))
-    parts = {"model": model_rows, "steady state": steady_rows, "grid": grid_rows, "run": cost_rows}
-    for name, rows in parts.items():
+    show_model(loaded, problem.system, config)
+    for name, rows in {"grid": grid_rows, "run": cost_rows}.items():
         click.echo(f"{name}\n{table(rows(problem))}")
     return 0
 
 
-def model_rows(problem: Problem) -> list[tuple[str, Any]]:
+def show_model(loaded: Config, system: System, path: Path) -> None:
+    """What is known without a grid."""
+    click.echo(loaded.title or str(path))
+    for name, rows in {"model": model_rows, "steady state": steady_rows}.items():
+        click.echo(f"{name}\n{table(rows(loaded, system))}")
+
+
+def model_rows(config: Config, system: System) -> list[tuple[str, Any]]:
     """Particle, bath, matrices, complete positivity."""
-    system = problem.system
     if system.size > 1:
-        has_baths = getattr(problem.config.system, "matrices", None) is None
+        has_baths = getattr(config.system, "matrices", None) is None
         return check_many.model_rows(system, has_baths=has_baths)
     particle = system.particles[0]
     units = f"mass {particle.mass:g}, hbar {system.hbar:g}"
@@ -58,7 +69,7 @@ def model_rows(problem: Problem) -> list[tuple[str, Any]]:
     if system.is_time_dependent:
         rows += [("bath", memory.description) for memory in system.memories]
         rows.append(("coefficients", f"change until t = {system.settled:.4g}; what follows holds at late times"))
-    if getattr(problem.config.system, "matrices", None) is None:
+    if getattr(config.system, "matrices", None) is None:
         rows.append(("late bath" if system.is_time_dependent else "bath", bath_words(particle.bath)))
     rows += [("drift A", drift_words(system)), ("diffusion B = 2 D", matrix(system.diffusion_matrix))]
     return [*rows, ("completely positive", positivity(system))]
@@ -71,9 +82,8 @@ def drift_words(system: System) -> str:
     return f"(p/m, -U'(q)) + {matrix(system.dissipative_drift)} x"
 
 
-def steady_rows(problem: Problem) -> list[tuple[str, Any]]:
+def steady_rows(config: Config, system: System) -> list[tuple[str, Any]]:
     """Exact steady state, its rates, temperatures and detailed balance, where there is one."""
-    system = problem.system
     if not system.is_quadratic:
         parity = parity_residual(system)
         verdict = f"violated (line 2: {parity:.3g})" if parity > 0 else "the run will tell: it needs the steady state"
@@ -81,7 +91,7 @@ def steady_rows(problem: Problem) -> list[tuple[str, Any]]:
             verdict = "satisfied: the steady state is exp(-H/T)"
         return [("closed form", "none: the force is not linear"), ("detailed balance", verdict)]
     try:
-        if problem.grid.axes[0].periodic:
+        if is_ring(config):
             return ring_rows(system)
         found = exact.steady(system)
         return gaussian_rows(found) if system.size == 1 else check_many.gaussian_rows(found)
