@@ -418,6 +418,8 @@ def test_no_fault_of_python_hides_those_of_keys(tmp_path):
          "initial: [{kind: thermal, beta: 1, omega: 1}, {kind: thermal, beta: 1, omega: 1}]\n",
          {"system.particles.0", "system.particles.1.bath"}),
         ("system: {chain: 3}\ntime: {method: gaussian}\n", {"system.chain"}),
+        ("system: {mass: 1, potential: {kind: free}, bath: {model: custom, eta: 1, d_pp: 0, d_qp: 1}}\n",
+         {"system.bath", "initial"}),
         (PAIR.replace("{kind: thermal, beta: 1.0, omega: 1.0}", "3").replace("beta: 0.5, omega: 1.0}", "beta: -1}"),
          {"initial.0", "initial.1.beta", "initial.1.omega"}),
         (

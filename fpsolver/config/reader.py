@@ -37,7 +37,7 @@ class Config(schema.ConfigData):
         plain = _from_python(data)
         try:
             super().__init__(**plain)
-            faults = between_sections(plain)
+            faults = all_faults(plain) if between_sections(plain) else []
         except ValidationError:
             faults = all_faults(plain)
         if faults:

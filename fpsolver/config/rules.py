@@ -42,7 +42,7 @@ def check_parts(config: schema.ConfigData, collect: Collector) -> System | None:
 
 
 def all_faults(data: dict[str, Any]) -> list[Fault]:
-    """Faults of plain data that the schema refuses: its own, and those of rules that need nothing that is at fault.
+    """Faults of plain data that cannot be used: of the schema, and of rules that need nothing that is at fault.
 
     What is at fault is left out, or replaced by something harmless, until the rest satisfies the schema.
     """
