@@ -582,6 +582,11 @@ def test_info_names_every_particle(cli, tmp_path):
     assert "springs              1-2: 0.6" in shown
     assert "1 record of the steady state" in shown
     assert "drift A" not in shown
+    memory = fp.load_config(Path(__file__).parents[1] / "configs" / "hu_paz_zhang.yaml")
+    fp.run(memory.replaced(time={"method": "gaussian", "until": 1.0})).save("memory.h5")
+    shown = cli("info", "memory.h5").out
+    assert "late bath" in shown
+    assert "coefficients" not in shown
 
 
 def test_a_run_that_blows_up(cli, monkeypatch):

@@ -12,9 +12,11 @@ import numpy as np
 
 from fpsolver import costs
 from fpsolver.api import build_system
+from fpsolver.autogrid import moment
 from fpsolver.cli import check_many, check_moments
 from fpsolver.cli.options import config_argument, set_option, table, warn
-from fpsolver.cli.words import bath_words, matrix, positivity
+from fpsolver.cli.sheet import model_rows
+from fpsolver.cli.words import matrix
 from fpsolver.config.axes import is_ring
 from fpsolver.config.reader import Config, load_config
 from fpsolver.errors import GridError, NoSteadyStateError, ResourceError, StabilityError
@@ -56,30 +58,6 @@ def show_model(loaded: Config, system: System, path: Path) -> None:
     click.echo(loaded.title or str(path))
     for name, rows in {"model": model_rows, "steady state": steady_rows}.items():
         click.echo(f"{name}\n{table(rows(loaded, system))}")
-
-
-def model_rows(config: Config, system: System) -> list[tuple[str, Any]]:
-    """Particle, bath, matrices, complete positivity."""
-    if system.size > 1:
-        has_baths = getattr(config.system, "matrices", None) is None
-        return check_many.model_rows(system, has_baths=has_baths)
-    particle = system.particles[0]
-    units = f"mass {particle.mass:g}, hbar {system.hbar:g}"
-    rows = [("particle", f"{units}, {particle.potential}")]
-    if system.is_time_dependent:
-        rows += [("bath", memory.description) for memory in system.memories]
-        rows.append(("coefficients", f"change until t = {system.settled:.4g}; what follows holds at late times"))
-    if getattr(config.system, "matrices", None) is None:
-        rows.append(("late bath" if system.is_time_dependent else "bath", bath_words(particle.bath)))
-    rows += [("drift A", drift_words(system)), ("diffusion B = 2 D", matrix(system.diffusion_matrix))]
-    return [*rows, ("completely positive", positivity(system))]
-
-
-def drift_words(system: System) -> str:
-    """A, or its dissipative part for an anharmonic potential."""
-    if system.is_quadratic:
-        return matrix(system.drift_matrix)
-    return f"(p/m, -U'(q)) + {matrix(system.dissipative_drift)} x"
 
 
 def steady_rows(config: Config, system: System) -> list[tuple[str, Any]]:
@@ -151,8 +129,7 @@ def grid_rows(problem: Problem) -> list[tuple[str, Any]]:
         )
     found = problem.resolution
     if math.isfinite(found.cells):
-        when = f"at t = {found.time:.4g}" if math.isfinite(found.time) else "in the steady state"
-        rows.append(("resolution", f"{found.cells:.3g} cells for the {found.structure}, {when}"))
+        rows.append(("resolution", f"{found.cells:.3g} cells for the {found.structure}, {moment(found.time)}"))
     return rows
 
 
@@ -167,7 +144,7 @@ def cost_rows(problem: Problem) -> list[tuple[str, Any]]:
         words = f"steady, expected near t = {end:.3g} (at most {plan.max_time:.3g})"
     rows, seconds = implicit_rows(plan) if plan.stepper == "implicit" else explicit_rows(problem, end)
     recording = end / plan.every * seconds_per_record(problem)
-    how = "predicted" if plan.stepper == "implicit" else "measured on this machine"
+    how = "steps predicted, records measured" if plan.stepper == "implicit" else "measured on this machine"
     return [
         ("until", words),
         *rows,

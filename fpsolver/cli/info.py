@@ -11,9 +11,8 @@ import click
 import numpy as np
 
 from fpsolver.api import build_system
-from fpsolver.cli import check_many
+from fpsolver.cli import sheet
 from fpsolver.cli.options import table
-from fpsolver.cli.words import bath_words
 from fpsolver.config.reader import Config
 from fpsolver.config.schema import to_plain
 from fpsolver.errors import FpsolverError
@@ -64,19 +63,14 @@ def command(result: Path, as_json: bool, only_config: bool) -> int:
     return 0
 
 
-def model_rows(config: Config) -> list[tuple[str, str]]:
+def model_rows(config: Config) -> list[tuple[str, Any]]:
     """Particles, springs and baths; nothing where they were objects, which no file holds."""
     try:
         system = build_system(config)
     except FpsolverError:
         return []
-    has_baths = getattr(config.system, "matrices", None) is None
-    if system.size > 1:
-        rows = check_many.model_rows(system, has_baths=has_baths)
-        return [row for row in rows if row[0].startswith(("particle", "springs"))]
-    particle = system.particles[0]
-    rows = [("particle", f"mass {particle.mass:g}, hbar {system.hbar:g}, {particle.potential}")]
-    return [*rows, ("bath", bath_words(particle.bath))] if has_baths else rows
+    rows = sheet.model_rows(config, system)
+    return [row for row in rows if row[0].startswith(("particle", "springs")) or row[0].endswith("bath")]
 
 
 def show_sweep(path: Path, *, as_json: bool) -> int:

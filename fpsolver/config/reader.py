@@ -22,6 +22,7 @@ from fpsolver.config.types import shown
 from fpsolver.errors import ConfigError, Fault, UsageError
 from fpsolver.physics import arguments
 
+HDF5 = b"\x89HDF\r\n\x1a\n"  # how such a file begins
 MAXIMUM_BYTES = 100_000
 MAXIMUM_NODES = 10_000
 MAXIMUM_DEPTH = 20
@@ -127,7 +128,7 @@ def read_text(path: Path) -> str:
 def is_hdf5(path: Path) -> bool:
     """True for a file that begins as HDF5 files do."""
     with path.open("rb") as file:
-        return file.read(8) == b"\x89HDF\r\n\x1a\n"
+        return file.read(len(HDF5)) == HDF5
 
 
 def parse_yaml(text: str, name: str) -> tuple[dict[str, Any], Lines]:

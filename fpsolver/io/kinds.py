@@ -6,8 +6,9 @@ import codecs
 import re
 from pathlib import Path
 
+from fpsolver.config.reader import HDF5
+
 PAGE = "<!DOCTYPE html>"
-HDF5 = b"\x89HDF\r\n\x1a\n"
 JOURNAL = "fpsolver-sweep-journal"
 EMPTY = "an empty file"
 RESULT, SWEEP = "a result of fpsolver", "the table of a sweep"
