@@ -21,13 +21,13 @@ from fpsolver.physics import linear, transients
 from fpsolver.physics.exact import SteadyState
 from fpsolver.physics.potentials import FloatArray
 from fpsolver.physics.states import GaussianState, LocalState
+from fpsolver.physics.structure import WIDEST_BOX
 from fpsolver.physics.system import System
 
 CELL_CHOICES = {1: range(96, 513, 16), 2: range(32, 65, 16), 3: range(16, 25, 8)}  # by the number of particles
 CELLS_PER_DEVIATION = 4.0
 WARN_BELOW, REFUSE_BELOW = 3.0, 1.5
 MOST_CELLS = 2048  # along an axis that are worth an advice: 40 arrays of 2048^2 numbers are 1.3 GB
-WIDEST_BOX = 8.5  # standard deviations: exp(-8.5^2/2) = 2e-16
 MAXIMUM_TURNS = 1000  # of an initial state around the ring
 
 

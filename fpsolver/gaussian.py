@@ -65,8 +65,8 @@ def prepare(config: Config, build_both: Callable[[Config], tuple[System, Any]]) 
     times = record_times(config, count)
     _refuse_memory(count, len(times))
     _refuse_unfit(config, system, state, is_steady=math.isinf(times[-1]))
-    doubt = initial.uncertainty_warning(state, system.hbar) if np.isfinite(times).all() else ""
-    notes = [doubt, *model_notes(system)]
+    notes = initial.doubts(state, system.hbar) if np.isfinite(times).all() else []
+    notes += model_notes(system)
     start = state if isinstance(state, GaussianState) else None
     return GaussianProblem(config, system, start, times, tuple(note for note in notes if note))
 

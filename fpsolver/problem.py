@@ -21,7 +21,7 @@ from fpsolver.gaussian import GaussianProblem
 from fpsolver.generator import Generator
 from fpsolver.grid import Grid
 from fpsolver.io import arrays
-from fpsolver.io.reading import MASS_ERROR, grid_of_state, read_state
+from fpsolver.io.reading import MASS_ERROR, fits, start_of
 from fpsolver.physics.exact import Gaussian, steady
 from fpsolver.physics.potentials import FloatArray
 from fpsolver.physics.states import GaussianState, GaussianSum, LocalState, UniformState
@@ -151,20 +151,29 @@ def _build(config: Config) -> tuple[System, LocalState | UniformState | None]:
     state = collect(_state, config)
     collect.refuse()
     assert system is not None
-    return system, state
+    return system, state or _moved_state(config, system.size)
 
 
 def _state(config: Config) -> LocalState | UniformState | None:
-    return initial.build_initial(config) or _sampled_state(config)
-
-
-def _sampled_state(config: Config) -> LocalState | None:
-    """State given by arrays in a file, if that is what the configuration asks for."""
+    """Initial state, from its section or the arrays in a file; None for the final W of a result."""
     section = initial.array_section(config)
     if section is None:
-        return None
-    names = arrays.WAVEFUNCTION if section.kind == "wavefunction" else arrays.DENSITY_MATRIX
+        return initial.build_initial(config)
+    names = initial.array_names(config, section)
     return initial.sampled_initial(config, section, arrays.read_arrays(section.path, names))
+
+
+def _moved_state(config: Config, size: int) -> LocalState | None:
+    """The final W of a result, where the run is to have another grid."""
+    if not (path := getattr(config.initial, "path", "")) or config.time.method in ("direct", "gaussian"):
+        return None
+    grid, W = start_of(path, size)
+    if fits(grid, axes.axis_requests(config, size)):
+        return None
+    try:
+        return initial.tabulated_initial(config, [axis.centres for axis in grid.axes], W)
+    except UsageError as error:
+        raise GridError(f"the final W of {path} cannot be moved to the grid of the configuration: {error}") from None
 
 
 def _require_complete_positivity(config: Config, system: System) -> None:
@@ -198,7 +207,7 @@ def _choose_grid(
 ) -> Choice:
     direct = config.time.method == "direct"
     if state is None and not direct:
-        grid = grid_of_state(getattr(config.initial, "path", ""), requests)
+        grid = start_of(getattr(config.initial, "path", ""), system.size)[0]
         return Choice(grid, autogrid.Resolution(math.inf, 0.0))
     rules: tuple[dispersion.GridRule, ...] = ()
     minimum, distance = None, 0.0
@@ -246,7 +255,7 @@ def _warnings(
     found: autogrid.Resolution,
     grid: Grid,
 ) -> tuple[str, ...]:
-    notes = [] if config.time.method == "direct" else [initial.uncertainty_warning(state, system.hbar)]
+    notes = [] if config.time.method == "direct" else initial.doubts(state, system.hbar)
     notes += gaussian.model_notes(system)
     if found.cells < autogrid.WARN_BELOW:
         text = f"{found}; below {autogrid.WARN_BELOW:g} Pi has fewer than eight digits"
@@ -268,7 +277,7 @@ def initial_values(problem: Problem) -> FloatArray:
     """W at the start, on the grid."""
     grid, state = problem.grid, problem.state
     if state is None:
-        return read_state(getattr(problem.config.initial, "path", ""))[1]
+        return start_of(getattr(problem.config.initial, "path", ""), problem.system.size)[1]
     q_axis = grid.axes[0]
     if isinstance(state, UniformState):
         return state.values(grid.coordinates, q_axis.length)

@@ -6,10 +6,11 @@ import math
 
 import numpy as np
 
-from fpsolver.autogrid import WIDEST_BOX, Path
+from fpsolver.autogrid import Path
 from fpsolver.physics.custom import SaturationError
 from fpsolver.physics.potentials import FloatArray
 from fpsolver.physics.states import GaussianState, LocalState, UniformState
+from fpsolver.physics.structure import WIDEST_BOX
 from fpsolver.physics.system import System
 from fpsolver.physics.timescales import alone, effective_temperature
 from fpsolver.physics.wells import Shape, weakly_damped

@@ -176,6 +176,7 @@ INITIALS = {
     "cat": "initial: {kind: cat, separation: 4.0, phase: 0.0, omega: 1.0}\n",
     "wavefunction": "initial: {kind: wavefunction, path: psi.npz}\n",
     "density_matrix": "initial: {kind: density_matrix, path: rho.npz}\n",
+    "distribution": "initial: {kind: distribution, path: w.npz}\n",
 }
 QUANTUM = "Needs ħ > 0"
 INITIAL_TEXTS = {
@@ -183,11 +184,13 @@ INITIAL_TEXTS = {
     "coherent": f"{QUANTUM}.",
     "squeezed": f"{QUANTUM}.",
     "uniform": "Needs a ring: `grid.q.boundary: periodic`.",
-    "file": "Cells and extents that are `auto` are those of the file; others have to agree with it.",
+    "file": "Where `grid` leaves cells and extents `auto`, or agrees with the file, the run has the grid of the file; "
+    "otherwise W is [interpolated](states.md#w-itself).",
     "fock": f"{QUANTUM}, and a closed box.",
     "cat": f"{QUANTUM}, and a closed box.",
     "wavefunction": f"{QUANTUM}, and a closed box. [Files of arrays](states.md#files-of-arrays) has the layout.",
     "density_matrix": f"{QUANTUM}, and a closed box. [Files of arrays](states.md#files-of-arrays) has the layout.",
+    "distribution": "Of one particle or of all. [Files of arrays](states.md#files-of-arrays) has the layout.",
 }
 
 GRID_TEXT = f"""\

@@ -669,13 +669,25 @@ def test_continuing_from_a_file(cli):
         assert second.series["energy"][0] == first.series["energy"][-1]
 
 
-def test_contradicting_the_grid_of_the_state_file(cli):
+def test_continuing_on_another_grid(cli):
+    """48 cells on [-7, 7] and the same for p become 64 on [-8, 8]: their W is interpolated."""
     assert cli("run", "run.yaml").status == 0
-    start = sets("initial={kind: file, path: out.h5}")
-    for override in ("grid.q.cells=64", "grid.p.extent=[-6, 6]"):
-        found = cli("run", "run.yaml", "-o", "next.h5", *start, "--set", override)
-        assert found.status == 2
-        assert f"axis {override[5]} of out.h5 has 48 cells" in found.err
+    wider = ("grid.q.cells=64", "grid.q.extent=[-8, 8]", "grid.p.cells=64", "grid.p.extent=[-8, 8]")
+    found = cli("run", "run.yaml", "-o", "next.h5", *sets("initial={kind: file, path: out.h5}", *wider))
+    assert found.status == 0
+    first, second = fp.load_result("out.h5"), fp.load_result("next.h5")
+    assert [(axis.low, axis.high, axis.cells) for axis in second.grid.axes] == 2 * [(-8, 8, 64)]
+    for name in ("mass", "energy", "entropy_wigner", "entropy_production"):
+        np.testing.assert_allclose(second.series[name][0], first.series[name][-1], atol=1e-7)  # 48 cells leave 1e-8
+
+
+def test_cutting_the_state_of_a_file(cli):
+    """A smaller box than the state needs is refused like any other that cuts it."""
+    assert cli("run", "run.yaml").status == 0
+    start = sets("initial={kind: file, path: out.h5}", "grid.q.extent=[-2, 2]", "grid.p.extent=[-2, 2]")
+    found = cli("run", "run.yaml", "-o", "next.h5", *start)
+    assert found.status == 2
+    assert "cuts the state" in found.err
     assert in_folder() == ["out.h5", "run.yaml"]
 
 

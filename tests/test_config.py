@@ -774,11 +774,9 @@ def test_lines_of_entries_of_lists_and_of_overrides(tmp_path):
 def test_uncertainty_of_initial_states():
     """Below hbar/2 a sentence; at it, and for a classical system or another state, none."""
     narrow, vacuum = (fp.states.gaussian([0, 0], size * np.eye(2)) for size in (0.4, 0.5))
-    text = initial.uncertainty_warning(narrow, 1.0)
+    (text,) = initial.doubts(narrow, 1.0)
     assert "symplectic eigenvalue is 0.4, below hbar/2 = 0.5" in text
-    assert initial.uncertainty_warning(vacuum, 1.0) == ""
-    assert initial.uncertainty_warning(narrow, 0.0) == ""
-    assert initial.uncertainty_warning(None, 1.0) == ""
+    assert initial.doubts(vacuum, 1.0) == initial.doubts(narrow, 0.0) == initial.doubts(None, 1.0) == []
 
 
 def test_an_initial_state_too_many(tmp_path):

@@ -158,6 +158,7 @@ initial: {{kind: gaussian, mean: [1.0, 0.0], covariance: [[0.8, 0.0], [0.0, 0.8]
 #     {{kind: cat, separation: 4.0, phase: 0.0, omega: 1.0}}
 #     {{kind: wavefunction, path: psi.npz}}       arrays q and psi
 #     {{kind: density_matrix, path: rho.npz}}     arrays q and rho, or rho_fock and omega
+#     {{kind: distribution, path: w.npz}}         arrays q, p and W
 #     {{kind: uniform, momentum_variance: 1.0}}   on a ring
 #     {{kind: file, path: earlier.h5}}
 grid:

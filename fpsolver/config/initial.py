@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,11 +13,20 @@ from fpsolver.config.build import check_symmetric, square
 from fpsolver.config.faults import Collector
 from fpsolver.config.schema_many import particles_of
 from fpsolver.errors import ConfigError, Fault, UsageError
-from fpsolver.physics import fock, states, weyl
+from fpsolver.grid import coordinate_names
+from fpsolver.physics import fock, states, tabulated, weyl
 from fpsolver.physics.states import GaussianState, LocalState, UniformState
+from fpsolver.physics.tabulated import TabulatedState
 from fpsolver.physics.weyl import SampledState
 
 State = LocalState | UniformState
+# of all particles together
+WHOLE = schema_initial.GaussianInitial | schema_initial.FileInitial | schema_initial.DistributionInitial
+ARRAYS: dict[type, tuple[tuple[str, ...], ...]] = {
+    schema_initial.WavefunctionInitial: (("q", "psi"),),
+    schema_initial.DensityMatrixInitial: (("q", "rho"), ("rho_fock", "omega")),
+    schema_initial.DistributionInitial: (),  # coordinates of all particles, and W
+}
 SMALLEST_CAT = 1e-6  # norm of a superposition: below it W loses more than ten digits
 
 
@@ -28,7 +39,7 @@ def build_initial(config: schema.ConfigData) -> State | None:
         parts = [collect(_entry, config, part, k, masses) for k, part in enumerate(section)]
         collect.refuse()
         return _product(parts, len(masses))
-    if len(masses) > 1 and not isinstance(section, schema_initial.GaussianInitial | schema_initial.FileInitial | None):
+    if len(masses) > 1 and not isinstance(section, WHOLE | None):
         text = f"must be a list with one entry for each of the {len(masses)} particles, or one `gaussian` of all"
         raise ConfigError(Fault("initial", f"{text}, but is one `{section.kind}`"))
     return _state(config, section, masses[0], hbar, len(masses))
@@ -109,23 +120,43 @@ def array_section(config: schema.ConfigData) -> Any:
     section = config.initial
     if isinstance(section, list) and len(section) == 1:
         section = section[0]
-    arrays = schema_initial.WavefunctionInitial | schema_initial.DensityMatrixInitial
-    return section if isinstance(section, arrays) else None
+    return section if isinstance(section, tuple(ARRAYS)) else None
 
 
-def sampled_initial(config: schema.ConfigData, section: Any, arrays: dict[str, Any]) -> SampledState:
-    """State of ``wavefunction`` or ``density_matrix`` from the arrays of its file; ConfigError with what is wrong."""
+def array_names(config: schema.ConfigData, section: Any) -> tuple[tuple[str, ...], ...]:
+    """Names of the arrays that such a section needs: one of the groups."""
+    coordinates = coordinate_names(len(particles_of(config.system)))
+    return ARRAYS[type(section)] or ((*coordinates, "W"),)
+
+
+def sampled_initial(config: schema.ConfigData, section: Any, arrays: dict[str, Any]) -> State:
+    """State from the arrays of its file; ConfigError with what is wrong."""
     mass, hbar = particles_of(config.system)[0].mass, config.units.hbar
-    _require_quantum(section.kind, hbar)
-    _require_line(config, section.kind)
+    if not isinstance(section, schema_initial.DistributionInitial):
+        _require_quantum(section.kind, hbar)
+        _require_line(config, section.kind)
     try:
         if isinstance(section, schema_initial.WavefunctionInitial):
             return weyl.wavefunction(arrays["q"], arrays["psi"], hbar=hbar)
         if "rho" in arrays:
             return weyl.density_matrix(arrays["q"], arrays["rho"], hbar=hbar)
-        return fock.from_fock(arrays["rho_fock"], mass=mass, hbar=hbar, omega=arrays["omega"])
+        if "rho_fock" in arrays:
+            return fock.from_fock(arrays["rho_fock"], mass=mass, hbar=hbar, omega=arrays["omega"])
+        return tabulated_initial(config, [x for name, x in arrays.items() if name != "W"], arrays["W"])
     except UsageError as error:
         raise ConfigError(Fault("initial.path", str(error))) from None
+
+
+def tabulated_initial(config: schema.ConfigData, points: Sequence[Any], W: Any) -> TabulatedState:
+    """State from W on a grid of its own; q is periodic if it is in the configuration, and must be as long there."""
+    ring = axes.ring_length(config)
+    state = tabulated.tabulated(points, W, (ring is not None, *[False] * (len(points) - 1)))
+    if ring is not None and not math.isclose(state.widths[0], ring, rel_tol=1e-9):
+        raise UsageError(
+            f"the points q go around a ring of the length {state.widths[0]:g} (half a step beyond both ends), but "
+            f"grid.q.extent has the length {ring:g}; give W on all of that ring"
+        )
+    return state
 
 
 def _gaussian(section: schema_initial.GaussianInitial, count: int) -> GaussianState:
@@ -153,17 +184,23 @@ def _covariance(rows: list[list[float]], count: int) -> Any:
     return V
 
 
-def uncertainty_warning(state: State | None, hbar: float) -> str:
-    """Sentence for a covariance below the uncertainty principle or a negative probability, or an empty string."""
+def doubts(state: State | None, hbar: float) -> list[str]:
+    """Sentences about a covariance below the uncertainty principle, a negative probability, or too few points."""
     if isinstance(state, SampledState) and state.smallest_weight < -1e-8:
-        weight = state.smallest_weight
-        return f"the density matrix has the negative eigenvalue {weight:.6g}: no quantum state has it"
-    if hbar == 0 or not isinstance(state, GaussianState):
-        return ""
+        return [f"the density matrix has the negative eigenvalue {state.smallest_weight:.6g}: no quantum state has it"]
+    found = []
+    if isinstance(state, TabulatedState) and state.roughness > tabulated.DOUBT:
+        found.append(
+            f"the initial W is known at points so far apart that interpolation leaves an error of about "
+            f"{state.roughness:.1g} of its size; give it on a finer grid"
+        )
+    is_ring = isinstance(state, TabulatedState) and any(state.periodic)
+    if hbar == 0 or is_ring or not isinstance(state, GaussianState | TabulatedState):
+        return found
     smallest = float(states.symplectic_eigenvalues(state.covariance)[0])
-    if smallest >= hbar / 2 * (1 - 1e-9):
-        return ""
-    return (
-        f"the initial covariance violates the uncertainty principle: its symplectic eigenvalue is {smallest:.6g}, "
-        f"below hbar/2 = {hbar / 2:.6g}; no quantum state has it"
-    )
+    if smallest < hbar / 2 * (1 - 1e-9):
+        found.append(
+            f"the initial covariance violates the uncertainty principle: its symplectic eigenvalue is {smallest:.6g}, "
+            f"below hbar/2 = {hbar / 2:.6g}; no quantum state has it"
+        )
+    return found

@@ -61,10 +61,19 @@ class UniformInitial(Section):
 
 
 class FileInitial(Section):
-    """Final W of a result on the same grid."""
+    """Final W of a result; on the grid of that result, or interpolated to the one that is given."""
 
     kind: Literal["file"]
     path: Text = Field(description="result file (HDF5) of an earlier run")
+
+
+class DistributionInitial(Section):
+    """Values of W on a uniform grid of its own, interpolated to that of the run."""
+
+    kind: Literal["distribution"]
+    path: Text = Field(
+        description="file (.npz or .h5) with q, p (or q1, .., p1, ..) and W, its values at each of these points"
+    )
 
 
 class FockInitial(Section):
@@ -108,6 +117,7 @@ Initial = Annotated[
     | FockInitial
     | CatInitial
     | WavefunctionInitial
-    | DensityMatrixInitial,
+    | DensityMatrixInitial
+    | DistributionInitial,
     Field(discriminator="kind"),
 ]

@@ -11,8 +11,7 @@ import numpy as np
 
 from fpsolver.errors import FileFormatError
 
-WAVEFUNCTION = (("q", "psi"),)
-DENSITY_MATRIX = (("q", "rho"), ("rho_fock", "omega"))
+COMPLEX = ("psi", "rho", "rho_fock")
 Names = tuple[tuple[str, ...], ...]
 
 
@@ -60,7 +59,7 @@ def _numbers(path: Path, name: str, values: Any) -> Any:
     array = np.asarray(values)
     if array.dtype.kind not in "iufc":
         raise FileFormatError(f"`{name}` in {path} must be an array of numbers, but is of type {array.dtype}")
-    if name in ("q", "omega") and array.dtype.kind == "c":
+    if name not in COMPLEX and array.dtype.kind == "c":
         raise FileFormatError(f"`{name}` in {path} must be real, but is complex")
     if name == "omega" and (array.size != 1 or not array.item() > 0):
         raise FileFormatError(f"`omega` in {path} must be one number greater than 0")

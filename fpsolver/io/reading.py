@@ -34,24 +34,30 @@ def read_state(path: str | Path) -> tuple[Grid, FloatArray]:
     return grid, W
 
 
-def grid_of_state(path: str, requests: tuple[AxisRequest, ...]) -> Grid:
-    """Grid of a result whose final W is an initial state; what is requested must agree with it."""
+def start_of(path: str, size: int) -> tuple[Grid, FloatArray]:
+    """Grid and final W of a result of so many particles, from which another run can start; GridError if it cannot."""
     grid, W = read_state(path)
+    if len(grid.axes) != 2 * size:
+        raise GridError(
+            f"{path} holds the W of {len(grid.axes) // 2} particle(s), but the system has {size}; give a result of "
+            "the same number of particles"
+        )
     mass = grid.integrate(W)
     if not abs(mass - 1) <= MASS_ERROR:
         raise GridError(
             f"the final W of {path} has a mass of {mass:.6g} instead of 1; give a result of a run that ended well"
         )
-    for request, axis in zip(requests, grid.axes, strict=True):
-        same_cells = request.cells in (None, axis.cells)
-        same_extent = request.extent is None or np.allclose(request.extent, (axis.low, axis.high), rtol=1e-12)
-        if not (same_cells and same_extent and request.periodic == axis.periodic):
-            text = (
-                f"axis {axis.name} of {path} has {axis.cells} cells on [{axis.low:g}, {axis.high:g}], which the "
-                f"configuration contradicts; give the same grid, or leave it `auto`"
-            )
-            raise GridError(text)
-    return grid
+    return grid, W
+
+
+def fits(grid: Grid, requests: tuple[AxisRequest, ...]) -> bool:
+    """True if what is requested is this grid, or leaves it open."""
+    return all(
+        request.cells in (None, axis.cells)
+        and (request.extent is None or np.allclose(request.extent, (axis.low, axis.high), rtol=1e-12))
+        and request.periodic == axis.periodic
+        for request, axis in zip(requests, grid.axes, strict=True)
+    )
 
 
 def _read_state(file: h5py.File) -> tuple[Grid, FloatArray]:

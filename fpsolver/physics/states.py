@@ -11,11 +11,13 @@ from fpsolver.physics.baths import thermal_energy
 from fpsolver.physics.gaussian_states import GaussianState, LocalState, UniformState, gaussian, vacuum_covariance
 from fpsolver.physics.nongaussian import GaussianSum, cat, cat_norm, fock
 from fpsolver.physics.potentials import FloatArray
+from fpsolver.physics.tabulated import TabulatedState, tabulated
 
 __all__ = [
     "GaussianState",
     "GaussianSum",
     "LocalState",
+    "TabulatedState",
     "UniformState",
     "cat",
     "cat_norm",
@@ -24,6 +26,7 @@ __all__ = [
     "product",
     "squeezed",
     "symplectic_eigenvalues",
+    "tabulated",
     "thermal",
     "vacuum_covariance",
 ]

@@ -17,15 +17,14 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fpsolver.errors import UsageError
-from fpsolver.physics.gaussian_states import GaussianState, gaussian
-from fpsolver.physics.nongaussian import EIGHTH_ORDER
+from fpsolver.physics.gaussian_states import GaussianState
 from fpsolver.physics.potentials import FloatArray
+from fpsolver.physics.structure import corner_packets, finest_structure
 
 NORM_ERROR = 1e-6  # more than that, and the array is not what its owner thinks it is
 CUT = 1e-10  # probability density at the ends of the grid, and of the momenta it resolves, relative to the largest
 SUPPORT = 1e-15  # relative probability density below which the state counts as absent
 RANK = 1e-14  # eigenvalues of rho that are left out
-WIDEST_BOX = 8.5  # deviations of a packet that automatic boxes hold
 LARGEST_TRIAL = 512
 
 
@@ -113,30 +112,16 @@ class SampledState:
 
     @cached_property
     def finest(self) -> FloatArray:
-        """Covariance of a Gaussian as fine as the finest structure of W, from the spectrum of W, shape (2, 2).
-
-        Each main direction gets the deviation of the Gaussian with the same sixteenth moment of the wave number: that
-        is what the squared error of a difference of eighth order is proportional to.
-        """
+        """Covariance of a Gaussian as fine as the finest structure of W, from W on a trial grid, shape (2, 2)."""
         widths = np.diff(self.box).ravel()
         cells = min(math.ceil(2 * widths[0] * widths[1] / (math.pi * self.hbar)) + 16, LARGEST_TRIAL)
         lines = [np.linspace(low, high, cells, endpoint=False) for low, high in self.box]
-        W = self.values((lines[0][:, None], lines[1][None, :]))
-        power = np.abs(np.fft.fft2(W)).ravel() ** 2
-        k = np.meshgrid(*(2 * math.pi * np.fft.fftfreq(cells, w / cells) for w in widths), indexing="ij")
-        scaled = np.stack([(a * w).ravel() for a, w in zip(k, widths, strict=True)])  # widths make units comparable
-        _, directions = np.linalg.eigh(scaled * power @ scaled.T)
-        moments = ((directions.T @ scaled) ** 16 @ power / power.sum()) ** (1 / 16)
-        lengths = directions * (EIGHTH_ORDER / moments)
-        return np.asarray(lengths @ lengths.T * np.outer(widths, widths))
+        return finest_structure(self.values((lines[0][:, None], lines[1][None, :])), widths)
 
     @cached_property
     def packets(self) -> tuple[GaussianState, ...]:
         """Gaussians as narrow as the finest structure that cover the corners of the box."""
-        centre, deviations = self.box.mean(axis=1), np.sqrt(np.diag(self.finest))
-        offset = np.maximum(np.diff(self.box).ravel() / 2 - WIDEST_BOX * deviations, 0.0)
-        signs = ((1, 1), (1, -1), (-1, 1), (-1, -1))
-        return tuple(gaussian(centre + offset * sign, self.finest) for sign in signs)
+        return corner_packets(self.box, self.finest)
 
     @property
     def smallest_weight(self) -> float:
