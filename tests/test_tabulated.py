@@ -51,6 +51,27 @@ def test_a_density_stays_one():
     assert found.values(mesh(np.linspace(-4, 4, 131), np.linspace(-4, 4, 131))).min() == 0.0
 
 
+def test_a_mass_near_one_is_one():
+    found = tabulated((Q, P), (1 + 5e-7) * SKEW.values(MESH))
+    assert found.W.sum() * np.prod(found.spacings) == pytest.approx(1.0, abs=1e-14)
+
+
+def test_noise_is_no_structure():
+    """Round-off and dispersion of earlier runs, 1e-10 of W, would count as waves of two cells."""
+    W = SKEW.values(MESH)
+    noise = 1e-10 * W.max() * np.random.default_rng(1).normal(size=W.shape)
+    np.testing.assert_allclose(tabulated((Q, P), W + noise).finest, SKEW.finest, rtol=1e-3)
+
+
+def test_the_moments_of_a_ring_are_those_of_an_even_filling():
+    """Its position has no mean; widths and boxes must not come from where the ring was cut open."""
+    q = np.linspace(0, 2 * np.pi, 64, endpoint=False)
+    W = (1 + 0.5 * np.cos(q[:, None])) / (2 * np.pi) * np.exp(-(P**2) / 2 - 0.2 * P) / 2.5
+    found = tabulated((q, P), W / (W.sum() * (q[1] - q[0]) * (P[1] - P[0])), (True, False))
+    assert found.mean[0] == pytest.approx(q.mean(), abs=1e-14)
+    np.testing.assert_allclose(found.covariance, [[(2 * np.pi) ** 2 / 12, 0.0], [0.0, 1.0]], atol=1e-9)
+
+
 def test_two_particles():
     """Four axes of different lengths; a spring-like correlation between the particles."""
     V = np.array([[0.8, 0.2, 0, 0.1], [0.2, 0.7, 0, 0], [0, 0, 0.6, 0], [0.1, 0, 0, 0.9]])
