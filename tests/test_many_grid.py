@@ -7,10 +7,11 @@ import h5py
 import numpy as np
 import pytest
 import xarray
+from matplotlib.figure import Figure
 
 import fpsolver as fp
 from fpsolver import api, gaussian, views
-from fpsolver.errors import ConfigError, GridError, ResourceError
+from fpsolver.errors import ConfigError, GridError, ResourceError, UsageError
 from fpsolver.evaluation import final_and_particles
 from fpsolver.grid import Axis
 from fpsolver.kernels.axes import PAD
@@ -151,6 +152,16 @@ def test_each_particle_as_a_result_of_its_own(result):
         J = result.particles[k]
         np.testing.assert_array_equal(part.final.J, J.J_reversible + J.J_irreversible)
         np.testing.assert_array_equal(part.final.entropy_production_density, J.production.sum(axis=0))
+
+
+def test_one_of_two_particles_on_axes_of_ones_own(result):
+    axes = Figure().subplots(1, 2)
+    for k, ax in enumerate(axes):
+        image = fp.plot.draw_wigner(ax, result, particle=k)
+        np.testing.assert_array_equal(image.get_array(), result.particles[k].W.T)
+        fp.plot.draw_current(ax, result, "irreversible", particle=k)
+    with pytest.raises(UsageError, match="particle must be 0 to 1 of the 2 of this result, but is None"):
+        fp.plot.draw_wigner(axes[0], result)
 
 
 @pytest.mark.slow

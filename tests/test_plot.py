@@ -711,3 +711,79 @@ def test_missing_values_of_a_curve_are_marked_and_counted():
     assert list(crosses.get_xdata()) == [2]
     assert "no value: 1 of 3" in words(figure)
     assert "no value" not in words(draw(sweeps.sweep_lines(swept({ETA: [1, 2, 4]}, [1, 2, 4]))))
+
+
+# --- on axes of the user's own ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def own_axes():
+    return Figure().subplots(1, 2)
+
+
+def test_w_on_axes_of_ones_own(result, own_axes):
+    """The values and the box of the grid, colours from 0, and a colour map by name; nothing else is drawn on."""
+    image = plot.draw_wigner(own_axes[0], result, cmap="Greys", contours=False)
+    np.testing.assert_array_equal(image.get_array(), result.final.W.T)
+    q, p = result.grid.axes
+    assert image.get_extent() == [q.low, q.high, p.low, p.high]
+    assert image.get_clim() == (0, result.final.W.max())
+    assert image.get_cmap().name == "Greys"
+    assert not own_axes[0].collections
+    assert not own_axes[1].has_data()
+    plot.draw_wigner(own_axes[1], result)
+    assert own_axes[1].collections  # contours
+
+
+def test_a_snapshot_on_axes_of_ones_own(result, own_axes):
+    image = plot.draw_wigner(own_axes[0], result, time=0.0)
+    np.testing.assert_array_equal(image.get_array(), result.snapshots.W[0].T)
+
+
+def test_arrows_are_displacements_by_the_current(result, own_axes):
+    """Blocks of one cell where 12 cells are in view: U, V are J itself; the longest is a tenth of the view."""
+    q, p = result.grid.axes
+    box = [(axis.centres[18] - axis.spacing / 2, axis.centres[30] - axis.spacing / 2) for axis in (q, p)]
+    own_axes[0].plot([0], [0])
+    own_axes[0].set(xlim=box[0], ylim=box[1])
+    arrows = plot.draw_current(own_axes[0], result, "irreversible", color="black", pivot="tail")
+    J = result.final.J_irreversible[:, 18:30, 18:30]
+    near = [int(np.argmin(np.abs(axis.centres - x))) for axis, x in zip((q, p), arrows.get_offsets()[0], strict=True)]
+    assert (arrows.U[0], arrows.V[0]) == tuple(result.final.J_irreversible[:, near[0], near[1]])
+    widths = np.array([12 * q.spacing, 12 * p.spacing])
+    whole = result.final.J_irreversible / widths[:, None, None]
+    assert arrows.scale == pytest.approx(10 * np.hypot(*whole).max())
+    assert np.hypot(*J).max() == pytest.approx(np.hypot(arrows.U, arrows.V).max())
+    assert own_axes[0].get_xlim() == pytest.approx(box[0])
+
+
+def test_a_scale_makes_panels_comparable(result, hotter, own_axes):
+    first = plot.draw_current(own_axes[0], result, "reversible")
+    second = plot.draw_current(own_axes[1], hotter, "reversible", scale=first.scale)
+    assert second.scale == first.scale
+    assert plot.draw_current(own_axes[1], hotter, "reversible").scale != first.scale
+
+
+def test_no_arrows_for_a_current_that_is_none(own_axes):
+    """J^I of a thermal state is rounding; its arrows would look like a current, unless a scale says how small it is."""
+    bath = {"model": "caldeira_leggett", "eta": 0.5, "beta": 1.0}
+    thermal = short_run("thermal", bath, time={"method": "direct"})
+    with pytest.warns(fp.FpsolverWarning, match="J_irreversible is zero to .* give a scale"):
+        assert len(plot.draw_current(own_axes[0], thermal, "irreversible").U) == 0
+    assert len(plot.draw_current(own_axes[1], thermal, "irreversible", scale=1e-30).U) > 0
+    assert len(plot.draw_current(own_axes[1], thermal, "irreversible", scale=1.0).U) == 0  # dots
+
+
+MISTAKES = {
+    "another order": (lambda ax, r: plot.draw_wigner(r, ax), "draws on matplotlib axes, but got Result"),
+    "another current": (lambda ax, r: plot.draw_current(ax, r, "J"), "'reversible' or 'irreversible', but is 'J'"),
+    "no such particle": (lambda ax, r: plot.draw_wigner(ax, r, particle=1), "must be 0 to 0 of the 1"),
+    "no result": (lambda ax, r: plot.draw_wigner(ax, "out.h5"), "needs results, but got str"),
+}
+
+
+@pytest.mark.parametrize("case", MISTAKES)
+def test_mistakes_with_axes_of_ones_own(case, result, own_axes):
+    call, words = MISTAKES[case]
+    with pytest.raises(UsageError, match=re.escape(words)):
+        call(own_axes[0], result)

@@ -10,6 +10,7 @@ from fpsolver.plot.animation import animate
 from fpsolver.plot.files import save
 from fpsolver.plot.husimi import husimi
 from fpsolver.plot.lines import marginals
+from fpsolver.plot.on_axes import draw_current, draw_wigner
 from fpsolver.plot.panels import currents, production, wigner
 from fpsolver.plot.portraits import portrait
 from fpsolver.plot.profiles import profile
@@ -37,6 +38,8 @@ __all__ = [
     "animate",
     "convergence",
     "currents",
+    "draw_current",
+    "draw_wigner",
     "husimi",
     "marginals",
     "moyal",

@@ -12,6 +12,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Colormap, Normalize
+from matplotlib.image import AxesImage
 from matplotlib.patches import Rectangle
 from matplotlib.quiver import Quiver
 
@@ -73,12 +74,12 @@ def colours(results: Sequence[Result], one_sided: Colormap = style.SEQUENTIAL) -
     return ScalarMappable(Normalize(0, top), one_sided)
 
 
-def draw_field(ax: Axes, result: Result, values: FloatArray, mapping: ScalarMappable, box: FloatArray) -> None:
+def draw_field(ax: Axes, result: Result, values: FloatArray, mapping: ScalarMappable, box: FloatArray) -> AxesImage:
     """Values at the cell centres as colours, with both axes labelled."""
     q, p = result.grid.axes
     extent = (q.low, q.high, p.low, p.high)
     norm: Any = mapping.norm  # typed as any norm, but imshow wants a Normalize
-    ax.imshow(
+    image = ax.imshow(
         values.T,
         origin="lower",
         extent=extent,
@@ -89,6 +90,7 @@ def draw_field(ax: Axes, result: Result, values: FloatArray, mapping: ScalarMapp
     )
     style.few_ticks(ax)
     ax.set(xlim=box[0], ylim=box[1], xlabel=style.Q_LABEL, ylabel=style.P_LABEL)
+    return image
 
 
 def draw_contours(
@@ -164,9 +166,8 @@ def draw_current(
     times = style.enlargement(strength(result, current.field, box), longest) if enlarge else 1
     style.tag(ax, label if times == 1 else f"{label}, arrows $\\times${times:,}")
     q, p, J = coarse(result, current.field, box)
-    widths = np.diff(box).ravel()
-    seen = np.hypot(J[0] / widths[0], J[1] / widths[1]) > SHORTEST * longest / times
-    arrows = _quiver(ax, q[seen], p[seen], J[:, seen], current.colour, longest / times)
+    seen = visible(J, longest / times, box)
+    arrows = draw_arrows(ax, q[seen], p[seen], J[:, seen], current.colour, longest / times)
     _keep_inside(arrows, ax, result)
     _draw_key(ax, current, J, longest / times, box)
 
@@ -203,11 +204,23 @@ def _block_mean(values: FloatArray, axis: int, size: int) -> FloatArray:
     return np.asarray(blocks.mean(axis=axis + 1))
 
 
-def _quiver(ax: Axes, q: FloatArray, p: FloatArray, J: FloatArray, colour: str, longest: float) -> Quiver:
-    scale = longest * ARROWS / LONGEST
-    return ax.quiver(
-        q, p, *J, color=colour, angles="xy", scale_units="xy", scale=scale, pivot="mid", width=0.0055, minlength=0.1
-    )
+def visible(J: FloatArray, longest: float, box: FloatArray) -> Any:
+    """True where an arrow is more than a dot."""
+    widths = np.diff(box).ravel()
+    return np.hypot(J[0] / widths[0], J[1] / widths[1]) > SHORTEST * longest
+
+
+def draw_arrows(
+    ax: Axes, q: FloatArray, p: FloatArray, J: FloatArray, colour: str, longest: float, **changes: Any
+) -> Quiver:
+    """Arrows of currents J at (q, p); ``longest``: current of the longest one, in widths of the view."""
+    look: dict[str, Any] = {"angles": "xy", "scale_units": "xy", "pivot": "mid", "width": 0.0055, "minlength": 0.1}
+    return ax.quiver(q, p, *J, **look | {"color": colour, "scale": longest * ARROWS / LONGEST} | changes)
+
+
+def longest_of(scale: float) -> float:
+    """Current of the longest arrow at a scale of :func:`draw_arrows`."""
+    return scale * LONGEST / ARROWS
 
 
 def _keep_inside(arrows: Quiver, ax: Axes, result: Result) -> None:
@@ -225,7 +238,7 @@ def _draw_key(ax: Axes, current: Current, J: FloatArray, longest: float, box: Fl
     at = box[:, 0] + widths * (0.95 if k else 0.91, 0.09)
     arrow = np.zeros((2, 1))
     arrow[k] = value
-    _quiver(ax, at[:1], at[1:], arrow, style.NEUTRAL, longest)
+    draw_arrows(ax, at[:1], at[1:], arrow, style.NEUTRAL, longest)
     unit = ("momentum", "position")[k]
     text = f"${current.symbol}_{'qp'[k]}$ = {value:g} /({unit}$\\cdot$time)"
     backing = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1.5}
