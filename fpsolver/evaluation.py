@@ -196,8 +196,8 @@ def diagnostics(problem: Problem, state: State, series: dict[str, FloatArray], *
 
 
 def _slowest(problem: Problem, steady: exact_module.SteadyState | None) -> float:
-    """Slowest decay rate: that which the run needed, or the exact one where it is known."""
-    if problem.plan.decay is not None:
+    """Slowest decay rate where it is exact: the estimate for anharmonic potentials is right only in its size."""
+    if problem.plan.decay is not None and problem.plan.decay.is_exact:
         return problem.plan.decay.value
     return math.nan if steady is None else steady.slowest_rate
 
@@ -206,7 +206,7 @@ BALANCE_UNKNOWN = "not known: line 1 is about the steady state, and the run did 
 _WHY_NAN = {
     "cp_margin": "undefined: a classical system (hbar = 0) has no complete positivity",
     "kms_residual": "undefined: q lives on a ring, or a deviation is zero",
-    "slowest_rate": "not looked for: the run ends at a given time, and no closed form is known",
+    "slowest_rate": "not computed: no closed form is known; `fpsolver spectrum` finds it",
 }
 
 

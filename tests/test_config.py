@@ -1131,6 +1131,37 @@ def test_another_kind_replaces_a_section():
     assert moved.initial.covariance == config.initial.covariance
 
 
+def test_replaced_keeps_the_keys_beside_those_it_changes():
+    """At every depth: a new number of cells does not open a ring, a new friction needs no model."""
+    ring = {"q": {"cells": 64, "extent": [0.0, 2.0], "boundary": "periodic"}}
+    config = fp.Config(**python_data()).replaced(system={"potential": {"kind": "free"}}, grid=ring)
+    other = config.replaced(grid={"q": {"cells": 80}}, **{"system.bath.eta": 2.0})
+    assert (other.grid.q.cells, other.grid.q.extent, other.grid.q.boundary) == (80, [0.0, 2.0], "periodic")
+    assert other.system.bath == config.system.bath.model_copy(update={"eta": 2.0})
+    assert config.replaced(system={"bath": {"eta": 2.0}}) == config.replaced(**{"system.bath.eta": 2.0})
+    optical = config.replaced(system={"bath": {"model": "custom", "eta": 1.0, "d_pp": 1.0}})
+    assert optical.system.bath.eta == 1.0
+    hot = config.replaced(system={"bath": {"beta": None, "temperature": 4.0}})
+    assert hot.system.bath.beta is None
+
+
+def test_replaced_goes_into_lists_and_to_other_forms_of_a_system():
+    pair = fp.Config(**parse_yaml(PAIR, "pair.yaml")[0])
+    heavier = pair.replaced(**{"system.particles.1.mass": 3.0})
+    masses = [particle.mass for particle in pair.system.particles]
+    assert [particle.mass for particle in heavier.system.particles] == [masses[0], 3.0]
+    alone = fp.Config(**python_data()).replaced(
+        system=pair.system.model_dump(), initial=[section.model_dump() for section in pair.initial]
+    )
+    assert len(alone.system.particles) == 2
+
+
+@pytest.mark.parametrize("changes", [{"time": 5}, {"system.bath.eta": "fast"}, {"system.particles.7.mass": 1.0}])
+def test_replaced_refuses_what_a_file_could_not_say(changes):
+    with pytest.raises(ConfigError):
+        fp.Config(**parse_yaml(PAIR, "pair.yaml")[0]).replaced(**changes)
+
+
 @pytest.mark.parametrize(
     ("well", "fault"),
     [

@@ -60,13 +60,18 @@ class Config(schema.ConfigData):
         yaml.dump(data, stream)
         return stream.getvalue()
 
-    def replaced(self, **sections: dict[str, Any]) -> Config:
-        """A copy with some keys of some sections changed, validated again; another ``kind`` replaces its section."""
+    def replaced(self, **sections: Any) -> Config:
+        """A copy with some keys changed, validated again: ``replaced(grid={"q": {"cells": 64}})``.
+
+        Keys that are not mentioned stay as they are, within sections of sections, too; another ``kind`` or ``model``
+        replaces its whole section, and a list all of a list. Dotted keys do as well: ``**{"grid.q.cells": 64}``.
+        """
         data = schema.to_plain(self.model_dump(exclude_none=True))
         for name, changes in sections.items():
-            known = data.get(name, {})
-            is_other = changes.get("kind", known.get("kind")) != known.get("kind")
-            data[name] = changes if is_other else {**known, **changes}
+            *parents, key = name.split(".")
+            for parent in reversed(parents):
+                changes, key = {key: changes}, parent
+            data = merged(data, {key: changes})
         copy = Config(**data)
         copy._source, copy._lines = self._source, self._lines
         return copy
@@ -82,6 +87,22 @@ class Config(schema.ConfigData):
 
     def _repr_html_(self) -> str:
         return f"<pre>{html.escape(self.to_yaml())}</pre>"
+
+
+def merged(known: Any, changes: Any) -> Any:
+    """Plain data with changes, section by section; what is another kind of section is replaced."""
+    if isinstance(known, list) and isinstance(changes, dict) and changes.keys() <= {str(k) for k in range(len(known))}:
+        return [merged(item, changes.get(str(k), item)) for k, item in enumerate(known)]
+    if not (isinstance(known, dict) and isinstance(changes, dict)) or _is_another(known, changes):
+        return changes
+    return known | {key: merged(known.get(key), value) for key, value in changes.items()}
+
+
+def _is_another(known: dict[str, Any], changes: dict[str, Any]) -> bool:
+    """True for another kind or model, or another way to write a system."""
+    forms = ("particles", "chain")
+    differs = any(changes.get(key, known.get(key)) != known.get(key) for key in ("kind", "model"))
+    return differs or any(key in changes and key not in known for key in forms)
 
 
 def load_config(path: str | Path, overrides: tuple[str, ...] | list[str] = ()) -> Config:
