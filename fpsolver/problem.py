@@ -9,7 +9,7 @@ from typing import NamedTuple, TypeVar
 
 import numpy as np
 
-from fpsolver import autogrid, dispersion, gaussian, wellgrid
+from fpsolver import autogrid, dispersion, gaussian, starts, wellgrid
 from fpsolver.checks import Checks
 from fpsolver.config import axes, build, initial
 from fpsolver.config.faults import Collector
@@ -20,12 +20,11 @@ from fpsolver.errors import ConfigError, Fault, FpsolverError, GridError, UsageE
 from fpsolver.gaussian import GaussianProblem
 from fpsolver.generator import Generator
 from fpsolver.grid import Grid
-from fpsolver.io import arrays
-from fpsolver.io.reading import MASS_ERROR, fits, start_of
 from fpsolver.physics.exact import Gaussian, steady
 from fpsolver.physics.potentials import FloatArray
 from fpsolver.physics.states import GaussianState, GaussianSum, LocalState, UniformState
 from fpsolver.physics.system import System
+from fpsolver.physics.tabulated import TabulatedState
 from fpsolver.physics.timescales import linear_rates, slowest_rate
 from fpsolver.planning import (
     long_warning,
@@ -126,6 +125,8 @@ def _explained(build_problem: Callable[[Config], P], config: Config) -> P:
 def _prepare(config: Config) -> Problem:
     system, state = _build(config)
     requests = axes.axis_requests(config, system.size)
+    if state is None:
+        state, requests = starts.stored_start(config, system.size, requests)
     _require_complete_positivity(config, system)
     if system.size > 1:
         refuse_matrices(config, system.size)
@@ -139,6 +140,8 @@ def _prepare(config: Config) -> Problem:
     plan = make_plan(config, decay, until, generator, displacement)
     refuse_endless(generator, plan)
     notes = _warnings(config, system, state, found, grid)
+    if tail := _tail_note(system, None if config.time.method == "direct" else state, until, grid):
+        notes += (tail,)
     doubts, slow = dispersion.warnings(rules, grid), long_warning(config, generator, plan)
     notes += (*doubts, slow) if slow else tuple(doubts)
     return Problem(config, system, state, grid, found, generator, plan, notes, bool(doubts))
@@ -148,32 +151,10 @@ def _build(config: Config) -> tuple[System, LocalState | UniformState | None]:
     """System and initial state; the faults of both, and of the axes, are reported together."""
     collect = Collector()
     system = check_parts(config, collect)
-    state = collect(_state, config)
+    state = collect(starts.state_of, config)
     collect.refuse()
     assert system is not None
-    return system, state or _moved_state(config, system.size)
-
-
-def _state(config: Config) -> LocalState | UniformState | None:
-    """Initial state, from its section or the arrays in a file; None for the final W of a result."""
-    section = initial.array_section(config)
-    if section is None:
-        return initial.build_initial(config)
-    names = initial.array_names(config, section)
-    return initial.sampled_initial(config, section, arrays.read_arrays(section.path, names))
-
-
-def _moved_state(config: Config, size: int) -> LocalState | None:
-    """The final W of a result, where the run is to have another grid."""
-    if not (path := getattr(config.initial, "path", "")) or config.time.method in ("direct", "gaussian"):
-        return None
-    grid, W = start_of(path, size)
-    if fits(grid, axes.axis_requests(config, size)):
-        return None
-    try:
-        return initial.tabulated_initial(config, [axis.centres for axis in grid.axes], W)
-    except UsageError as error:
-        raise GridError(f"the final W of {path} cannot be moved to the grid of the configuration: {error}") from None
+    return system, state
 
 
 def _require_complete_positivity(config: Config, system: System) -> None:
@@ -201,14 +182,11 @@ def _choose_grid(
     config: Config,
     system: System,
     state: LocalState | UniformState | None,
-    requests: tuple[autogrid.AxisRequest, ...],
+    requests: starts.Requests,
     until: float,
     length: float | None,
 ) -> Choice:
     direct = config.time.method == "direct"
-    if state is None and not direct:
-        grid = start_of(getattr(config.initial, "path", ""), system.size)[0]
-        return Choice(grid, autogrid.Resolution(math.inf, 0.0))
     rules: tuple[dispersion.GridRule, ...] = ()
     minimum, distance = None, 0.0
     if length is None and system.is_quadratic and (direct or not isinstance(state, UniformState)):
@@ -224,14 +202,23 @@ def _choose_grid(
     grid = autogrid.choose_grid(path, requests, minimum=minimum, rules=rules)
     found = autogrid.resolution(path, grid, minimum)
     is_coarse = found.cells < autogrid.WARN_BELOW or axes.allows_coarse(config)  # which is said, or known
-    if not axes.allows_coarse(config):
+    if not axes.allows_coarse(config) and system.size == 1:
         autogrid.refuse_coarse(found, grid)
     autogrid.refuse_cut(path, grid)
     has_order_8 = config.scheme.flux == "central" and build.build_scheme(config).order == 8
     return Choice(grid, found, rules if has_order_8 and not is_coarse else (), distance)
 
 
-def _refuse_open(system: System, requests: tuple[autogrid.AxisRequest, ...], length: float | None) -> None:
+def _tail_note(system: System, state: LocalState | UniformState | None, until: float, grid: Grid) -> str:
+    """A sentence where the walls are near the exact path of a Gaussian (None: its steady state), or nothing."""
+    start = starts.as_gaussian(state)
+    if not system.is_quadratic or any(axis.periodic for axis in grid.axes) or (start is None and state is not None):
+        return ""
+    cure = "" if isinstance(state, TabulatedState) else "`extent: auto` or "  # a file may bring its box
+    return autogrid.cut_warning(_path(system, start, until), grid, cure)
+
+
+def _refuse_open(system: System, requests: starts.Requests, length: float | None) -> None:
     """GridError for an automatic box around a particle that nothing holds together."""
     loose = [particle.potential for particle in system.particles if not particle.potential.is_confining]
     if length is None and loose and any(request.extent is None for request in requests):
@@ -262,7 +249,8 @@ def _warnings(
         if system.size == 1:
             text += f"; give {autogrid.cells_advice(found, grid)}"
         else:
-            text += ", of several particles five or six"  # docs/many.md; eight would take 80 cells along four axes
+            # docs/many.md; eight would take 80 cells along four axes
+            text += ", of several particles five or six" if found.cells > autogrid.REFUSE_BELOW else " or none at all"
         if config.checks.strict:
             raise FpsolverError(f"{text} (checks.strict)")
         notes.append(text)
@@ -275,26 +263,5 @@ def _warnings(
 
 def initial_values(problem: Problem) -> FloatArray:
     """W at the start, on the grid."""
-    grid, state = problem.grid, problem.state
-    if state is None:
-        return start_of(getattr(problem.config.initial, "path", ""), problem.system.size)[1]
-    q_axis = grid.axes[0]
-    if isinstance(state, UniformState):
-        return state.values(grid.coordinates, q_axis.length)
-    if q_axis.periodic and isinstance(state, GaussianState):
-        W = autogrid.around_ring(state, grid)
-    else:
-        W = state.values(grid.coordinates)
-    _check_mass(W, problem)
-    return W
-
-
-def _check_mass(W: FloatArray, problem: Problem) -> None:
-    """GridError if the initial state is not on the grid: every number after it would be wrong."""
-    mass = problem.grid.integrate(W)
-    coarse = axes.allows_coarse(problem.config)
-    if not abs(mass - 1) <= MASS_ERROR and not (coarse and math.isfinite(mass)):
-        raise GridError(
-            f"the initial state has a mass of {mass:.6g} on the grid instead of 1; give a wider extent, more cells, or "
-            "another initial state"
-        )
+    assert problem.state is not None  # the schema requires one for whatever steps
+    return starts.values(problem.state, problem.grid, allow_coarse=axes.allows_coarse(problem.config))

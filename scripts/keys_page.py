@@ -197,7 +197,7 @@ GRID_TEXT = f"""\
 `grid.q` and `grid.p` hold for all particles, or are lists with one axis for each. A periodic q is a ring: it takes
 one particle, an explicit `extent` of a whole number of periods, a `free` or `cosine` potential, and a bath that does
 not pull at the position. A standard deviation of fewer than {autogrid.WARN_BELOW:g} cells gives a warning, one of
-fewer than {autogrid.REFUSE_BELOW:g} is refused; [choosing a grid](choose.md) says what they cost."""
+fewer than {autogrid.REFUSE_BELOW:g} is refused (of one particle); [choosing a grid](choose.md) says what they cost."""
 GRID = """\
 grid:
   q: {cells: 128, extent: [-12.0, 12.0]}

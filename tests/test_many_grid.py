@@ -164,6 +164,14 @@ def test_one_of_two_particles_on_axes_of_ones_own(result):
         fp.plot.draw_wigner(axes[0], result)
 
 
+def test_coarse_grids_of_several_particles_are_not_refused():
+    """Four axes cannot have 80 cells each: below 1.5 cells for a deviation there is a warning that means it."""
+    config = fp.load_config(CONFIGS / "two_oscillators.yaml")
+    problem = api.prepare(config.replaced(grid={"q": {"cells": 24}, "p": {"cells": 24}}, time={"until": 1.0}))
+    assert problem.resolution.cells < 1.5
+    assert "below 3 Pi has fewer than eight digits or none at all" in problem.warnings[0]
+
+
 @pytest.mark.slow
 def test_six_axes():
     """Three particles on 16 cells along each axis, 17 million cells: mass, moments and rates after some steps."""

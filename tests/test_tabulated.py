@@ -1,5 +1,7 @@
 """States given as values of W on a grid of their own: interpolation, moments, runs from them, refusals."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -132,6 +134,24 @@ def test_a_result_goes_on_in_a_wider_box(tmp_path):
     np.testing.assert_allclose(second.last("covariance"), start.covariance(np.array([1.0]))[0], atol=1e-8)
     rate = start.entropy_production(np.array([1.0]))[0]
     assert second.last("entropy_production") == pytest.approx(rate, rel=1e-8)
+
+
+def test_a_box_that_a_quench_outgrows_is_told_beforehand(tmp_path):
+    """The walls of the first run are 4.4 deviations of the hotter steady state away; a wider box has nothing to say."""
+    first = run({"kind": "thermal", "beta": 1.0, "omega": 1.0})
+    first.save(tmp_path / "first.h5")
+    bath = {"model": "minimally_invasive", "eta": 0.5, "beta": 0.25}
+    config = fp.Config(system={**SYSTEM, "bath": bath}, initial={"kind": "file", "path": str(tmp_path / "first.h5")})
+    (note,) = fp.api.prepare(config).warnings
+    assert re.match(r"the box cuts the tail of the state, about \de-0\d of it: .* \[-9, 9\] .* 4\.\d standard", note)
+    assert "auto" not in note  # which is the box of the file
+    wider = config.replaced(grid={"q": {"cells": 128, "extent": [-17, 17]}, "p": {"cells": 128, "extent": [-17, 17]}})
+    assert fp.api.prepare(wider).warnings == ()
+    hot = config.replaced(initial={"kind": "thermal", "beta": 1.0, "omega": 1.0}, grid=FINE)
+    (note,) = fp.api.prepare(hot).warnings
+    assert "give `extent: auto` or at least [-17" in note
+    (note,) = fp.api.prepare(hot.replaced(time={"method": "direct"})).warnings
+    assert "in the steady state a wall is only" in note
 
 
 def test_a_ring_goes_on_with_more_cells(tmp_path):

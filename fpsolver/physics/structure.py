@@ -21,10 +21,10 @@ def finest_structure(W: FloatArray, widths: FloatArray) -> FloatArray:
     Each main direction gets the deviation of the Gaussian with the same sixteenth moment of the wave number: that
     is what the squared error of a difference of eighth order is proportional to.
     """
-    power = np.abs(np.fft.fftn(W)).ravel() ** 2
-    power = np.where(power > FLOOR**2 * power.max(), power, 0.0)
-    k = np.meshgrid(*(2 * math.pi * np.fft.fftfreq(n, 1 / n) for n in W.shape), indexing="ij")  # times the widths
-    scaled = np.stack([part.ravel() for part in k])
+    power = np.abs(np.fft.fftn(W)) ** 2
+    kept = np.nonzero(power > FLOOR**2 * power.max())
+    power = power[kept]
+    scaled = 2 * math.pi * np.stack([np.fft.fftfreq(n, 1 / n)[k] for n, k in zip(W.shape, kept, strict=True)])
     _, directions = np.linalg.eigh(scaled * power @ scaled.T)
     moments = ((directions.T @ scaled) ** 16 @ power / power.sum()) ** (1 / 16)
     lengths = directions * (EIGHTH_ORDER / moments)

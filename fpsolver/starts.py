@@ -1,0 +1,79 @@
+"""What a run starts from: the state of a configuration, of arrays or of a result, and its W on the grid."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from fpsolver import autogrid
+from fpsolver.config import initial
+from fpsolver.config.reader import Config
+from fpsolver.errors import GridError, UsageError
+from fpsolver.grid import Grid
+from fpsolver.io import arrays
+from fpsolver.io.reading import MASS_ERROR, fits, start_of
+from fpsolver.physics.potentials import FloatArray
+from fpsolver.physics.states import GaussianState, LocalState, UniformState
+from fpsolver.physics.tabulated import TabulatedState
+
+NEARLY = 0.8  # of the variance in each direction: what the finest structure of nearly a Gaussian has
+Requests = tuple[autogrid.AxisRequest, ...]
+
+
+def state_of(config: Config) -> LocalState | UniformState | None:
+    """Initial state, from its section or the arrays in a file; None for the final W of a result."""
+    section = initial.array_section(config)
+    if section is None:
+        return initial.build_initial(config)
+    names = initial.array_names(config, section)
+    return initial.sampled_initial(config, section, arrays.read_arrays(section.path, names))
+
+
+def stored_start(config: Config, size: int, requests: Requests) -> tuple[LocalState | None, Requests]:
+    """The final W of a result, if the run starts from one; and the axes, which are its own unless others are asked for.
+
+    On its own axes W is taken as it stands, on others it has to bear interpolation.
+    """
+    if not (path := getattr(config.initial, "path", "")) or config.time.method == "direct":
+        return None, requests
+    grid, W = start_of(path, size)
+    points = [axis.centres for axis in grid.axes]
+    if fits(grid, requests):
+        own = tuple(autogrid.AxisRequest(a.name, a.cells, (a.low, a.high), a.periodic) for a in grid.axes)
+        return TabulatedState(tuple(points), W, tuple(axis.periodic for axis in grid.axes)), own
+    try:
+        return initial.tabulated_initial(config, points, W), requests
+    except UsageError as error:
+        raise GridError(f"the final W of {path} cannot be moved to the grid of the configuration: {error}") from None
+
+
+def as_gaussian(state: LocalState | UniformState | None) -> GaussianState | None:
+    """The Gaussian that a state is, or that an array looks like: its structure is as wide as all of it."""
+    if isinstance(state, TabulatedState) and not any(state.periodic):
+        shares = np.linalg.eigvals(np.linalg.solve(state.covariance, state.finest)).real
+        if shares.min() > NEARLY:
+            return GaussianState(state.mean, state.covariance)
+    return state if isinstance(state, GaussianState) else None
+
+
+def values(state: LocalState | UniformState, grid: Grid, *, allow_coarse: bool) -> FloatArray:
+    """W of a state at the centres of a grid; GridError if the state is not on it."""
+    q_axis = grid.axes[0]
+    if isinstance(state, UniformState):
+        return state.values(grid.coordinates, q_axis.length)
+    if q_axis.periodic and isinstance(state, GaussianState):
+        W = autogrid.around_ring(state, grid)
+    else:
+        W = state.values(grid.coordinates)
+    _check_mass(grid.integrate(W), allow_coarse=allow_coarse)
+    return W
+
+
+def _check_mass(mass: float, *, allow_coarse: bool) -> None:
+    """GridError if the initial state is not on the grid: every number after it would be wrong."""
+    if not abs(mass - 1) <= MASS_ERROR and not (allow_coarse and math.isfinite(mass)):
+        raise GridError(
+            f"the initial state has a mass of {mass:.6g} on the grid instead of 1; give a wider extent, more cells, or "
+            "another initial state"
+        )
