@@ -88,8 +88,8 @@ def well_path(
         if shape is not None:
             boxes.append(_box(shape.q, shape.p))
     elif periodic_length is not None:
-        drift = _drift_velocity(system)
-        boxes.append((np.array([0.0, drift]), np.diag([periodic_length**2 / 12, p_deviation**2])))
+        around = np.diag([periodic_length**2 / 12, p_deviation**2])
+        boxes += [(np.array([0.0, p]), around) for p in (0.0, _drift_velocity(system))]  # locked, running
     centres, covariances = zip(*boxes, strict=True)
     count = len(boxes)
     everywhere = None if finest is None else np.array([finest] * count)

@@ -110,6 +110,20 @@ def test_barriers_that_are_never_crossed_count_as_forty_temperatures():
     assert timescales.slowest_rate(pair, None).value == pytest.approx(0.25 * math.exp(-40), rel=1e-9, abs=0)
 
 
+def test_the_box_of_a_driven_ring_holds_locked_and_running_states():
+    """At weak friction both exist; a box around the drift alone left 5e-8 at its edge, where 1e-9 gives a warning."""
+    well = {"kind": "cosine", "amplitude": 1.0, "wavenumber": 1.0, "tilt": 0.5}
+    config = fp.Config(
+        units={"hbar": 0},
+        system={"mass": 1.0, "potential": well, "bath": {"model": "caldeira_leggett", "eta": 0.1, "beta": 2.0}},
+        grid={"q": {"cells": 64, "extent": [-math.pi, math.pi], "boundary": "periodic"}},
+        time={"method": "direct"},
+    )
+    result = fp.run(config)
+    assert result.last("edge_mass") < 1e-13
+    assert result.warnings == []
+
+
 def test_rates_in_a_corrugated_ring():
     """The smaller of the rate in the well and that of spreading around the ring, times exp(-2 amplitude/T)."""
     ring = System((particle(potentials.Cosine(0.6, 1.0)),), 0.0)
