@@ -16,6 +16,7 @@ from fpsolver.physics import arguments
 from fpsolver.physics.potentials import FloatArray
 from fpsolver.physics.system import System, require_system
 from fpsolver.thermo import detailed_balance, entropy, observables, wehrl
+from fpsolver.thermo.differences import gradient
 from fpsolver.thermo.state import PhaseSpace, State
 
 
@@ -50,6 +51,31 @@ def entropy_production(W: FloatArray, system: System, grid: Grid, *, order: int 
 def entropy_flux(W: FloatArray, system: System, grid: Grid, *, order: int = 8) -> float:
     """Phi = int A^I x (D^I)^+ J^I - int grad W D^R grad W / W, 1/time."""
     return sum(entropy.flux_parts(_state(W, system, grid, order)))
+
+
+def entropy_production_density(W: FloatArray, system: System, grid: Grid, *, order: int = 8) -> FloatArray:
+    r"""Densities J_k ((D^I)^+ J^I)_k / W of the coordinates k, shape (2N, \*grid.shape); their sum integrates to Pi.
+
+    All inf or NaN where Pi is: if friction acts without noise, or W is negative.
+    """
+    state = _state(W, system, grid, order)
+    production = sum(entropy.production_parts(state))
+    if not np.isfinite(production):
+        return np.full((len(grid.axes), *grid.shape), production)
+    return entropy.production_channels(state)
+
+
+def divergence(J: FloatArray, grid: Grid, *, order: int = 8) -> FloatArray:
+    r"""Divergence sum_k dJ_k/dx_k of a current of shape (2N, \*grid.shape): -dW/dt, and zero in a steady state.
+
+    By central differences of this order, J taken as zero beyond closed walls. What is left of a steady J is the error
+    of differentiating it twice: 2e-6 of max abs(J)/deviation at 5.6 cells, where those of second order leave 5e-3.
+    """
+    shape = (len(grid.axes), *grid.shape)
+    if np.shape(J) != shape:
+        raise GridError(f"J must have the shape {shape}, a component for each axis, but has {np.shape(J)}")
+    parts = (gradient(checked_values(part, grid), grid, order, [k])[0] for k, part in enumerate(J))
+    return np.asarray(sum(parts))
 
 
 def wigner_entropy(W: FloatArray, system: System, grid: Grid) -> float:
