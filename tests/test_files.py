@@ -108,6 +108,13 @@ def test_grid_group(path, result):
             np.testing.assert_array_equal(file["grid"][f"{axis.name}_faces"], axis.faces)
 
 
+def test_xarray_reads_the_grid_without_a_warning(path, result):
+    """Its arrays are dimension scales; where they were not, h5netcdf warned that it makes up names for the axes."""
+    with xarray.open_dataset(path, group="grid", engine="h5netcdf") as data:
+        assert set(data.coords) == {"q", "p", "q_faces", "p_faces"}
+        np.testing.assert_array_equal(data["p_faces"], result.grid.axes[1].faces)
+
+
 @pytest.mark.parametrize("group", DIMENSIONS)
 def test_xarray_finds_names_and_values(group, path, result):
     source = {

@@ -111,11 +111,11 @@ def _write_words(file: h5py.File, result: Outcome) -> None:
 
 
 def _write_grid(group: h5py.Group, grid: Grid) -> None:
+    writer = Writer(group)
+    writer.coordinates(grid)
     for axis in grid.axes:
-        units = UNITS[axis.name[0]]
-        for name, values in ((axis.name, axis.centres), (f"{axis.name}_faces", axis.faces)):
-            dataset = group.create_dataset(name, data=values)
-            dataset.attrs.update({"units": units, "long_name": name})
+        name = f"{axis.name}_faces"
+        writer.scale(name, axis.faces, UNITS[axis.name[0]], f"{axis.name} at the faces of the cells")
         group[axis.name].attrs.update({"low": axis.low, "high": axis.high, "periodic": axis.periodic})
 
 
