@@ -9,6 +9,7 @@ import numpy as np
 from fpsolver import autogrid
 from fpsolver.config import initial
 from fpsolver.config.reader import Config
+from fpsolver.config.schema_initial import FileInitial
 from fpsolver.errors import GridError, UsageError
 from fpsolver.grid import Grid
 from fpsolver.io import arrays
@@ -31,13 +32,14 @@ def state_of(config: Config) -> LocalState | UniformState | None:
 
 
 def stored_start(config: Config, size: int, requests: Requests) -> tuple[LocalState | None, Requests]:
-    """The final W of a result, if the run starts from one; and the axes, which are its own unless others are asked for.
+    """The W of a result, if the run starts from one; and the axes, which are its own unless others are asked for.
 
     On its own axes W is taken as it stands, on others it has to bear interpolation.
     """
-    if not (path := getattr(config.initial, "path", "")) or config.time.method == "direct":
+    section = config.initial[0] if isinstance(config.initial, list) else config.initial
+    if not isinstance(section, FileInitial) or config.time.method == "direct":
         return None, requests
-    grid, W = start_of(path, size)
+    grid, W = start_of(section.path, size, section.time)
     points = [axis.centres for axis in grid.axes]
     if fits(grid, requests):
         own = tuple(autogrid.AxisRequest(a.name, a.cells, (a.low, a.high), a.periodic) for a in grid.axes)
@@ -45,7 +47,7 @@ def stored_start(config: Config, size: int, requests: Requests) -> tuple[LocalSt
     try:
         return initial.tabulated_initial(config, points, W), requests
     except UsageError as error:
-        raise GridError(f"the final W of {path} cannot be moved to the grid of the configuration: {error}") from None
+        raise GridError(f"the W of {section.path} cannot be moved to the grid of the configuration: {error}") from None
 
 
 def as_gaussian(state: LocalState | UniformState | None) -> GaussianState | None:

@@ -136,6 +136,20 @@ def test_a_result_goes_on_in_a_wider_box(tmp_path):
     assert second.last("entropy_production") == pytest.approx(rate, rel=1e-8)
 
 
+def test_a_run_goes_on_from_a_snapshot(tmp_path):
+    """From t = 0.5 on the same again, to the bit: both runs take the same steps between records."""
+    first = run(stored(tmp_path), output={"snapshots": [0.5], "every": 0.5})
+    first.save(tmp_path / "first.h5")
+    later = {"kind": "file", "path": str(tmp_path / "first.h5"), "time": 0.5}
+    for initial in (later, [later]):
+        second = run(initial, until=0.5, output={"every": 0.5})
+        np.testing.assert_array_equal(second.snapshots.W[0], first.snapshots.W[0])
+        np.testing.assert_allclose(second.final.W, first.final.W, atol=1e-12)
+    with pytest.raises(fp.FpsolverError, match=r"no snapshot of the time 0\.7 \(those it has: 0\.5\)") as caught:
+        run({**later, "time": 0.7})
+    assert caught.value.exit_status == 2
+
+
 def test_a_box_that_a_quench_outgrows_is_told_beforehand(tmp_path):
     """The walls of the first run are 4.4 deviations of the hotter steady state away; a wider box has nothing to say."""
     first = run({"kind": "thermal", "beta": 1.0, "omega": 1.0})

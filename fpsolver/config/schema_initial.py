@@ -61,10 +61,11 @@ class UniformInitial(Section):
 
 
 class FileInitial(Section):
-    """Final W of a result; on the grid of that result, or interpolated to the one that is given."""
+    """Final W of a result, or a snapshot; on the grid of that result, or interpolated to the one that is given."""
 
     kind: Literal["file"]
     path: Text = Field(description="result file (HDF5) of an earlier run")
+    time: float | None = Field(None, description="time of the snapshot to take; default: the final W")
 
 
 class DistributionInitial(Section):

@@ -26,17 +26,17 @@ def read(path: str | Path) -> dict[str, Any]:
     return fields
 
 
-def read_state(path: str | Path) -> tuple[Grid, FloatArray]:
-    """Grid and final W of a result, to start another run from."""
-    grid, W = read_file(path, FORMAT, FORMAT_VERSION, _read_state)
+def read_state(path: str | Path, time: float | None = None) -> tuple[Grid, FloatArray]:
+    """Grid and final W of a result, or the snapshot of that time, to start another run from."""
+    grid, W = read_file(path, FORMAT, FORMAT_VERSION, lambda file: _read_state(file, time))
     if W.shape != grid.shape or not np.isfinite(W).all():
-        raise FileFormatError(f"{path} holds a final W that is not finite or not of the grid's shape {grid.shape}")
+        raise FileFormatError(f"{path} holds a W that is not finite or not of the grid's shape {grid.shape}")
     return grid, W
 
 
-def start_of(path: str, size: int) -> tuple[Grid, FloatArray]:
-    """Grid and final W of a result of so many particles, from which another run can start; GridError if it cannot."""
-    grid, W = read_state(path)
+def start_of(path: str, size: int, time: float | None = None) -> tuple[Grid, FloatArray]:
+    """The same for a run of so many particles; GridError if it cannot start from that."""
+    grid, W = read_state(path, time)
     if len(grid.axes) != 2 * size:
         raise GridError(
             f"{path} holds the W of {len(grid.axes) // 2} particle(s), but the system has {size}; give a result of "
@@ -45,7 +45,7 @@ def start_of(path: str, size: int) -> tuple[Grid, FloatArray]:
     mass = grid.integrate(W)
     if not abs(mass - 1) <= MASS_ERROR:
         raise GridError(
-            f"the final W of {path} has a mass of {mass:.6g} instead of 1; give a result of a run that ended well"
+            f"the W of {path} has a mass of {mass:.6g} instead of 1; give a result of a run that ended well"
         )
     return grid, W
 
@@ -60,9 +60,23 @@ def fits(grid: Grid, requests: tuple[AxisRequest, ...]) -> bool:
     )
 
 
-def _read_state(file: h5py.File) -> tuple[Grid, FloatArray]:
+def _read_state(file: h5py.File, time: float | None) -> tuple[Grid, FloatArray]:
     _refuse_checkpoint(file)
-    return read_grid(file["grid"]), numbers(file["final"], "W")
+    W = numbers(file["final"], "W") if time is None else _snapshot(file, time)
+    return read_grid(file["grid"]), W
+
+
+def _snapshot(file: h5py.File, time: float) -> FloatArray:
+    """W of the snapshot of that time, to six digits; GridError, with the times there are, if there is none."""
+    times = numbers(file["snapshots"], "time")
+    near = np.nonzero(np.isclose(times, time, rtol=1e-6, atol=0.0))[0]
+    if not len(near):
+        known = ", ".join(f"{t:.6g}" for t in times) or "none"
+        raise GridError(
+            f"{file.filename} has no snapshot of the time {time:g} (those it has: {known}); give initial.time one of "
+            "them, leave it out for the final W, or give the earlier run this time in output.snapshots"
+        )
+    return np.asarray(file["snapshots"]["W"][near[0]], dtype=float)
 
 
 def read_config(file: h5py.File) -> Config:
