@@ -28,9 +28,7 @@ from fpsolver.physics.system import System
 CELL_CHOICES = {1: range(96, 513, 16), 2: range(32, 65, 16), 3: range(16, 25, 8)}  # by the number of particles
 CELLS_PER_DEVIATION = 4.0
 WARN_BELOW, REFUSE_BELOW = 3.0, 1.5
-CUT_BELOW, TAIL_BELOW = 4.0, 6.0  # standard deviations from the centre to a wall: 6e-5 and 2e-9 of a Gaussian beyond
 MOST_CELLS = 2048  # along an axis that are worth an advice: 40 arrays of 2048^2 numbers are 1.3 GB
-MAXIMUM_TURNS = 1000  # of an initial state around the ring
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +64,33 @@ class Path:
         return "narrowest standard deviation of the state" if self.finest is None else "finest structure of W"
 
 
+class Structure(NamedTuple):
+    """Lengths (2N,) to resolve where no path is known, the cells that each of them takes, and what they are."""
+
+    lengths: FloatArray
+    wanted: float
+    words: str
+
+
 @dataclass(frozen=True, slots=True)
 class Resolution:
-    """Smallest standard deviation of the path in cells, when, and which axes (names) have too few cells for it."""
+    """What has the fewest cells for its needs: how many, when, along which axes (names), what it is, and its needs."""
 
     cells: float
     time: float
     axes: tuple[str, ...] = ()
     structure: str = "narrowest standard deviation of the state"
+    wanted: float = CELLS_PER_DEVIATION
+
+    @property
+    def enough(self) -> float:
+        """Cells below which Pi has fewer than eight digits: 3 where 4 are wanted."""
+        return self.wanted * WARN_BELOW / CELLS_PER_DEVIATION
+
+    @property
+    def is_coarse(self) -> bool:
+        """True if Pi has fewer than eight digits."""
+        return self.cells < self.enough
 
     def __str__(self) -> str:
         along = f" (along {' and '.join(self.axes)})" if self.axes else ""
@@ -120,7 +137,7 @@ def choose_grid(
     path: Path,
     requests: tuple[AxisRequest, ...],
     *,
-    minimum: FloatArray | None = None,
+    structure: Structure | None = None,
     rules: Sequence[dispersion.GridRule] = (),
 ) -> Grid:
     """Grid of the requested axes; ``auto`` cells give the narrowest deviation of the path at least 4 of them.
@@ -132,8 +149,8 @@ def choose_grid(
     grid = None
     for cells in CELL_CHOICES.get(len(requests) // 2, (16,)):
         grid = _grid(path, requests, [request.cells or cells for request in requests])
-        is_fine = resolution(path, grid, minimum).cells >= CELLS_PER_DEVIATION
-        if is_fine and dispersion.suffices(rules, grid):
+        found = resolution(path, grid, structure)
+        if found.cells >= found.wanted and dispersion.suffices(rules, grid):
             return grid
     assert grid is not None
     return grid
@@ -172,11 +189,8 @@ def _rounded(value: float, *, down: bool) -> float:
     return float(f"{steps * unit:.4g}")
 
 
-def resolution(path: Path, grid: Grid, minimum: FloatArray | None = None) -> Resolution:
-    """Smallest deviation of the path in any direction, in cells, and its time.
-
-    ``minimum`` (2N) are further lengths to resolve, such as the width of a well.
-    """
+def resolution(path: Path, grid: Grid, structure: Structure | None = None) -> Resolution:
+    """Smallest deviation of the path in any direction, in cells, and its time; or that of the structure, if worse."""
     spacings = grid.spacings
     scaled = (path.covariances if path.finest is None else path.finest) / np.outer(spacings, spacings)
     for k, axis in enumerate(grid.axes):
@@ -188,20 +202,25 @@ def resolution(path: Path, grid: Grid, minimum: FloatArray | None = None) -> Res
     smallest = np.sqrt(values[:, 0].clip(min=0))
     worst = int(np.argmin(smallest))
     cells, direction = float(smallest[worst]), np.abs(vectors[worst, :, 0])
-    if minimum is not None and (minimum / spacings).min() < cells:
-        cells, direction = float((minimum / spacings).min()), (minimum / spacings == (minimum / spacings).min())
-    axes = tuple(axis.name for axis, share in zip(grid.axes, direction, strict=True) if share >= 0.5)
-    return Resolution(cells, float(path.times[worst]), axes, path.structure)
+    if structure is not None:
+        spanned = structure.lengths / spacings
+        if spanned.min() / structure.wanted < cells / CELLS_PER_DEVIATION:
+            names = tuple(axis.name for axis, n in zip(grid.axes, spanned, strict=True) if n == spanned.min())
+            return Resolution(float(spanned.min()), math.inf, names, structure.words, structure.wanted)
+    names = tuple(axis.name for axis, share in zip(grid.axes, direction, strict=True) if share >= 0.5)
+    return Resolution(cells, float(path.times[worst]), names, path.structure)
 
 
-def cells_for(now: int, spanned: float) -> int:
-    """Cells that would give a deviation 4 of them instead of ``spanned``, rounded up to a multiple of 16."""
-    return 16 * math.ceil(now * CELLS_PER_DEVIATION / max(spanned, 1e-6) / 16)
+def cells_for(now: int, spanned: float, wanted: float = CELLS_PER_DEVIATION) -> int:
+    """Cells that would give what spans ``spanned`` cells as many as are wanted, rounded up to a multiple of 16."""
+    return 16 * math.ceil(now * wanted / max(spanned, 1e-6) / 16)
 
 
 def cells_advice(found: Resolution, grid: Grid) -> str:
-    """Configuration keys that would give 4 cells to the narrowest deviation: ``grid.q.cells: 240``."""
-    needed = {axis.name: cells_for(axis.cells, found.cells) for axis in grid.axes if axis.name in found.axes}
+    """Configuration keys that would give it as many cells as are wanted: ``grid.q.cells: 240``."""
+    needed = {
+        axis.name: cells_for(axis.cells, found.cells, found.wanted) for axis in grid.axes if axis.name in found.axes
+    }
     letters: dict[str, int] = {}  # grid.q and grid.p hold for all particles
     for name, cells in needed.items():
         letters[name[0]] = max(cells, letters.get(name[0], 0))
@@ -214,7 +233,7 @@ def refuse_coarse(found: Resolution, grid: Grid) -> None:
         return
     text = f"the grid is too coarse: {found}, and at least {REFUSE_BELOW:g} are needed"
     axis, needed = max(
-        ((axis, cells_for(axis.cells, found.cells)) for axis in grid.axes if axis.name in found.axes),
+        ((axis, cells_for(axis.cells, found.cells, found.wanted)) for axis in grid.axes if axis.name in found.axes),
         key=lambda pair: pair[1],
     )
     if needed <= MOST_CELLS:
@@ -229,59 +248,3 @@ def refuse_coarse(found: Resolution, grid: Grid) -> None:
             "since the cells grow as exp(2 r))"
         )
     raise GridError(f"{text}; give {cure}, or grid.q.allow_coarse: true")
-
-
-class Wall(NamedTuple):
-    """How near a wall comes to the centre of the state, in its deviations; and the sentence about it."""
-
-    distance: float
-    words: str
-
-
-def nearest_walls(path: Path, grid: Grid, cure: str = "`extent: auto` or ") -> list[Wall]:
-    """The nearest wall of each closed axis along the path; ``cure``: what helps beside an extent that is given."""
-    found = []
-    for k, axis in enumerate(grid.axes):
-        if axis.periodic:
-            continue
-        distances = np.minimum(path.centres[:, k] - axis.low, axis.high - path.centres[:, k]) / path.deviations[:, k]
-        worst = int(np.argmin(distances))
-        reach = WIDEST_BOX * path.deviations[:, k]
-        low, high = (path.centres[:, k] - reach).min(), (path.centres[:, k] + reach).max()
-        words = (
-            f"grid.{axis.name[0]}.extent is [{axis.low:g}, {axis.high:g}] for {axis.name}, and "
-            f"{moment(float(path.times[worst]))} a wall is only {max(float(distances[worst]), 0):.2g} standard "
-            f"deviations away from the centre of the state; give {cure}at least [{low:.3g}, {high:.3g}]"
-        )
-        found.append(Wall(float(distances[worst]), words))
-    return found
-
-
-def refuse_cut(path: Path, grid: Grid) -> None:
-    """GridError if the box cuts the state: a wall nearer than 4 deviations to the centre of the state."""
-    for wall in nearest_walls(path, grid):
-        if wall.distance < CUT_BELOW:
-            raise GridError(f"the box cuts the state: {wall.words}")
-
-
-def cut_warning(path: Path, grid: Grid, cure: str) -> str:
-    """A sentence if the walls are nearer to the path of a Gaussian than those of an automatic box, or nothing."""
-    nearest = min(nearest_walls(path, grid, cure), default=None)
-    cells = min(axis.cells for axis in grid.axes)
-    if nearest is None or nearest.distance >= min(TAIL_BELOW, 0.9 * reach(cells)):
-        return ""
-    cut = math.erfc(nearest.distance / math.sqrt(2))
-    return f"the box cuts the tail of the state, about {cut:.0e} of it: {nearest.words}"
-
-
-def around_ring(state: GaussianState, grid: Grid) -> FloatArray:
-    """Sum over all turns that hold something; the mean may lie on any of them."""
-    axis, (q, p) = grid.axes[0], grid.coordinates
-    reach = WIDEST_BOX * math.sqrt(state.covariance[0, 0])
-    first = math.floor((state.mean[0] - reach - axis.high) / axis.length)
-    last = math.ceil((state.mean[0] + reach - axis.low) / axis.length)
-    if last - first > MAXIMUM_TURNS:
-        raise GridError(
-            f"the initial state goes around the ring {last - first} times; give initial: {{kind: uniform, ..}} instead"
-        )
-    return np.asarray(sum(state.values((q + turn * axis.length, p)) for turn in range(first, last + 1)))

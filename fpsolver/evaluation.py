@@ -76,7 +76,7 @@ def evaluate_moments(problem: GaussianProblem) -> GaussianResult:
 
 def _new_warnings(problem: Problem, trajectory: Trajectory) -> list[str]:
     """What the run had to warn about; a coarse grid has been named before it."""
-    known = {"resolution"} if problem.resolution.cells < autogrid.WARN_BELOW else set()
+    known = {"resolution"} if problem.resolution.is_coarse else set()
     return [text for kind, text in trajectory.warnings.items() if kind not in known]
 
 

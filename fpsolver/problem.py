@@ -9,7 +9,7 @@ from typing import NamedTuple, TypeVar
 
 import numpy as np
 
-from fpsolver import autogrid, dispersion, gaussian, starts, wellgrid
+from fpsolver import autogrid, dispersion, gaussian, starts, walls, wellgrid
 from fpsolver.checks import Checks
 from fpsolver.config import axes, build, initial
 from fpsolver.config.faults import Collector
@@ -188,9 +188,9 @@ def _choose_grid(
 ) -> Choice:
     direct = config.time.method == "direct"
     rules: tuple[dispersion.GridRule, ...] = ()
-    minimum, distance = None, 0.0
+    structure, distance = None, 0.0
     if length is None and system.is_quadratic and (direct or not isinstance(state, UniformState)):
-        path = _path(system, None if direct else state, until)
+        path = near = _path(system, None if direct else state, until)
         if system.size == 1 and not system.is_time_dependent:
             is_moving = isinstance(state, GaussianState) and not direct
             rules = dispersion.rules(system, path.times, path.centres, path.covariances, is_moving=is_moving)
@@ -198,13 +198,13 @@ def _choose_grid(
     else:
         _refuse_open(system, requests, length)
         has_box = all(request.extent is not None for request in requests)
-        path, minimum = wellgrid.layout(system, None if direct else state, length, has_box=has_box)
-    grid = autogrid.choose_grid(path, requests, minimum=minimum, rules=rules)
-    found = autogrid.resolution(path, grid, minimum)
-    is_coarse = found.cells < autogrid.WARN_BELOW or axes.allows_coarse(config)  # which is said, or known
+        path, near, structure = wellgrid.layout(system, None if direct else state, length, has_box=has_box)
+    grid = autogrid.choose_grid(path, requests, structure=structure, rules=rules)
+    found = autogrid.resolution(path, grid, structure)
+    is_coarse = found.is_coarse or axes.allows_coarse(config)  # which is said, or known
     if not axes.allows_coarse(config) and system.size == 1:
         autogrid.refuse_coarse(found, grid)
-    autogrid.refuse_cut(path, grid)
+    walls.refuse_cut(near, grid)
     has_order_8 = config.scheme.flux == "central" and build.build_scheme(config).order == 8
     return Choice(grid, found, rules if has_order_8 and not is_coarse else (), distance)
 
@@ -215,7 +215,7 @@ def _tail_note(system: System, state: LocalState | UniformState | None, until: f
     if not system.is_quadratic or any(axis.periodic for axis in grid.axes) or (start is None and state is not None):
         return ""
     cure = "" if isinstance(state, TabulatedState) else "`extent: auto` or "  # a file may bring its box
-    return autogrid.cut_warning(_path(system, start, until), grid, cure)
+    return walls.cut_warning(_path(system, start, until), grid, cure)
 
 
 def _refuse_open(system: System, requests: starts.Requests, length: float | None) -> None:
@@ -244,8 +244,8 @@ def _warnings(
 ) -> tuple[str, ...]:
     notes = [] if config.time.method == "direct" else initial.doubts(state, system.hbar)
     notes += gaussian.model_notes(system)
-    if found.cells < autogrid.WARN_BELOW:
-        text = f"{found}; below {autogrid.WARN_BELOW:g} Pi has fewer than eight digits"
+    if found.is_coarse:
+        text = f"{found}; below {found.enough:g} Pi has fewer than eight digits"
         if system.size == 1:
             text += f"; give {autogrid.cells_advice(found, grid)}"
         else:

@@ -16,8 +16,10 @@ from fpsolver.io import arrays
 from fpsolver.io.reading import MASS_ERROR, fits, start_of
 from fpsolver.physics.potentials import FloatArray
 from fpsolver.physics.states import GaussianState, LocalState, UniformState
+from fpsolver.physics.structure import WIDEST_BOX
 from fpsolver.physics.tabulated import TabulatedState
 
+MAXIMUM_TURNS = 1000  # of an initial state around the ring
 NEARLY = 0.8  # of the variance in each direction: what the finest structure of nearly a Gaussian has
 Requests = tuple[autogrid.AxisRequest, ...]
 
@@ -65,7 +67,7 @@ def values(state: LocalState | UniformState, grid: Grid, *, allow_coarse: bool) 
     if isinstance(state, UniformState):
         return state.values(grid.coordinates, q_axis.length)
     if q_axis.periodic and isinstance(state, GaussianState):
-        W = autogrid.around_ring(state, grid)
+        W = around_ring(state, grid)
     else:
         W = state.values(grid.coordinates)
     _check_mass(grid.integrate(W), allow_coarse=allow_coarse)
@@ -79,3 +81,16 @@ def _check_mass(mass: float, *, allow_coarse: bool) -> None:
             f"the initial state has a mass of {mass:.6g} on the grid instead of 1; give a wider extent, more cells, or "
             "another initial state"
         )
+
+
+def around_ring(state: GaussianState, grid: Grid) -> FloatArray:
+    """Sum over all turns that hold something; the mean may lie on any of them."""
+    axis, (q, p) = grid.axes[0], grid.coordinates
+    reach = WIDEST_BOX * math.sqrt(state.covariance[0, 0])
+    first = math.floor((state.mean[0] - reach - axis.high) / axis.length)
+    last = math.ceil((state.mean[0] + reach - axis.low) / axis.length)
+    if last - first > MAXIMUM_TURNS:
+        raise GridError(
+            f"the initial state goes around the ring {last - first} times; give initial: {{kind: uniform, ..}} instead"
+        )
+    return np.asarray(sum(state.values((q + turn * axis.length, p)) for turn in range(first, last + 1)))

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 
-from fpsolver.autogrid import Path
+from fpsolver.autogrid import Path, Structure
 from fpsolver.physics.custom import SaturationError
 from fpsolver.physics.potentials import FloatArray
 from fpsolver.physics.states import GaussianState, LocalState, UniformState
@@ -18,20 +19,35 @@ from fpsolver.physics.wells import Shape, weakly_damped
 CONFINING_TEMPERATURES = 36.0  # exp(-36) = 2e-16
 
 
+class Layout(NamedTuple):
+    """Stand-ins for the path: one for automatic boxes, one for walls; and what is to be resolved.
+
+    A wall may come nearer than what automatic boxes hold, swings of the start and thin quantum tails: the mass at the
+    edge is watched. It is refused where it cuts the start or a thermal state.
+    """
+
+    path: Path
+    walls: Path
+    structure: Structure | None
+
+
 def layout(
     system: System, state: LocalState | UniformState | None, periodic_length: float | None, *, has_box: bool = False
-) -> tuple[Path, FloatArray | None]:
-    """Stand-in for the path, and the finest lengths to resolve, shape (2N,).
+) -> Layout:
+    """What grids of anharmonic wells and rings have to hold.
 
     A well that does not rise to the energies of the state gives no box: SaturationError, unless the user has given one.
     """
     try:
         shape = weakly_damped(system) if periodic_length is None else None
-        return well_path(system, state, periodic_length, shape), well_widths(system, shape)
+        path = well_path(system, state, periodic_length, shape)
+        walls = well_path(system, state, periodic_length, has_energy=False)
+        return Layout(path, walls, well_widths(system, shape))
     except SaturationError:
         if not has_box:
             raise
-        return _shallow_path(system, state), well_widths(system)
+        path = _shallow_path(system, state)
+        return Layout(path, path, well_widths(system))
 
 
 def _shallow_path(system: System, state: LocalState | UniformState | None) -> Path:
@@ -60,14 +76,16 @@ def well_path(
     state: LocalState | UniformState | None,
     periodic_length: float | None,
     shape: Shape | None = None,
+    *,
+    has_energy: bool = True,
 ) -> Path:
     """Stand-in for the path where there is no Gaussian one: the initial state, if any, and thermal states of the wells.
 
     Half-widths are stored as deviations: the region below 36 T_eff, and that of the quantum steady state's
-    ``shape``, are taken as 8.5 deviations wide.
+    ``shape``, are taken as 8.5 deviations wide; with the energy of the initial state on top, unless not ``has_energy``.
     """
     if system.size > 1:
-        return _wells_path(system, state)
+        return _wells_path(system, state, has_energy=has_energy)
     particle = system.particles[0]
     temperature = effective_temperature(system)
     p_deviation = math.sqrt(particle.mass * temperature)
@@ -81,7 +99,7 @@ def well_path(
         finest = None if isinstance(state, GaussianState) else state.finest
     if particle.potential.is_confining:
         energy = CONFINING_TEMPERATURES * temperature
-        if state is not None and not isinstance(state, UniformState):
+        if has_energy and state is not None and not isinstance(state, UniformState):
             energy += max(_energy_above_minimum(system, packet) for packet in state.packets)
         fastest = math.sqrt(2 * particle.mass * energy)
         boxes.append(_box(particle.potential.range_below(energy), (-fastest, fastest)))
@@ -96,7 +114,7 @@ def well_path(
     return Path(_times(state, count), np.array(centres), np.array(covariances), everywhere)
 
 
-def _wells_path(system: System, state: LocalState | UniformState | None) -> Path:
+def _wells_path(system: System, state: LocalState | UniformState | None, *, has_energy: bool) -> Path:
     """The same for several particles: the well of each, at the temperature of the hottest."""
     n, energy = system.size, CONFINING_TEMPERATURES * effective_temperature(system)
     packets = () if state is None or isinstance(state, UniformState) else state.packets
@@ -104,7 +122,8 @@ def _wells_path(system: System, state: LocalState | UniformState | None) -> Path
     for k, particle in enumerate(system.particles):
         on = np.ix_([k, n + k], [k, n + k])
         parts = [GaussianState(packet.mean[[k, n + k]], packet.covariance[on]) for packet in packets]
-        reach = energy + max((_energy_above_minimum(alone(system, k), part) for part in parts), default=0.0)
+        energies = [_energy_above_minimum(alone(system, k), part) for part in parts] if has_energy else []
+        reach = energy + max(energies, default=0.0)
         low, high = particle.potential.range_below(reach)
         centre[k] = (low + high) / 2
         widths[[k, n + k]] = np.array([(high - low) / 2, math.sqrt(2 * particle.mass * reach)]) / WIDEST_BOX
@@ -136,27 +155,28 @@ def _drift_velocity(system: System) -> float:
     return float(particle.potential.tilt / friction) if friction > 0 else 0.0
 
 
-def well_widths(system: System, shape: Shape | None = None) -> FloatArray | None:
-    """Finest structure (q, p) in anharmonic wells, made smaller so that 4 cells for it are enough.
+def well_widths(system: System, shape: Shape | None = None) -> Structure | None:
+    """Finest structure (q, p) in anharmonic wells, and how many cells it takes.
 
-    Quantum: four fifths of that of the steady state's ``shape``; quartic wells have Phi to 6e-9 at 5 cells for it and
-    to 2e-8 at 4.5. Classical: two thirds of the thermal widths of the stiffest well; a quartic double well leaves 6e-6
-    in the first line of detailed balance at 4 cells for each of them, and 3e-7 at 6; the verdict needs 1e-6.
+    Quantum: that of the steady state's ``shape``; quartic wells have Phi to 6e-9 at 5 cells for it and to 2e-8 at 4.5.
+    Classical: the thermal widths of the stiffest well; a quartic double well leaves 6e-6 in the first line of detailed
+    balance at 4 cells for each of them, and 3e-7 at 6; the verdict needs 1e-6.
     """
-    if system.size > 1:
-        widths = [well_widths(alone(system, k)) for k in range(system.size)]
-        known = [np.full(2, np.inf) if width is None else width for width in widths]
-        return np.array([width[0] for width in known] + [width[1] for width in known])
-    if shape is not None:
-        return 0.8 * shape.finest
-    particle = system.particles[0]
-    temperature = effective_temperature(system)
+    if shape is not None and system.size == 1:
+        return Structure(shape.finest, 5.0, "finest structure of the steady state")
+    widths = [thermal_widths(alone(system, k) if system.size > 1 else system) for k in range(system.size)]
+    lengths = np.array(widths).T.ravel()  # q1, .., p1, ..
+    return None if np.isinf(lengths).all() else Structure(lengths, 6.0, "thermal width of the stiffest well")
+
+
+def thermal_widths(system: System) -> FloatArray:
+    """Thermal widths (q, p) of one particle in its stiffest well or corrugation; infinite where nothing is hot."""
+    particle, temperature = system.particles[0], effective_temperature(system)
     if temperature <= 0:
-        return None
+        return np.full(2, np.inf)
     stiffness = [float(particle.potential.derivative(q, 2)) for q in particle.potential.minima()]
     steepest = max([s for s in stiffness if s > 0], default=0.0)
     q_width = math.sqrt(temperature / steepest) if steepest > 0 else math.inf
-    period = particle.potential.period
-    if period:
+    if period := particle.potential.period:
         q_width = min(q_width, period / (2 * math.pi))
-    return np.array([q_width, math.sqrt(particle.mass * temperature)]) * 2 / 3
+    return np.array([q_width, math.sqrt(particle.mass * temperature)])

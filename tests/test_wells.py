@@ -110,6 +110,64 @@ def test_barriers_that_are_never_crossed_count_as_forty_temperatures():
     assert timescales.slowest_rate(pair, None).value == pytest.approx(0.25 * math.exp(-40), rel=1e-9, abs=0)
 
 
+CLASSICAL_QUARTIC = {
+    "mass": 1.0,
+    "potential": {"kind": "quartic", "omega": 1.0, "quartic": 0.3},
+    "bath": {"model": "caldeira_leggett", "eta": 0.5, "beta": 1.0},
+}
+
+
+def in_a_well(p_axis, q=0.0, cells=96):
+    """Problem of a classical quartic well at T = 1 with a given axis of p; start of thermal width in p at q."""
+    return fp.prepare(
+        fp.Config(
+            units={"hbar": 0},
+            system=CLASSICAL_QUARTIC,
+            initial={"kind": "gaussian", "mean": [q, 0.0], "covariance": [[0.5, 0.0], [0.0, 1.0]]},
+            grid={"q": {"cells": cells}, "p": p_axis},
+            time={"until": 1.0},
+        )
+    )
+
+
+def test_the_resolution_of_wells_counts_their_thermal_width():
+    """<p^2> = m T: 34 cells on [-8, 8] are 2.125 for a deviation, at every time; told, but no reason to refuse."""
+    problem = in_a_well({"cells": 34, "extent": [-8, 8]})
+    found = problem.resolution
+    assert found.cells == pytest.approx(34 / 16)
+    assert (found.axes, found.time, found.is_coarse) == (("p",), math.inf, True)
+    assert (
+        "in the steady state the thermal width of the stiffest well (along p) spans 2.12 cells; below 4.5"
+        in (problem.warnings[0])
+    )
+    assert "give grid.p.cells: 96" in problem.warnings[0]  # 6 cells for the width of 1
+    assert in_a_well({"cells": 96, "extent": [-8, 8]}).warnings == ()
+    with pytest.raises(fp.FpsolverError, match=r"spans 1\.43 cells, and at least 1\.5 are needed"):
+        in_a_well({"cells": 23, "extent": [-8, 8]})
+
+
+def test_walls_are_counted_in_thermal_deviations():
+    """Of <p^2> = m T = 1 as far as 36 T reach; how far the start swings first is no reason to refuse a box."""
+    assert in_a_well({"cells": 128, "extent": [-5, 5]}, q=3.0).grid.axes[1].high == 5
+    with pytest.raises(fp.FpsolverError, match=r"a wall is only about 3\.5 standard deviations"):
+        in_a_well({"cells": 128, "extent": [-3.5, 3.5]}, q=3.0)
+
+
+def test_walls_in_the_thin_tails_of_a_quantum_well():
+    """Position diffusion makes <p^2> twice m T and tails thinner still: 5.5 deviations away, and refused as 3.4."""
+    well = {"kind": "polynomial", "coefficients": [0, 0.2, 0.41, 0.05, 0.12]}
+    bath = {"model": "custom", "eta": 0.6, "alpha": 0.1, "xi": 0.07, "d_qq": 0.25, "d_pp": 1.1, "d_qp": 0.15}
+    config = fp.Config(
+        units={"hbar": 0.6},
+        system={"mass": 1.7, "potential": well, "bath": bath},
+        grid={"q": {"extent": [-6, 6]}, "p": {"extent": [-10, 10]}},
+        time={"method": "direct"},
+    )
+    wide = fp.run(config.replaced(grid={"q": {"extent": "auto"}, "p": {"extent": "auto"}}))
+    assert 10 / math.sqrt(wide.last("covariance")[1, 1]) > 5.4
+    assert [(axis.low, axis.high) for axis in fp.prepare(config).grid.axes] == [(-6, 6), (-10, 10)]
+
+
 def test_the_box_of_a_driven_ring_holds_locked_and_running_states():
     """At weak friction both exist; a box around the drift alone left 5e-8 at its edge, where 1e-9 gives a warning."""
     well = {"kind": "cosine", "amplitude": 1.0, "wavenumber": 1.0, "tilt": 0.5}
