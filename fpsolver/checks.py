@@ -106,7 +106,7 @@ class Checks:
         found = {} if is_coarse else self._alternation(W, bounds.alternation, time)
         error = balance_error(record, self.slowest)
         if error > bounds.balance * (1 if self.generator.system.size == 1 else SEVERAL):
-            found["balance"] = _unbalanced(error, time)
+            found["balance"] = _unbalanced(error, time, "Pi - Phi + S_Moyal" if has_moyal(record) else "Pi - Phi")
         if self._path is not None and math.isfinite(time):
             error = moment_error(record, *self._path.moments(time))
             if error > bounds.moments:
@@ -121,7 +121,7 @@ class Checks:
     def _corners(self, W: FloatArray, edges: dict[str, float], known: dict[str, str], time: float) -> dict[str, str]:
         """Warnings about what alternates along the walls of axes whose outer layers hold too much."""
         full = [(k, name) for k, name in enumerate(self.generator.grid.names) if f"edge {name}" in known]
-        shares = [(name, edge_alternation(W, k)) for k, name in full]
+        shares = [(name, edge_alternation(W, k)) for k, name in full if time > 0]  # a start is what it is
         return {f"corner {name}": _grows(name, edges[name], time) for name, share in shares if share > CORNER}
 
 
@@ -194,6 +194,11 @@ def balance_error(record: Record, slowest: float) -> float:
     return error / scale if scale > 0 and math.isfinite(error) else 0.0
 
 
+def has_moyal(record: Record) -> bool:
+    """True if quantum terms of an anharmonic potential have a part in dS/dt."""
+    return float(record.get("entropy_moyal", 0.0)) != 0.0
+
+
 def moment_error(record: Record, mean: FloatArray, covariance: FloatArray) -> float:
     """Largest error of a moment, in exact standard deviations."""
     exact, found = covariance.tolist(), np.asarray(record["covariance"]).tolist()
@@ -208,20 +213,20 @@ def moment_error(record: Record, mean: FloatArray, covariance: FloatArray) -> fl
 def _alternates(name: str, share: float, time: float) -> str:
     return (
         f"{moment(time)} {share:.2g} of W alternates from cell to cell along {name}: a mode of the grid grows, or W "
-        f"has structure finer than the grid; give more grid.{name}.cells, or a smaller time.dt if it was given"
+        f"has structure finer than the grid; give more grid.{name[0]}.cells, or a smaller time.dt if it was given"
     )
 
 
 def _grows(name: str, mass: float, time: float) -> str:
     return (
         f"{moment(time)} what the outer cells of axis {name} hold, a mass of {mass:.2g}, alternates from cell to cell: "
-        f"a mode of the grid grows; give a smaller time.dt if it was given, or a wider grid.{name}.extent"
+        f"a mode of the grid grows; give a smaller time.dt if it was given, or a wider grid.{name[0]}.extent"
     )
 
 
-def _unbalanced(error: float, time: float) -> str:
+def _unbalanced(error: float, time: float, balance: str) -> str:
     return (
-        f"{moment(time)} dS/dt and Pi - Phi differ by {error:.2g} of the largest of them: Pi is no better than that; "
+        f"{moment(time)} dS/dt and {balance} differ by {error:.2g} of the largest of them: Pi is no better than that; "
         "give more cells, or central fluxes of a higher scheme.order"
     )
 

@@ -15,9 +15,10 @@ from fpsolver.thermo.state import State
 
 def frames(result: Result) -> list[Result]:
     """One result for each snapshot, whose final state is the snapshot; ConfigError if the system cannot be built."""
-    space = phase_space(build_generator(result.config, result.grid))
-    shots = result.snapshots
-    return [
-        replace(result, final=final_state(State(np.ascontiguousarray(W), space), float(time)), status="finished")
-        for time, W in zip(shots.time, shots.W, strict=True)
-    ]
+    generator, shots = build_generator(result.config, result.grid), result.snapshots
+    late, found = phase_space(generator), []
+    for time, W in zip(shots.time, shots.W, strict=True):
+        space = phase_space(generator, float(time)) if generator.system.is_time_dependent else late
+        final = final_state(State(np.ascontiguousarray(W), space), float(time))
+        found.append(replace(result, final=final, status="finished"))
+    return found

@@ -237,13 +237,17 @@ def diagnostics(problem: GaussianProblem, steady: exact.SteadyState | None, V: F
         "diffusion_parity_residual": detailed_balance.parity_residual(system),
         "kms_residual": detailed_balance.kms_residual(system, V),
         "satisfies_detailed_balance": steady is not None and detailed_balance.gaussian_detailed_balance(steady),
-        "steady_residual": math.nan if steady is None else steady.residual * linear.fastest_rate(system.drift_matrix),
+        "steady_residual": math.nan,
         "slowest_rate": math.nan if steady is None else steady.slowest_rate,
         "resolution": math.nan,
         "resolution_reason": NO_GRID,
     }
+    if steady is not None and math.isinf(problem.times[-1]):
+        found["steady_residual"] = steady.residual * linear.fastest_rate(system.drift_matrix)
+    else:
+        found["steady_residual_reason"] = "not known: the run ends at a given time, and W is not on a grid"
     if steady is None:
-        names = ("steady_residual", "slowest_rate", "satisfies_detailed_balance")
+        names = ("slowest_rate", "satisfies_detailed_balance")
         found |= {f"{name}_reason": "not known: no steady state was looked for" for name in names}
     if system.hbar == 0:
         found["cp_margin_reason"] = "undefined: a classical system (hbar = 0) has no complete positivity"

@@ -90,6 +90,16 @@ def test_a_growing_mode_of_the_grid_is_called_one():
     assert abs(problem.grid.integrate(trajectory.W) - 1) < 1e-12  # the mass would have told nothing
 
 
+@pytest.mark.parametrize(("moyal", "words"), [(0.0, "Pi - Phi differ by"), (0.2, "Pi - Phi + S_Moyal differ by")])
+def test_the_balance_that_does_not_close_is_the_one_that_is_named(moyal, words):
+    """With quantum terms dS/dt = Pi - Phi + S_Moyal; 0.1 of 1 is missing in both."""
+    record = {"entropy_rate": 0.4 + moyal, "entropy_production": 1.0, "entropy_flux": 0.5, "entropy_moyal": moyal}
+    problem = api.prepare(fp.Config(**GOOD))
+    checks = module.Checks(problem.generator, None, 0.1)
+    [text] = checks._look(initial_values(problem), record, 1.0, is_coarse=True).values()
+    assert words in text
+
+
 def test_a_balance_that_does_not_close(monkeypatch):
     """At second order the balance closes to 2e-3: a warning if 1e-3 were the bound, none as it is."""
     second = {**GOOD, "scheme": {"order": 2}}

@@ -8,7 +8,7 @@ from scipy.integrate import solve_ivp
 from scipy.special import exp1
 
 import fpsolver as fp
-from fpsolver import api
+from fpsolver import api, frames
 from fpsolver.checks import ExactPath
 from fpsolver.errors import ConfigError, GridError, StabilityError, UsageError
 from fpsolver.physics import hu_paz_zhang, linear, transients
@@ -350,6 +350,16 @@ def config(bath=None, **sections):
 
 def outcome(chosen):
     return api.run_problem(api.prepare(chosen))
+
+
+def test_frames_have_the_currents_of_their_time():
+    """At t = 0 the bath does not act yet; later the densities integrate to the Pi of the series."""
+    chosen = config(time={"until": 0.6}, output={"every": 0.2, "snapshots": [0.0, 0.2, 0.4, 0.6]})
+    result = outcome(chosen)
+    shown = frames.frames(result)
+    assert not shown[0].final.J_irreversible.any()
+    found = [result.grid.integrate(frame.final.entropy_production_density) for frame in shown]
+    np.testing.assert_allclose(found, result.series["entropy_production"], rtol=1e-9, atol=1e-12)
 
 
 @pytest.mark.slow

@@ -458,6 +458,8 @@ def test_moments_of_a_noiseless_friction_say_that_production_is_infinite():
     assert "noise" in result.reasons["entropy_production"]
     assert "classical system has no purity" in result.reasons["purity"]
     assert result.diagnostics["slowest_rate"] == pytest.approx(0.25)  # half of the trace: the motion turns
+    assert np.isnan(result.diagnostics["steady_residual"])  # that of the end, which is no steady state
+    assert "ends at a given time" in result.diagnostics["steady_residual_reason"]
 
 
 def test_a_summary_names_four_baths_and_counts_the_others():

@@ -151,6 +151,16 @@ def test_the_command_prints_modes_and_differences(capsys, tmp_path):
     assert found["exact_rate"] == pytest.approx([0.0, 0.5, 1.0], abs=1e-12)
 
 
+def test_the_command_needs_no_initial_state(capsys, tmp_path):
+    path = tmp_path / "bare.yaml"
+    path.write_text(
+        "system: {mass: 1.0, potential: {kind: harmonic, omega: 1.0}, "
+        "bath: {model: minimally_invasive, eta: 0.5, beta: 0.7}}\n"
+    )
+    assert status_of(["spectrum", str(path), "-k", "2", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["rate"][1] == pytest.approx(0.25, rel=1e-9)
+
+
 def test_more_modes_than_the_grid_has_are_refused():
     system = {
         "mass": 1.0,

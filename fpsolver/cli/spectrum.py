@@ -25,7 +25,7 @@ def command(config: Path, count: int, overrides: tuple[str, ...], as_json: bool)
 
     Modes are those of the grid, so that a difference is the error of the grid. Nothing is stepped, no start is needed.
     """
-    found = studies.spectrum(load_config(config, overrides), count)
+    found = studies.spectrum(load_config(config, (*overrides, "time.method=direct", "time.until=steady")), count)
     warn(found.problem.warnings)
     if as_json:
         click.echo(json.dumps(clean(as_dict(found)), indent=2))

@@ -139,7 +139,7 @@ def _face_axis(
     if not max(float(np.abs(at[m] - at[0.5]).max()) for m in (-1.0, 0.0, 1.0, 2.0)) < LARGEST_STEP:
         raise GridError(
             f"the energy rises by more than {LARGEST_STEP:g} temperatures over two cells of axis {axis.name}, which "
-            f"scheme.flux: chang_cooper cannot resolve; give more grid.{axis.name}.cells or a smaller extent"
+            f"scheme.flux: chang_cooper cannot resolve; give more grid.{axis.name[0]}.cells or a smaller extent"
         )
     above, below = np.ones(axis.cells), np.ones(axis.cells)
     if not axis.periodic:

@@ -54,7 +54,7 @@ class MoyalTerms:
             if isinstance(term, Kick) and term.shift > LARGEST_SHIFT * axis.length:
                 raise GridError(
                     f"the momentum kick hbar k/2 = {term.shift:.4g} of the cosine potential is more than a quarter of "
-                    f"the box of {axis.name}, which is {axis.length:.4g} long; give a wider grid.{axis.name}.extent"
+                    f"the box of {axis.name}, which is {axis.length:.4g} long; give a wider grid.{axis.name[0]}.extent"
                 )
 
     def force(self, i: int) -> FloatArray:
