@@ -265,6 +265,22 @@ def test_closure_is_that_of_the_series(result):
     assert lines.closure(result).max() < 1e-4  # 48 cells
 
 
+@pytest.mark.parametrize("kind", ["series", "overview"])
+def test_the_balance_with_quantum_terms_says_so(kind, result):
+    """S_Moyal is drawn, and the closure is named as what it is; without such terms nothing is said of them."""
+    quantum_terms = np.linspace(0.0, 0.01, len(result.series["time"]))
+    anharmonic = dataclasses.replace(result, series=result.series | {"entropy_moyal": quantum_terms})
+    figure = draw(plot.KINDS[kind](anharmonic))
+    assert r"$|\dot S - (\Pi - \Phi + S_{\mathrm{Moyal}})|$" in words(figure)
+    curves = [line.get_ydata() for ax in figure.axes for line in ax.lines]
+    assert any(np.array_equal(curve, quantum_terms) for curve in curves)
+    assert "Moyal" not in words(draw(plot.KINDS[kind](result)))
+    single = {name: values[-1:] for name, values in anharmonic.series.items()}
+    bars = words(draw(plot.series(dataclasses.replace(anharmonic, series=single, exact=None))))
+    assert r"- \Phi + S_{\mathrm{Moyal}})" in bars
+    assert "0.01" in bars.split()
+
+
 def test_exact_marginal_is_close_to_the_computed_one(result):
     for k in range(2):
         exact, found = lines.exact_marginal(result, k), lines.marginal(result, k)
@@ -276,7 +292,7 @@ def test_settled_runs_are_cut(result):
     decaying = {name: np.exp(-t) for name in (*lines.RATES, "entropy_moyal")} | {"time": t}
     long = dataclasses.replace(result, series=result.series | decaying, exact=None)
     ax = plot.series(long).axes[-1]  # there is nothing left of the balance, and so no panel for it
-    assert len(plot.series(long).axes) == 3
+    assert len(plot.series(long).axes) == 4
     assert ax.get_xlim()[1] == pytest.approx(1.5 * 6.25, abs=0.5)  # exp(-6.2) = 2e-3
     assert "run ends at 100" in ax.get_xlabel()
 

@@ -3,6 +3,7 @@
 import base64
 import json
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -70,6 +71,19 @@ def test_results_of_every_kind_have_a_page(result, tmp_path):
     assert embedded(fp.report(moments, tmp_path / "moments.html").read_text())["fields"] is None
     with pytest.raises(UsageError, match=r"name it run\.html"):
         fp.report(result, tmp_path / "run.pdf")
+
+
+def test_the_balance_with_quantum_terms_says_so(result, tmp_path):
+    assert "dS/dt = Π − Φ</h2>" in fp.report(result, tmp_path / "run.html").read_text()
+    assert "entropy_moyal" not in embedded((tmp_path / "run.html").read_text())["series"]
+    quantum_terms = np.linspace(0.0, 0.01, len(result.series["time"]))
+    anharmonic = replace(result, series=result.series | {"entropy_moyal": quantum_terms})
+    page = fp.report(anharmonic, tmp_path / "run.html").read_text()
+    assert "dS/dt = Π − Φ + S<sub>Moyal</sub></h2>" in page
+    assert '<output id="entropy_moyal">' in page
+    found = embedded(page)
+    assert found["series"]["entropy_moyal"] == list(quantum_terms)
+    assert found["fields"]["frames"][-1]["entropy_moyal"] == 0.01
 
 
 def test_a_report_replaces_a_report_and_nothing_else(result, tmp_path):

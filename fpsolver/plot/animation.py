@@ -140,14 +140,15 @@ class _Film:
 
 
 def _draw_rates(axes: Any, result: Result) -> list[Line2D]:
-    """Pi with dS/dt, and Phi, over time, and the lines that show where the film is."""
+    """Pi with dS/dt (and S_Moyal), and Phi, over time, and the lines that show where the film is."""
+    moyal = [lines.MOYAL.name] if lines.has_moyal(result) else []
     shown: list[tuple[Axes, list[str]]] = [
-        (axes[0], ["entropy_production", "entropy_rate"]),
+        (axes[0], ["entropy_production", "entropy_rate", *moyal]),
         (axes[1], ["entropy_flux"]),
     ]
     for ax, names in shown:
         for name in names:
-            label = lines.RATES[name] if lines.exists(result, name) else ""
+            label = lines.SYMBOLS[name] if lines.exists(result, name) else ""
             lines.draw_rate(ax, result, name, lines.RATE_COLOURS[name], label=label)
         ax.set_ylabel("entropy rates (1/time)")
         ax.set_xlim(0, float(lines.times(result).max()))

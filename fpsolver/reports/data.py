@@ -16,6 +16,7 @@ from fpsolver.result import Outcome, Result
 
 MOST_CELLS = 160  # along an axis: more would not be seen and would make the page heavy
 RATES = ("entropy_production", "entropy_flux", "entropy_rate")
+MOYAL = lines.MOYAL.name
 
 
 def collect(result: Outcome) -> dict[str, Any]:
@@ -29,6 +30,7 @@ def collect(result: Outcome) -> dict[str, Any]:
         "config": result.config.to_yaml(),
         "provenance": [[name, str(value)] for name, value in result.provenance.items()],
         "numbers": numbers(result),
+        "has_moyal": lines.has_moyal(result),
         "series": series(result),
         "fields": None,
         "note": "",
@@ -47,9 +49,9 @@ def numbers(result: Outcome) -> list[list[str]]:
 
 
 def series(result: Outcome) -> dict[str, Any]:
-    """Times and the three rates, with exact values."""
+    """Times and the rates of the balance, with exact values."""
     found: dict[str, Any] = {"time": clean(result.series["time"])}
-    for name in RATES:
+    for name in rates(result):
         found[name] = clean(result.series[name])
     exact = result.exact if isinstance(result, Result) else None
     if isinstance(result, Result) and exact is not None:
@@ -57,6 +59,11 @@ def series(result: Outcome) -> dict[str, Any]:
             name: clean(values) for name in RATES if (values := lines.exact_rate(result, name)) is not None
         }
     return found
+
+
+def rates(result: Outcome) -> tuple[str, ...]:
+    """Members of the series in the balance: the three rates, and S_Moyal where there is one."""
+    return (*RATES, MOYAL) if lines.has_moyal(result) else RATES
 
 
 def shown_frames(result: Result) -> tuple[list[Result], str]:
@@ -104,8 +111,8 @@ def _frame(result: Result, frame: Result) -> dict[str, Any]:
     """Time, rates of the record at that time (none if there is no record then), and largest W."""
     times, time = result.series["time"], frame.final.time
     at = np.nonzero(np.isclose(times, time, rtol=1e-9, atol=1e-12))[0]
-    rates = {name: number(result.series[name][at[0]]) if len(at) else None for name in RATES}
-    return {"time": number(time), "top": number(frame.final.W.max()), **rates}
+    known = {name: number(result.series[name][at[0]]) if len(at) else None for name in rates(result)}
+    return {"time": number(time), "top": number(frame.final.W.max()), **known}
 
 
 def number(value: Any) -> float | None:

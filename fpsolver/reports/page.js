@@ -2,7 +2,7 @@
 // Draws W, both currents, marginals and rates of an fpsolver result on canvases, from the data in this page.
 
 const DATA = JSON.parse(document.getElementById("data").textContent);
-const COLOURS = { entropy_production: "#d55e00", entropy_flux: "#0072b2", entropy_rate: "#009e73" };
+const COLOURS = { entropy_production: "#d55e00", entropy_flux: "#0072b2", entropy_rate: "#009e73", entropy_moyal: "#5b5b5b" };
 const INK = "#202020";
 const PAD = { left: 58, right: 12, top: 10, bottom: 42 };
 const LONGEST = 1.8; // longest arrow, in distances between arrows
@@ -249,7 +249,7 @@ function drawSeries(now) {
   const series = DATA.series, known = (list) => list.filter((v) => v !== null);
   const time = known(series.time);
   if (time.length < 2) { element("balance").hidden = true; return; }
-  const names = Object.keys(COLOURS);
+  const names = Object.keys(COLOURS).filter((name) => name in series);
   const values = known(names.flatMap((name) => series[name]));
   if (!values.length) { element("balance").hidden = true; return; }
   const low = Math.min(0, ...values), high = Math.max(0, ...values), margin = 0.05 * (high - low) || 1;
@@ -270,7 +270,7 @@ function start() {
   const show = () => {
     const k = Number(slider.value), frame = fields.frames[k], picture = fields.picture(k);
     element("time").value = frame.time === null ? "steady state" : `t = ${format(frame.time)}`;
-    for (const name of ["entropy_production", "entropy_flux", "entropy_rate", "top"]) element(name).value = format(frame[name]);
+    for (const name of [...Object.keys(COLOURS), "top"]) if (name in frame) element(name).value = format(frame[name]);
     fields.draw("reversible", "J_reversible", "#0072b2", k, picture);
     fields.draw("irreversible", "J_irreversible", "#d55e00", k, picture);
     fields.marginal("marginal_q", 0, k);
