@@ -285,6 +285,16 @@ def test_bath_objects_of_the_package():
     assert fp.build_system(config(bath=bath)).particles[0].bath is bath
 
 
+def test_who_asks_for_a_bar_gets_it(capfd):
+    """Also where standard error is no terminal, as here and in notebooks."""
+    fp.run(config(), progress=True)
+    assert "t = 0.5 of about 0.5" in capfd.readouterr().err
+    fp.sweep(config(time={"method": "gaussian"}), {"system.bath.eta": [1.0, 2.0]}, workers=1, progress=True)
+    assert "0/2" in capfd.readouterr().err  # later ones only if they take long enough
+    fp.run(config())
+    assert capfd.readouterr().err == ""
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
