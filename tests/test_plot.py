@@ -297,6 +297,16 @@ def test_settled_runs_are_cut(result):
     assert "run ends at 100" in ax.get_xlabel()
 
 
+@pytest.mark.parametrize("kind", ["overview", "wigner"])
+def test_letters_and_formulas_have_the_font_of_the_user(kind, result):
+    """One kind of font for everything, also for ticks that are made when the figure is saved."""
+    for family, formulas in (("serif", "cm"), ("sans-serif", "dejavusans")):
+        with mpl.rc_context({"font.family": family, "mathtext.fontset": formulas}):
+            figure = draw(plot.KINDS[kind](result))
+        texts = [text for text in figure.findobj(Text) if text.get_text()]
+        assert {(*text.get_fontfamily(), text.get_math_fontfamily()) for text in texts} == {(family, formulas)}
+
+
 def test_titles_are_taken_literally(result, tmp_path):
     config = result.config.model_copy(update={"title": "_cost: $5 or $\\notacommand"})
     odd = dataclasses.replace(result, config=config)

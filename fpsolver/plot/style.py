@@ -1,4 +1,4 @@
-"""How all figures look: fonts, colours, colour maps and the words on the axes; nothing global is changed."""
+"""How all figures look: sizes, colours, colour maps and the words on the axes; nothing global is changed."""
 
 from __future__ import annotations
 
@@ -28,8 +28,10 @@ WITHOUT_GRID = ("profile", "series")  # kinds of figures that need no grid
 COLUMN = 3.4  # inches, width of a journal column and of one panel
 DPI = 200  # of PNG files
 
+# Neither font.family nor mathtext.fontset: they belong together, and a user who sets them (serif with cm, say) has the
+# figures of a paper in mind. One of them from here would mix two kinds of letters; both would still leave the ticks
+# that matplotlib makes only when the user saves the figure.
 STYLE: dict[str, Any] = {
-    "font.family": "sans-serif",
     "font.size": 8.5,
     "axes.titlesize": 9,
     "axes.labelsize": 9,
