@@ -1,12 +1,14 @@
 """The page about a result: its data, its words, and what a browser makes of it without a network."""
 
 import base64
+import io
 import json
 import re
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import fpsolver as fp
 from fpsolver.cli.main import status_of
@@ -68,9 +70,24 @@ def test_results_of_every_kind_have_a_page(result, tmp_path):
     page = fp.report(solved, tmp_path / "solved.html").read_text()
     assert [frame["time"] for frame in embedded(page)["fields"]["frames"]] == [None]
     moments = fp.run(fp.Config(**{**CONFIG, "time": {"method": "gaussian", "until": 1.0}}))
-    assert embedded(fp.report(moments, tmp_path / "moments.html").read_text())["fields"] is None
+    page = fp.report(moments, tmp_path / "moments.html").read_text()
+    assert embedded(page)["fields"] is None
+    assert "<img" not in page
     with pytest.raises(UsageError, match=r"name it run\.html"):
         fp.report(result, tmp_path / "run.pdf")
+
+
+def test_several_particles_are_shown_one_by_one(tmp_path):
+    """The profile is in the page as a picture: there is no W to draw."""
+    well = {"kind": "harmonic", "omega": 1.0}
+    bath = {"model": "caldeira_leggett", "eta": 0.5, "beta": 1.0}
+    chain = {"length": 3, "mass": 1.0, "potential": well, "stiffness": 1.0, "left": bath, "right": bath}
+    moments = fp.run(fp.Config(units={"hbar": 0.0}, system={"chain": chain}, time={"method": "gaussian"}))
+    page = fp.report(moments, tmp_path / "chain.html").read_text()
+    picture = re.search(r'<img alt="temperature[^"]*" src="data:image/png;base64,([^"]*)">', page)[1]
+    with Image.open(io.BytesIO(base64.b64decode(picture))) as image:
+        assert image.width > 500
+    assert page.replace(picture, "").count("src=") == 1  # nothing else is loaded
 
 
 def test_the_balance_with_quantum_terms_says_so(result, tmp_path):

@@ -129,10 +129,15 @@ class ShownFigure(Figure):
     """A figure that notebooks show; without pyplot, which would own it, they do not know how."""
 
     def _repr_png_(self) -> bytes:
-        stream = io.BytesIO()
-        with settings():
-            self.savefig(stream, format="png", dpi=100)
-        return stream.getvalue()
+        return png(self)
+
+
+def png(figure: Figure, dpi: int = 100) -> bytes:
+    """The figure as the bytes of a PNG file."""
+    stream = io.BytesIO()
+    with settings():
+        figure.savefig(stream, format="png", dpi=dpi)
+    return stream.getvalue()
 
 
 def escaped(text: str) -> str:

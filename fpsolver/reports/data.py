@@ -11,11 +11,12 @@ import numpy as np
 from fpsolver.errors import ConfigError
 from fpsolver.frames import frames
 from fpsolver.physics.potentials import FloatArray
-from fpsolver.plot import lines, phase_space
+from fpsolver.plot import lines, phase_space, profiles, style
 from fpsolver.result import Outcome, Result
 
 MOST_CELLS = 160  # along an axis: more would not be seen and would make the page heavy
 RATES = ("entropy_production", "entropy_flux", "entropy_rate")
+PROFILE_DPI = 130
 MOYAL = lines.MOYAL.name
 
 
@@ -32,6 +33,7 @@ def collect(result: Outcome) -> dict[str, Any]:
         "numbers": numbers(result),
         "has_moyal": lines.has_moyal(result),
         "series": series(result),
+        "profile": profile(result),
         "fields": None,
         "note": "",
     }
@@ -64,6 +66,13 @@ def series(result: Outcome) -> dict[str, Any]:
 def rates(result: Outcome) -> tuple[str, ...]:
     """Members of the series in the balance: the three rates, and S_Moyal where there is one."""
     return (*RATES, MOYAL) if lines.has_moyal(result) else RATES
+
+
+def profile(result: Outcome) -> str:
+    """The figure of several particles one by one as a PNG in base64; an empty string for one particle."""
+    if "temperature" not in result.series:
+        return ""
+    return base64.b64encode(style.png(profiles.profile(result), PROFILE_DPI)).decode("ascii")
 
 
 def shown_frames(result: Result) -> tuple[list[Result], str]:

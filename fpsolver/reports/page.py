@@ -50,6 +50,7 @@ def page(result: Outcome) -> str:
         "moyal": MOYAL_NUMBER if has_moyal else "",
         "balance": "Π − Φ + S<sub>Moyal</sub>" if has_moyal else "Π − Φ",
         "moyal_legend": '<span class="moyal">S<sub>Moyal</sub></span> ' if has_moyal else "",
+        "profile": _profile(found["profile"]),
         "numbers": _table(found["numbers"]),
         "config": html.escape(found["config"]),
         "provenance": _table(found["provenance"]),
@@ -68,6 +69,14 @@ def _text(name: str) -> str:
 def _table(rows: list[Any]) -> str:
     lines = "".join(f"<tr><th>{html.escape(label)}</th><td>{html.escape(text)}</td></tr>\n" for label, text in rows)
     return f"<table>{lines}</table>"
+
+
+def _profile(picture: str) -> str:
+    """The figure of several particles, if there are several."""
+    if not picture:
+        return ""
+    image = f'<img alt="temperature, energy currents and Π of each particle" src="data:image/png;base64,{picture}">'
+    return f"<section><h2>Particle by particle, at the end</h2>{image}</section>"
 
 
 def _warnings(texts: list[str]) -> str:
