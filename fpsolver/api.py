@@ -38,7 +38,7 @@ def build_system(config: Config) -> System:
 
 
 def build_generator(config: Config, grid: Grid) -> Generator:
-    """Generator of a configuration on a given grid."""
+    """Generator of a configuration, with its scheme, on a given grid."""
     return Generator(build_system(config), grid, build.build_scheme(config))
 
 
@@ -47,10 +47,10 @@ def run(
 ) -> Result | GaussianResult:
     """Run a configuration to its end and return the result (in memory: ``result.save(path)`` writes it).
 
-    ``progress=True`` shows a bar. ``callback(time, W, record)`` is called at every record (``output.every``) with the
-    W of that time (read-only) and the numbers of the series by name; what it returns is ignored, but for True, which
-    ends the run. Raises FpsolverError for what cannot be run; what the run itself had to say
-    is in ``result.status``, ``result.message`` and ``result.warnings`` (also issued as FpsolverWarning).
+    ``progress=True`` shows a bar on standard error while it steps. ``callback(time, W, record)`` is called at every
+    record (``output.every``) with the W of that time (read-only) and the numbers of the series by name; what it returns
+    is ignored, but for True, which ends the run. Raises FpsolverError for what cannot be run; what the run itself had
+    to say is in ``result.status``, ``result.message`` and ``result.warnings`` (also issued as FpsolverWarning).
     """
     require_config(config)
     _require_functions(progress, callback)

@@ -106,7 +106,7 @@ class Checks:
         found = {} if is_coarse else self._alternation(W, bounds.alternation, time)
         error = balance_error(record, self.slowest)
         if error > bounds.balance * (1 if self.generator.system.size == 1 else SEVERAL):
-            found["balance"] = _unbalanced(error, time, "Pi - Phi + S_Moyal" if has_moyal(record) else "Pi - Phi")
+            found["balance"] = _unbalanced(error, time, has_moyal=bool(record.get("entropy_moyal")))
         if self._path is not None and math.isfinite(time):
             error = moment_error(record, *self._path.moments(time))
             if error > bounds.moments:
@@ -194,11 +194,6 @@ def balance_error(record: Record, slowest: float) -> float:
     return error / scale if scale > 0 and math.isfinite(error) else 0.0
 
 
-def has_moyal(record: Record) -> bool:
-    """True if quantum terms of an anharmonic potential have a part in dS/dt."""
-    return float(record.get("entropy_moyal", 0.0)) != 0.0
-
-
 def moment_error(record: Record, mean: FloatArray, covariance: FloatArray) -> float:
     """Largest error of a moment, in exact standard deviations."""
     exact, found = covariance.tolist(), np.asarray(record["covariance"]).tolist()
@@ -224,7 +219,8 @@ def _grows(name: str, mass: float, time: float) -> str:
     )
 
 
-def _unbalanced(error: float, time: float, balance: str) -> str:
+def _unbalanced(error: float, time: float, *, has_moyal: bool) -> str:
+    balance = "Pi - Phi + S_Moyal" if has_moyal else "Pi - Phi"
     return (
         f"{moment(time)} dS/dt and {balance} differ by {error:.2g} of the largest of them: Pi is no better than that; "
         "give more cells, or central fluxes of a higher scheme.order"

@@ -1,4 +1,8 @@
-"""Progress bars, shown on a terminal only: simulated time of a run, number of runs of a sweep."""
+"""Progress bars: simulated time of a run, number of runs of a sweep.
+
+Who asks for one in Python gets it, wherever standard error leads (a notebook is no terminal); the command line, which
+nobody asks, shows it :func:`on_terminal` only.
+"""
 
 from __future__ import annotations
 
@@ -7,17 +11,22 @@ import sys
 from tqdm import tqdm
 
 
+def on_terminal() -> bool:
+    """True if standard error is read by a person, and not kept in a file."""
+    return sys.stderr.isatty()
+
+
 class Bar:
     """Callable progress for :func:`fpsolver.run`."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, shown: bool = True) -> None:
         layout = "{desc} {percentage:3.0f}%|{bar}|{postfix} [{elapsed}<{remaining}]"
         self._bar = tqdm(
             total=1.0,
             desc="running",
             bar_format=layout,
             leave=False,
-            disable=not sys.stderr.isatty(),
+            disable=not shown,
             file=sys.stderr,
         )
 
@@ -36,10 +45,9 @@ class Count:
     """Finished runs out of all, and how many of them failed."""
 
     def __init__(self, total: int, done: int, *, shown: bool) -> None:
-        hidden = not (shown and sys.stderr.isatty())
         self._failed = 0
         self._bar = tqdm(
-            total=total, initial=done, desc="runs", leave=False, disable=hidden, file=sys.stderr, smoothing=0.05
+            total=total, initial=done, desc="runs", leave=False, disable=not shown, file=sys.stderr, smoothing=0.05
         )
 
     def step(self, *, failed: bool) -> None:

@@ -9,21 +9,18 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from fpsolver import heat
 from fpsolver.config import schema_many
-from fpsolver.config.build import build_scheme, build_system
+from fpsolver.config.build import build_scheme
 from fpsolver.config.reader import Config
 from fpsolver.errors import ConfigError, FileFormatError, UsageError
 from fpsolver.grid import Grid
 from fpsolver.io import hdf5, reading, xarrays
 from fpsolver.io.container import DAMAGE
 from fpsolver.physics import arguments
-from fpsolver.physics.baths import Bath
 from fpsolver.physics.potentials import FloatArray
-from fpsolver.physics.system import System
 from fpsolver.summary import Summary
 from fpsolver.thermo.several import Particle
-
-MOST_BATHS = 4  # named in a summary
 
 if TYPE_CHECKING:
     import xarray
@@ -109,7 +106,7 @@ class Outcome(Summary):
         if all(map(math.isfinite, (Pi, Phi, rate, moyal))):
             sign = " + S_Moyal" if moyal else ""
             rows.append(("closure", f"dS/dt - (Pi - Phi{sign}) = {rate - (Pi - Phi + moyal):.1e}"))
-        return rows + (heat_rows(self) if self.series["heat_current"].shape[-1] > 1 else [])
+        return rows + (heat.rows(self) if self.series["heat_current"].shape[-1] > 1 else [])
 
     def _verdict_rows(self) -> list[tuple[str, str]]:
         return [("completely positive", self._cp_words()), ("detailed balance", self._balance_words())]
@@ -125,10 +122,9 @@ class Outcome(Summary):
             return "no meaning for a classical system (hbar = 0)"
         if not self.diagnostics["is_completely_positive"]:
             return f"no (margin {margin:.6g})"
-        return "yes, on the boundary (margin 0 to round-off)" if self._on_boundary() else f"yes (margin {margin:.6g})"
-
-    def _on_boundary(self) -> bool:
-        return bool(self.diagnostics["cp_on_boundary"])
+        if self.diagnostics["cp_on_boundary"]:
+            return "yes, on the boundary (margin 0 to round-off)"
+        return f"yes (margin {margin:.6g})"
 
     def _balance_words(self) -> str:
         found = self.diagnostics
@@ -176,11 +172,10 @@ class Result(Outcome):
         """
         return xarrays.dataset(self)
 
-    @classmethod
-    def from_xarray(cls, dataset: xarray.Dataset) -> Result:
-        """The result again; FileFormatError if the dataset is none."""
-        found: Result = from_fields(xarrays.fields(dataset))
-        return found
+    @staticmethod
+    def from_xarray(dataset: xarray.Dataset) -> Result | GaussianResult:
+        """The result again, also one without a grid; FileFormatError if the dataset is none."""
+        return from_fields(xarrays.fields(dataset))
 
     def summary(self) -> list[tuple[str, str]]:
         """Rows of the short table: outcome, rates, verdicts, errors."""
@@ -235,6 +230,10 @@ class GaussianResult(Outcome):
         """Write the result to an HDF5 file, complete or not at all; OutputError if it exists and not ``force``."""
         return hdf5.write_moments(self, arguments.path(path), force=force)
 
+    def to_xarray(self) -> xarray.Dataset:
+        """The series as an xarray Dataset (a profile is its last time): :meth:`Result.from_xarray` is the way back."""
+        return xarrays.moments(self)
+
     def summary(self) -> list[tuple[str, str]]:
         """Rows of the short table: outcome, rates, heat, verdicts."""
         return [*super().summary(), ("method", "exact moments (no grid)")]
@@ -244,7 +243,7 @@ def load_result(path: str | Path) -> Result | GaussianResult:
     """Read a result file; FileFormatError if it is none."""
     fields = reading.read(arguments.path(path))
     try:
-        found: Result | GaussianResult = from_fields(fields)
+        found = from_fields(fields)
         found.summary()  # what it says of itself needs every part, of the right kind
     except (ConfigError, *DAMAGE) as error:
         text = str(error).replace("\n", "; ") or type(error).__name__
@@ -254,47 +253,9 @@ def load_result(path: str | Path) -> Result | GaussianResult:
     return found
 
 
-def from_fields(fields: dict[str, Any]) -> Any:
+def from_fields(fields: dict[str, Any]) -> Result | GaussianResult:
     """Result from what a file or a dataset holds."""
     if "grid" not in fields:
         return GaussianResult(**fields)
     fields["particles"] = tuple(Particle(**particle) for particle in fields.get("particles", ()))
     return Result(**{**fields, "final": Final(**fields["final"]), "snapshots": Snapshots(**fields["snapshots"])})
-
-
-def heat_rows(result: Outcome) -> list[tuple[str, str]]:
-    """Heat of each bath, and why Pi is what it is: the sum of -J/T, or that and what else costs entropy."""
-    system = build_system(result.config)
-    heat = result.series["heat_current"][-1]
-    known = [(k, particle.bath) for k, particle in enumerate(system.particles) if particle.bath.model != "none"]
-    shown = [f"{heat[k]:.9g} from bath {k + 1} ({_bath_words(bath)})" for k, bath in known[:MOST_BATHS]]
-    if len(known) > MOST_BATHS:
-        shown.append(f"and {len(known) - MOST_BATHS} more")
-    rows = [("heat currents", "; ".join(shown) or ", ".join(f"{value:.9g}" for value in heat[:MOST_BATHS]))]
-    if len(known) > 1 and all(bath.beta is not None for _, bath in known):
-        clausius = -sum(float(heat[k]) * (bath.beta or 0.0) for k, bath in known)
-        rows.append(("sum of -J/T", f"{clausius:.9g}{_clausius_words(system, clausius, result.last('entropy_flux'))}"))
-    rows.append(("mutual information", f"{result.last('mutual_information'):.9g}"))
-    return rows
-
-
-def _bath_words(bath: Bath) -> str:
-    return bath.model.replace("_", " ") + (f", T = {1 / bath.beta:.6g}" if bath.beta else "")
-
-
-def _clausius_words(system: System, clausius: float, flux: float) -> str:
-    """Why the entropy flux is not the heat over the temperature (docs/many.md)."""
-    if not math.isfinite(flux) or abs(flux - clausius) <= 1e-6 * max(abs(flux), abs(clausius)):
-        return ""
-    if flux > clausius and all(_is_at_its_temperature(particle.bath, particle.mass) for particle in system.particles):
-        return (
-            f"; Phi is larger by {flux - clausius:.6g}: the position diffusion of these baths heats the springs and "
-            "wells, which is heat from no temperature"
-        )
-    return f"; Phi differs from it by {flux - clausius:+.6g}: they agree for baths on p alone with D_pp = m eta T"
-
-
-def _is_at_its_temperature(bath: Bath, mass: float) -> bool:
-    """True if a bath is friction of p with D_pp = m eta T, and at most position diffusion besides."""
-    noise = 0.0 if bath.beta is None else bath.eta * mass / bath.beta
-    return bath.alpha == bath.xi == bath.d_qp == 0 and math.isclose(bath.d_pp, noise, rel_tol=1e-9)

@@ -24,13 +24,13 @@ import fpsolver as fp
 from fpsolver import api, steady, studies
 from fpsolver.cli import check
 from fpsolver.cli.main import COMMANDS, status_of
-from fpsolver.cli.words import matrix
 from fpsolver.config import schema_system
 from fpsolver.config.catalogue import MODELS
 from fpsolver.errors import UsageError
 from fpsolver.planning import choose_method
-from fpsolver.progress import Bar, Count
+from fpsolver.progress import Bar, Count, on_terminal
 from fpsolver.stepping.explicit import RungeKutta
+from fpsolver.summary import matrix
 
 CONFIG = """\
 title: a small run
@@ -1010,17 +1010,24 @@ def test_a_bar_on_a_terminal(monkeypatch):
         screen = io.StringIO()
         screen.isatty = lambda is_terminal=is_terminal: is_terminal
         monkeypatch.setattr(sys, "stderr", screen)
-        bar = Bar()
+        bar = Bar(shown=on_terminal())
         bar.update(2.5, 10.0)
         assert ("25%" in screen.getvalue()) == is_terminal
         assert ("t = 2.5 of about 10" in screen.getvalue()) == is_terminal
         bar.update(0.0, 0.0)
         bar.update(12.0, 10.0)
-        count = Count(4, 1, shown=True)
+        count = Count(4, 1, shown=on_terminal())
         count.step(failed=False)
         count.step(failed=True)
         count.close()
         assert ("runs:  25%" in screen.getvalue()) == is_terminal
+
+
+def test_commands_show_a_bar_on_a_terminal_only(cli):
+    assert "%|" not in cli("run", "run.yaml", *sets("time.until=0.1")).err
+    found = cli("sweep", "run.yaml", "--over", "system.bath.eta=1,2", *sets("time.method=gaussian"), "--workers", "1")
+    assert found.status == 0
+    assert "%|" not in found.err
 
 
 def test_matrices_in_si_units_keep_their_small_entries():

@@ -265,6 +265,22 @@ def test_closure_is_that_of_the_series(result):
     assert lines.closure(result).max() < 1e-4  # 48 cells
 
 
+@pytest.mark.parametrize("kind", ["series", "overview"])
+def test_the_balance_with_quantum_terms_says_so(kind, result):
+    """S_Moyal is drawn, and the closure is named as what it is; without such terms nothing is said of them."""
+    quantum_terms = np.linspace(0.0, 0.01, len(result.series["time"]))
+    anharmonic = dataclasses.replace(result, series=result.series | {"entropy_moyal": quantum_terms})
+    figure = draw(plot.KINDS[kind](anharmonic))
+    assert r"$|\dot S - (\Pi - \Phi + S_{\mathrm{Moyal}})|$" in words(figure)
+    curves = [line.get_ydata() for ax in figure.axes for line in ax.lines]
+    assert any(np.array_equal(curve, quantum_terms) for curve in curves)
+    assert "Moyal" not in words(draw(plot.KINDS[kind](result)))
+    single = {name: values[-1:] for name, values in anharmonic.series.items()}
+    bars = words(draw(plot.series(dataclasses.replace(anharmonic, series=single, exact=None))))
+    assert r"- \Phi + S_{\mathrm{Moyal}})" in bars
+    assert "0.01" in bars.split()
+
+
 def test_exact_marginal_is_close_to_the_computed_one(result):
     for k in range(2):
         exact, found = lines.exact_marginal(result, k), lines.marginal(result, k)
@@ -276,9 +292,32 @@ def test_settled_runs_are_cut(result):
     decaying = {name: np.exp(-t) for name in (*lines.RATES, "entropy_moyal")} | {"time": t}
     long = dataclasses.replace(result, series=result.series | decaying, exact=None)
     ax = plot.series(long).axes[-1]  # there is nothing left of the balance, and so no panel for it
-    assert len(plot.series(long).axes) == 3
+    assert len(plot.series(long).axes) == 4
     assert ax.get_xlim()[1] == pytest.approx(1.5 * 6.25, abs=0.5)  # exp(-6.2) = 2e-3
     assert "run ends at 100" in ax.get_xlabel()
+
+
+def test_no_curve_runs_through_the_legend(result):
+    """Four curves that leave no corner free."""
+    names = (*lines.RATES, "entropy_moyal")
+    shapes = np.random.default_rng(0).uniform(-1.0, 1.0, (len(names), len(result.series["time"])))
+    wild = dataclasses.replace(result, series=result.series | dict(zip(names, shapes, strict=True)), exact=None)
+    figure = draw(plot.overview(wild))
+    legends = [ax for ax in figure.axes if ax.get_legend() and "$S_{" in ax.get_legend().get_texts()[-1].get_text()]
+    for ax in legends:
+        bottom = ax.transData.inverted().transform(ax.get_legend().get_window_extent())[0, 1]
+        assert bottom > max(np.nanmax(line.get_ydata()) for line in ax.lines)
+    assert len(legends) == 1
+
+
+@pytest.mark.parametrize("kind", ["overview", "wigner"])
+def test_letters_and_formulas_have_the_font_of_the_user(kind, result):
+    """One kind of font for everything, also for ticks that are made when the figure is saved."""
+    for family, formulas in (("serif", "cm"), ("sans-serif", "dejavusans")):
+        with mpl.rc_context({"font.family": family, "mathtext.fontset": formulas}):
+            figure = draw(plot.KINDS[kind](result))
+        texts = [text for text in figure.findobj(Text) if text.get_text()]
+        assert {(*text.get_fontfamily(), text.get_math_fontfamily()) for text in texts} == {(family, formulas)}
 
 
 def test_titles_are_taken_literally(result, tmp_path):
@@ -475,21 +514,61 @@ def test_a_sweep_beside_a_result_is_refused_by_its_name(result, tmp_path, capsys
 
 def test_snapshots_of_w(tmp_path, capsys, monkeypatch):
     stepped = short_run("swing", output={"every": 0.25, "snapshots": 4})
-    figure = draw(plot.wigner(stepped, time=0.3))
+    figure = draw(plot.wigner(stepped, time=0.26))
     assert "t\u00a0=\u00a00.25" in words(figure)
     np.testing.assert_array_equal(figure.axes[0].images[0].get_array(), stepped.snapshots.W[1].T)
-    with pytest.raises(UsageError, match="must be a finite number"):
-        plot.wigner(stepped, time=np.nan)
+    for time in (np.nan, [0, 1], "1", -1.0, True):
+        with pytest.raises(UsageError, match=r"time must be a finite number, 0 or above, but is .*; give for example"):
+            plot.wigner(stepped, time=time)
     bare = dataclasses.replace(stepped, snapshots=fp.result.Snapshots(np.empty(0), np.empty((0, 48, 48))))
     with pytest.raises(UsageError, match=r"'swing' has no snapshots.*output\.snapshots"):
         plot.wigner(bare, time=0.3)
     monkeypatch.chdir(tmp_path)
     stepped.save("a.h5")
-    assert status_of(["plot", "a.h5", "--kind", "wigner", "--time", "0.3"]) == 0
+    assert status_of(["plot", "a.h5", "--kind", "wigner", "--time", "0.26"]) == 0
     assert Path("a-wigner.png").exists()
-    capsys.readouterr()
+    assert capsys.readouterr().err == ""
+    assert status_of(["plot", "a.h5", "--kind", "wigner", "--time", "0.3", "--time", "0"]) == 0
+    assert capsys.readouterr().err.startswith("warning: 'swing' has no snapshot at the time 0.3, and that of 0.25 is")
     assert status_of(["plot", "a.h5", "--time", "0.3"]) == 2
     assert "use it with --kind wigner" in capsys.readouterr().err
+
+
+def test_a_snapshot_far_from_the_time_is_told(own_axes):
+    """With the times there are, and the cure; on the caller's line, so that Python shows it once for each call."""
+    stepped = short_run("swing", output={"every": 0.125, "snapshots": [0.0, 0.125, 0.25, 0.375, 1.0]})
+    words = (
+        r"'swing' has no snapshot at the time 0\.6, and that of 0\.375 is drawn \(there are those of "
+        r"0, 0\.125, 0\.25, \.\., 1\); run it with output\.snapshots: \[0.6\], or a larger number"
+    )
+    for show in (plot.wigner, lambda *given, **options: plot.draw_wigner(own_axes[0], *given, **options)):
+        with pytest.warns(fp.FpsolverWarning, match=words) as caught:
+            show(stepped, time=0.6)
+        assert caught[0].filename == __file__
+    with pytest.warns(fp.FpsolverWarning, match="the run ended at 1: leave the time out for the final W"):
+        plot.wigner(stepped, time=9)
+    plot.wigner(stepped, time=1 / 0.96)  # 4 % off
+
+
+def test_a_strip_of_snapshots_has_one_scale_of_colours(result, hotter):
+    stepped = short_run("swing", output={"every": 0.25, "snapshots": 4})
+    figure = draw(plot.wigner(stepped, times=[0, 0.25, 0.5, 0.75, 1]))
+    images = [ax.images[0] for ax in figure.axes if ax.images]
+    for k, image in enumerate(images):
+        np.testing.assert_array_equal(image.get_array(), stepped.snapshots.W[k].T)
+    assert {image.get_clim() for image in images} == {(0.0, stepped.snapshots.W.max())}
+    assert words(figure).count("swing") == 1
+    assert "t\u00a0=\u00a00.75" in words(figure)
+    both = words(draw(plot.wigner(result, hotter, times=[0, 1])))
+    assert "minimally invasive, t\u00a0=\u00a00 " in both
+    assert "hotter, t\u00a0=\u00a00 " in both
+    for times in ([], 1.0, "01"):
+        with pytest.raises(UsageError, match="times must be a list of numbers"):
+            plot.wigner(result, times=times)
+    with pytest.raises(UsageError, match=r"time must be a finite number.* but is 'x'"):
+        plot.wigner(result, times=[0, "x"])
+    with pytest.raises(UsageError, match="either time, for one snapshot, or times"):
+        plot.wigner(result, time=0, times=[0])
 
 
 @pytest.mark.parametrize(

@@ -274,6 +274,31 @@ def test_xarray_and_back(kind, tmp_path):
         fp.Result.from_xarray(dataset)
 
 
+@pytest.mark.parametrize("until", ["steady", 2.0])
+def test_moments_as_xarray_and_back(until, tmp_path):
+    """The series of every particle, by name; the profile is the last time."""
+    import xarray
+
+    well = {"kind": "harmonic", "omega": 1.0}
+    chain = {"length": 3, "mass": 1.0, "potential": well, "stiffness": 1.0, "left": DAMPED, "right": DAMPED}
+    start = {"kind": "gaussian", "mean": [0.0] * 6, "covariance": np.eye(6).tolist()}
+    chosen = {"time": {"method": "gaussian", "until": until}, "initial": start, "system": {"chain": chain}}
+    result = fp.run(fp.Config(units={"hbar": 0.0}, **chosen))
+    dataset = result.to_xarray()
+    profile = dataset["temperature"].isel(time=-1)
+    assert profile.dims == ("particle",)
+    np.testing.assert_array_equal(profile, result.last("temperature"))
+    p2 = dataset["covariance"].isel(time=-1).sel(row="p2", column="p2").item()
+    assert p2 == pytest.approx(result.last("temperature")[1])
+    dataset.to_netcdf(tmp_path / "run.nc", engine="h5netcdf")
+    with xarray.open_dataset(tmp_path / "run.nc", engine="h5netcdf") as stored:
+        again = fp.Result.from_xarray(stored.load())
+    assert str(again) == str(result)
+    assert again.config == result.config
+    for name, values in result.series.items():
+        np.testing.assert_array_equal(again.series[name], values, err_msg=name)
+
+
 def test_without_xarray_there_is_a_sentence(monkeypatch):
     monkeypatch.setitem(sys.modules, "xarray", None)
     with pytest.raises(UsageError, match=r"xarray is not installed; .*pip install xarray"):
@@ -283,6 +308,16 @@ def test_without_xarray_there_is_a_sentence(monkeypatch):
 def test_bath_objects_of_the_package():
     bath = Bath(eta=0.5, d_pp=0.7)
     assert fp.build_system(config(bath=bath)).particles[0].bath is bath
+
+
+def test_who_asks_for_a_bar_gets_it(capfd):
+    """Also where standard error is no terminal, as here and in notebooks."""
+    fp.run(config(), progress=True)
+    assert "t = 0.5 of about 0.5" in capfd.readouterr().err
+    fp.sweep(config(time={"method": "gaussian"}), {"system.bath.eta": [1.0, 2.0]}, workers=1, progress=True)
+    assert "0/2" in capfd.readouterr().err  # later ones only if they take long enough
+    fp.run(config())
+    assert capfd.readouterr().err == ""
 
 
 @pytest.mark.parametrize(

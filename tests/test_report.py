@@ -1,11 +1,14 @@
 """The page about a result: its data, its words, and what a browser makes of it without a network."""
 
 import base64
+import io
 import json
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import fpsolver as fp
 from fpsolver.cli.main import status_of
@@ -67,9 +70,37 @@ def test_results_of_every_kind_have_a_page(result, tmp_path):
     page = fp.report(solved, tmp_path / "solved.html").read_text()
     assert [frame["time"] for frame in embedded(page)["fields"]["frames"]] == [None]
     moments = fp.run(fp.Config(**{**CONFIG, "time": {"method": "gaussian", "until": 1.0}}))
-    assert embedded(fp.report(moments, tmp_path / "moments.html").read_text())["fields"] is None
+    page = fp.report(moments, tmp_path / "moments.html").read_text()
+    assert embedded(page)["fields"] is None
+    assert "<img" not in page
     with pytest.raises(UsageError, match=r"name it run\.html"):
         fp.report(result, tmp_path / "run.pdf")
+
+
+def test_several_particles_are_shown_one_by_one(tmp_path):
+    """The profile is in the page as a picture: there is no W to draw."""
+    well = {"kind": "harmonic", "omega": 1.0}
+    bath = {"model": "caldeira_leggett", "eta": 0.5, "beta": 1.0}
+    chain = {"length": 3, "mass": 1.0, "potential": well, "stiffness": 1.0, "left": bath, "right": bath}
+    moments = fp.run(fp.Config(units={"hbar": 0.0}, system={"chain": chain}, time={"method": "gaussian"}))
+    page = fp.report(moments, tmp_path / "chain.html").read_text()
+    picture = re.search(r'<img alt="temperature[^"]*" src="data:image/png;base64,([^"]*)">', page)[1]
+    with Image.open(io.BytesIO(base64.b64decode(picture))) as image:
+        assert image.width > 500
+    assert page.replace(picture, "").count("src=") == 1  # nothing else is loaded
+
+
+def test_the_balance_with_quantum_terms_says_so(result, tmp_path):
+    assert "dS/dt = Π − Φ</h2>" in fp.report(result, tmp_path / "run.html").read_text()
+    assert "entropy_moyal" not in embedded((tmp_path / "run.html").read_text())["series"]
+    quantum_terms = np.linspace(0.0, 0.01, len(result.series["time"]))
+    anharmonic = replace(result, series=result.series | {"entropy_moyal": quantum_terms})
+    page = fp.report(anharmonic, tmp_path / "run.html").read_text()
+    assert "dS/dt = Π − Φ + S<sub>Moyal</sub></h2>" in page
+    assert '<output id="entropy_moyal">' in page
+    found = embedded(page)
+    assert found["series"]["entropy_moyal"] == list(quantum_terms)
+    assert found["fields"]["frames"][-1]["entropy_moyal"] == 0.01
 
 
 def test_a_report_replaces_a_report_and_nothing_else(result, tmp_path):
@@ -81,6 +112,28 @@ def test_a_report_replaces_a_report_and_nothing_else(result, tmp_path):
     with pytest.raises(OutputError, match=r"exists already and is a text file, which this does not overwrite"):
         fp.report(result, path)
     assert "thesis" in path.read_text()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("model", ["minimally_invasive", "caldeira_leggett"])
+def test_small_currents_are_enlarged_by_a_round_factor(model):
+    """J^I of a steady state is a hundredth of that at the start; where theory says 0, the rest of it stays small."""
+    bath = {"model": model, "eta": 0.5, "beta": 0.7}
+    is_balanced = model == "caldeira_leggett"
+    changes = {"system": {**CONFIG["system"], "bath": bath}, "units": {"hbar": 0.0 if is_balanced else 1.0}}
+    steady = fp.run(fp.Config(**CONFIG | changes | {"time": {"until": "steady"}, "output": {"snapshots": 5}}))
+    fields = data.collect(steady)["fields"]
+    for name in ("J_reversible", "J_irreversible"):
+        widths = np.diff(fields["box"]).reshape(1, 2, 1, 1)
+        sizes = np.hypot(*np.moveaxis(unpacked(fields[name]) / widths, 1, 0)).max(axis=(1, 2))
+        shown = sizes * fields["enlarged"][name] / sizes.max()
+        if is_balanced and name == "J_irreversible":
+            assert fields["enlarged"][name][-1] == 1
+            assert shown[-1] < 1e-3
+        else:
+            assert (shown > 1 / 3).all()
+            assert (shown < 1 + 1e-6).all()  # arrays of the page have seven digits
+    assert (fields["enlarged"]["J_irreversible"][-1] == 20) is not is_balanced
 
 
 def test_large_grids_are_thinned(result):
@@ -103,8 +156,10 @@ def test_command_line(result, tmp_path, monkeypatch, capsys):
 def test_in_a_browser(result, tmp_path):
     """Keys move the slider, the numbers follow, the pictures change, the pointer reads W."""
     path = fp.report(result, tmp_path / "run.html")
+    path.write_text(path.read_text().replace('"J_irreversible": [1, 1, 1, 1, 1]', '"J_irreversible": [1, 1, 1, 1, 20]'))
     with browser.opened(path, tmp_path / "profile") as page:
         assert page.text("time") == "t = 2"
+        assert page.text("irreversible_enlarged") == ", arrows ×20"
         before = page.evaluate("document.getElementById('reversible').toDataURL()")
         page.evaluate("document.getElementById('slider').focus()")
         page.press("ArrowLeft", 37)
@@ -124,6 +179,7 @@ def test_in_a_browser(result, tmp_path):
             )  # its edge is softened
         page.press("Home", 36)
         assert page.text("time") == "t = 0"
+        assert page.text("irreversible_enlarged") == ""
         page.point("irreversible", 230, 180)
         q, p, W = map(float, re.match(r"q = (\S+), p = (\S+): W = (\S+),", page.text("probe")).groups())
         i, j = (int(np.argmin(np.abs(axis.centres - x))) for axis, x in zip(result.grid.axes, (q, p), strict=True))

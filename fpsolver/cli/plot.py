@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import click
+from matplotlib.figure import Figure
 
 from fpsolver import plot
-from fpsolver.errors import UsageError
+from fpsolver.cli.options import warn
+from fpsolver.errors import FpsolverWarning, UsageError
 from fpsolver.io.container import file_format
 from fpsolver.io.sweeps import FORMAT as SWEEP
 from fpsolver.plot import naming, sweeps
@@ -24,26 +27,41 @@ from fpsolver.sweeps.table import load_sweep
     help=f"Comma-separated list of {', '.join(plot.KINDS)} (default: overview); of a sweep: {', '.join(sweeps.KINDS)}.",
 )
 @click.option("--quantity", default="entropy_production", show_default=True, help="Of a sweep: what to draw.")
-@click.option("--time", type=float, help="With --kind wigner: draw the snapshot nearest to this time.")
+@click.option(
+    "--time",
+    "times",
+    type=float,
+    multiple=True,
+    help="With --kind wigner: draw the snapshot nearest to this time. Repeatable, for a strip of them.",
+)
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="File to write: .png, .pdf or .svg.")
 def command(
-    results: tuple[Path, ...], kinds: str | None, quantity: str, time: float | None, output: Path | None
+    results: tuple[Path, ...], kinds: str | None, quantity: str, times: tuple[float, ...], output: Path | None
 ) -> int:
     """Draw figures of RESULTS, several side by side; of a sweep curves, a map or a phase diagram."""
     if are_sweeps(results):
-        check_time(time, kinds, sweeps.KINDS)
+        check_time(times, kinds, sweeps.KINDS)
         return draw_sweeps(results, kinds, quantity, output)
     loaded = [load_result(path) for path in results]
     wanted = chosen(kinds or _usual(loaded), plot.KINDS)
-    check_time(time, kinds, wanted)
+    check_time(times, kinds, wanted)
     for kind in wanted:
         for name, group in _groups(kind, results, loaded):
             prefix = name.stem if len(group) < len(loaded) else ""
             path = _target(output, name, kind, prefix=prefix, many=len(wanted) > 1)
-            options = {} if time is None else {"time": time}
-            plot.save(plot.KINDS[kind](*group, **options), path)
+            plot.save(drawn(kind, group, times), path)
             click.echo(f"wrote {path}")
     return 0
+
+
+def drawn(kind: str, group: Sequence[Outcome], times: tuple[float, ...]) -> Figure:
+    """The figure, of one or several times if they are given; what there is to say of it on standard error."""
+    options = {"times" if len(times) > 1 else "time": times if len(times) > 1 else times[0]} if times else {}
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", FpsolverWarning)
+        figure = plot.KINDS[kind](*group, **options)
+    warn([str(warning.message) for warning in caught])
+    return figure
 
 
 def are_sweeps(paths: Sequence[Path]) -> bool:
@@ -59,11 +77,13 @@ def are_sweeps(paths: Sequence[Path]) -> bool:
     return bool(found)
 
 
-def check_time(time: float | None, kinds: str | None, wanted: Collection[str]) -> None:
+def check_time(times: tuple[float, ...], kinds: str | None, wanted: Collection[str]) -> None:
     """UsageError for a time with any kind but that of W."""
-    if time is not None and set(wanted) != {"wigner"}:
+    if times and set(wanted) != {"wigner"}:
         given = f"the kind is {kinds}" if kinds else "no kind is given"
-        raise UsageError(f"--time {time:g} chooses a snapshot of W, but {given}; use it with --kind wigner of results")
+        raise UsageError(
+            f"--time {times[0]:g} chooses a snapshot of W, but {given}; use it with --kind wigner of results"
+        )
 
 
 def draw_sweeps(paths: tuple[Path, ...], kinds: str | None, quantity: str, output: Path | None) -> int:

@@ -27,7 +27,7 @@ from fpsolver.io.kinds import RESULTS
 from fpsolver.io.lock import locked
 from fpsolver.io.paths import check_output
 from fpsolver.problem import Problem, gaussian_problem
-from fpsolver.progress import Bar
+from fpsolver.progress import Bar, on_terminal
 from fpsolver.result import GaussianResult, Result
 
 
@@ -92,13 +92,13 @@ def run_guarded(problem: Problem, path: Path, found: Checkpoint | None) -> Resul
     """Run with checkpoints, from the beginning or on from one."""
     if problem.plan.method == "direct":
         with unfinished.stopping_at_once():
-            return api.run_problem(problem, Bar().update)
+            return api.run_problem(problem, Bar(shown=on_terminal()).update)
     guard = unfinished.guard(problem, path)
     position = None if found is None else found.position()
     if position is not None:
         click.echo(f"going on from t = {position.time:.6g}", err=True)
     with unfinished.stopping(guard):
-        return api.run_problem(problem, Bar().update, guard=guard, start=position)
+        return api.run_problem(problem, Bar(shown=on_terminal()).update, guard=guard, start=position)
 
 
 def finish(result: Result | GaussianResult, path: Path, start_up: float, *, force: bool, quiet: bool) -> int:

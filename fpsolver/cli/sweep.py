@@ -21,6 +21,7 @@ from fpsolver.cli.options import (
 from fpsolver.config.reader import Config, load_config
 from fpsolver.errors import ConfigError, FpsolverError, UsageError
 from fpsolver.io.kinds import is_journal, rows_in
+from fpsolver.progress import on_terminal
 from fpsolver.sweeps import engine
 from fpsolver.sweeps.axes import Values, parse_over
 from fpsolver.sweeps.journal import journal_path
@@ -75,7 +76,7 @@ def command(
             scheduler=scheduler,
             resume=resume,
             force=force,
-            progress=not quiet,
+            progress=not quiet and on_terminal(),
             note=lambda text: warn([text]),
         )
     return finish(found, path, was_complete=was_complete, quiet=quiet)

@@ -48,6 +48,15 @@ class Config(schema.ConfigData):
         """Equal contents; where they were read from does not matter."""
         return isinstance(other, Config) and self.model_dump() == other.model_dump()
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Configurations are checked as a whole, when they are made; only their source is noted later."""
+        if not name.startswith("_"):
+            raise UsageError(
+                f"a configuration is not changed: {name} cannot be set to {arguments.shown(value)}; make another one "
+                f"with config.replaced({name}={arguments.shown(value)})"
+            )
+        super().__setattr__(name, value)
+
     def to_yaml(self) -> str:
         """The configuration with every default written out, as YAML that repeats the run."""
         data = without_objects(schema.to_plain(self.model_dump(exclude_none=True)))

@@ -12,14 +12,14 @@ import numpy as np
 
 from fpsolver.config.reader import Config, parse_yaml
 from fpsolver.errors import FileFormatError, UsageError
-from fpsolver.grid import Axis, Grid
+from fpsolver.grid import Axis, Grid, coordinate_names
 from fpsolver.io.hdf5 import DIMENSIONS, EXACT, FINAL
 from fpsolver.recorder import EVERYTHING
 
 if TYPE_CHECKING:
     import xarray
 
-    from fpsolver.result import Result
+    from fpsolver.result import GaussianResult, Outcome, Result
 
 FORMAT = "fpsolver-result"
 
@@ -34,13 +34,7 @@ def package() -> ModuleType:
 
 def dataset(result: Result) -> xarray.Dataset:
     """All arrays of a result with named dimensions; everything else as attributes."""
-    names = result.grid.names
-    variables: dict[str, Any] = {}
-    for quantity in EVERYTHING:
-        if quantity.name in result.series:
-            dims = ("time", *DIMENSIONS.get(quantity.name, ()))
-            words = {"units": quantity.units, "long_name": quantity.long_name}
-            variables[quantity.name] = (dims, result.series[quantity.name], words)
+    names, variables = result.grid.names, _series(result)
     for name, (units, long_name) in FINAL.items():
         dims = ("component", *names) if name.startswith("J") else names
         if (values := getattr(result.final, name)) is not None:
@@ -53,20 +47,43 @@ def dataset(result: Result) -> xarray.Dataset:
     coordinates: dict[str, Any] = {"time": result.series["time"], "snapshot_time": result.snapshots.time}
     coordinates |= {axis.name: axis.centres for axis in result.grid.axes}
     coordinates |= {name: list(names) for name in ("component", "row", "column")}
-    found: xarray.Dataset = package().Dataset(variables, coordinates, _attributes(result))
+    more = {
+        "final_time": result.final.time,
+        "exact_error": result.exact_error,
+        "axes": [[a.name, a.low, a.high, a.cells, a.periodic] for a in result.grid.axes],
+    }
+    found: xarray.Dataset = package().Dataset(variables, coordinates, _attributes(result, more))
     return found
 
 
-def _attributes(result: Result) -> dict[str, str]:
+def moments(result: GaussianResult) -> xarray.Dataset:
+    """The series of a result without a grid with named dimensions; everything else as attributes."""
+    count = result.series["heat_current"].shape[-1]
+    coordinates: dict[str, Any] = {"time": result.series["time"], "particle": np.arange(count)}
+    coordinates |= {name: list(coordinate_names(count)) for name in ("component", "row", "column")}
+    found: xarray.Dataset = package().Dataset(_series(result), coordinates, _attributes(result, {}))
+    return found
+
+
+def _series(result: Outcome) -> dict[str, Any]:
+    """Variables on time."""
+    variables: dict[str, Any] = {}
+    for quantity in EVERYTHING:
+        if quantity.name in result.series:
+            dims = ("time", *DIMENSIONS.get(quantity.name, ()))
+            words = {"units": quantity.units, "long_name": quantity.long_name}
+            variables[quantity.name] = (dims, result.series[quantity.name], words)
+    return variables
+
+
+def _attributes(result: Outcome, more: dict[str, Any]) -> dict[str, str]:
     """Texts and, as JSON, what xarray has no place for."""
     rest = {
         "diagnostics": result.diagnostics,
         "provenance": result.provenance,
         "reasons": result.reasons,
         "warnings": result.warnings,
-        "final_time": result.final.time,
-        "exact_error": result.exact_error,
-        "axes": [[a.name, a.low, a.high, a.cells, a.periodic] for a in result.grid.axes],
+        **more,
     }
     return {
         "format": FORMAT,
@@ -79,7 +96,7 @@ def _attributes(result: Result) -> dict[str, str]:
 
 
 def fields(found: xarray.Dataset) -> dict[str, Any]:
-    """Fields of a :class:`fpsolver.Result`; FileFormatError if the dataset is none."""
+    """Fields of a :class:`fpsolver.Result` (or of one without a grid); FileFormatError if the dataset is none."""
     try:
         return _fields(found)
     except (LookupError, ValueError, TypeError, AttributeError) as error:
@@ -95,22 +112,22 @@ def _fields(found: xarray.Dataset) -> dict[str, Any]:
         raise ValueError(f"its format is {found.attrs['format']}")
     rest = json.loads(found.attrs["fpsolver"])
     data, _ = parse_yaml(found.attrs["config"], "the configuration in the dataset")
-    time = found["time"].values
+    series = {"time": found["time"].values, **{q.name: found[q.name].values for q in EVERYTHING if q.name in found}}
+    words = {name: found.attrs[name] for name in ("status", "message")}
+    words |= {name: rest[name] for name in ("diagnostics", "reasons", "warnings", "provenance")}
+    on_grid = _on_grid(found, rest) if "axes" in rest else {}
+    return {"config": Config(**data), "series": series, **words, **on_grid}
+
+
+def _on_grid(found: xarray.Dataset, rest: dict[str, Any]) -> dict[str, Any]:
+    """What only a result on a grid has."""
     exact = None
     if "exact_entropy_production" in found:
-        exact = {"time": time, **{name: found[f"exact_{name}"].values for name in EXACT}}
+        exact = {"time": found["time"].values, **{name: found[f"exact_{name}"].values for name in EXACT}}
     return {
-        "config": Config(**data),
         "grid": Grid(tuple(Axis(*axis) for axis in rest["axes"])),
-        "series": {"time": time, **{q.name: found[q.name].values for q in EVERYTHING if q.name in found}},
         "final": {"time": rest["final_time"], **{name: _field(found, name) for name in FINAL}},
         "snapshots": {"time": found["snapshot_time"].values, "W": found["snapshots"].values},
         "exact": exact,
         "exact_error": math.nan if rest["exact_error"] is None else rest["exact_error"],
-        "diagnostics": rest["diagnostics"],
-        "status": found.attrs["status"],
-        "message": found.attrs["message"],
-        "reasons": rest["reasons"],
-        "warnings": rest["warnings"],
-        "provenance": rest["provenance"],
     }

@@ -140,20 +140,20 @@ class _Film:
 
 
 def _draw_rates(axes: Any, result: Result) -> list[Line2D]:
-    """Pi with dS/dt, and Phi, over time, and the lines that show where the film is."""
+    """Pi with dS/dt (and S_Moyal), and Phi, over time, and the lines that show where the film is."""
+    moyal = [lines.MOYAL.name] if lines.has_moyal(result) else []
     shown: list[tuple[Axes, list[str]]] = [
-        (axes[0], ["entropy_production", "entropy_rate"]),
+        (axes[0], ["entropy_production", "entropy_rate", *moyal]),
         (axes[1], ["entropy_flux"]),
     ]
     for ax, names in shown:
         for name in names:
-            label = lines.RATES[name] if lines.exists(result, name) else ""
+            label = lines.SYMBOLS[name] if lines.exists(result, name) else ""
             lines.draw_rate(ax, result, name, lines.RATE_COLOURS[name], label=label)
         ax.set_ylabel("entropy rates (1/time)")
         ax.set_xlim(0, float(lines.times(result).max()))
         ax.set_xlabel(style.TIME_LABEL)
         lines.note_missing(ax, result, names)
         lines.mark_zero(ax)
-        if ax.get_legend_handles_labels()[0]:
-            ax.legend(loc="best", ncols=2)
+        style.legend_above(ax)
     return [ax.axvline(0.0, color=style.NEUTRAL, linewidth=0.8) for ax, _ in shown]

@@ -24,6 +24,7 @@ RATE_COLOURS = {
     "entropy_production": style.IRREVERSIBLE,
     "entropy_flux": style.REVERSIBLE,
     "entropy_rate": style.COLOURS[2],
+    "entropy_moyal": style.COLOURS[6],
     "wehrl_production": style.COLOURS[3],
     "wehrl_flux": style.COLOURS[5],
     "wehrl_rate": style.COLOURS[4],
@@ -48,6 +49,8 @@ WEHRL = (
     Rate("wehrl_flux", r"$\Phi_Q$", "flux of Wehrl entropy"),
     Rate("wehrl_rate", r"$\dot S_Q$", "change of Wehrl entropy"),
 )
+MOYAL = Rate("entropy_moyal", r"$S_{\mathrm{Moyal}}$", "quantum terms of the well")
+SYMBOLS = {rate.name: rate.symbol for rate in (*WIGNER, *WEHRL, MOYAL)}
 NEGATIVITY = re.compile(r" \(negativity [^)]*\)")  # of the end, which says nothing about the run
 TIMELESS: dict[str, Any] = {"linestyle": "-.", "linewidth": 1.2}
 EXACT: dict[str, Any] = {"color": "black", "linewidth": 0.7, "dashes": (3, 4), "zorder": 3}
@@ -55,12 +58,18 @@ EXACT: dict[str, Any] = {"color": "black", "linewidth": 0.7, "dashes": (3, 4), "
 
 def rates(results: Sequence[Outcome]) -> list[Rate]:
     """The rates that some result has; that of the Wehrl entropy beside a Pi with gaps, all three in place of none."""
-    found = [rate for rate in WIGNER if any(exists(result, rate.name) for result in results)]
+    known = (*WIGNER, MOYAL) if any(map(has_moyal, results)) else WIGNER
+    found = [rate for rate in known if any(exists(result, rate.name) for result in results)]
     if not any(has_gaps(result) for result in results):
         return found
     wehrl = [rate for rate in WEHRL if any(exists(result, rate.name) for result in results)]
     has_production = found[:1] == [WIGNER[0]]
     return [*found[:1], *wehrl[:1], *found[1:]] if has_production else [*wehrl, *found]
+
+
+def has_moyal(result: Outcome) -> bool:
+    """True if quantum terms of a well change the entropy (0 without such terms, NaN where W is negative)."""
+    return bool(np.any(result.series.get(MOYAL.name, 0.0) != 0))
 
 
 def has_gaps(result: Outcome) -> bool:
@@ -141,6 +150,12 @@ def closure(result: Outcome) -> FloatArray:
     return np.where(error > 0, error, np.nan)
 
 
+def closure_symbol(results: Sequence[Outcome]) -> str:
+    """What :func:`closure` is, in symbols."""
+    moyal = f" + {MOYAL.symbol[1:-1]}" if any(map(has_moyal, results)) else ""
+    return rf"$|\dot S - (\Pi - \Phi{moyal})|$"
+
+
 def mark_zero(ax: Axes) -> None:
     """Thin line at zero, behind the curves."""
     ax.axhline(0, color="0.8", linewidth=0.6, zorder=0)
@@ -161,7 +176,7 @@ def draw_closure(ax: Axes, results: Sequence[Outcome]) -> None:
     ax.set_yscale("log")
     ax.set_ylim(np.nanmin(known) / 3, np.nanmax(known) * 3)
     ax.set_ylabel("closure (1/time)")
-    style.tag_above(ax, r"$|\dot S - (\Pi - \Phi)|$")
+    style.tag_above(ax, closure_symbol(results))
 
 
 def note_missing(ax: Axes, result: Outcome, quantities: Sequence[str], *, width: int = 52) -> None:
@@ -178,11 +193,10 @@ def note_missing(ax: Axes, result: Outcome, quantities: Sequence[str], *, width:
 def gaps(result: Outcome, quantities: Sequence[str]) -> str:
     """How many records lack a rate that exists at others; an empty string if none does."""
     lacking = {name: int((~np.isfinite(result.series[name])).sum()) for name in quantities if exists(result, name)}
-    symbols = {rate.name: rate.symbol for rate in (*WIGNER, *WEHRL)}
     worst = max(lacking.values(), default=0)
     if not worst:
         return ""
-    names = ", ".join(symbols[name] for name, count in lacking.items() if count)
+    names = ", ".join(SYMBOLS[name] for name, count in lacking.items() if count)
     return f"{names}: no value at {worst} of {len(result.series['time'])} records"
 
 
@@ -191,7 +205,7 @@ def why_missing(result: Outcome, quantities: Sequence[str]) -> str:
     missing = [name for name in quantities if not exists(result, name)]
     if not missing:
         return ""
-    symbols = ", ".join(RATES[name] for name in missing)
+    symbols = ", ".join(SYMBOLS[name] for name in missing)
     return f"{symbols} {NEGATIVITY.sub('', result.reasons.get(missing[0], 'not finite at any time'))}"
 
 

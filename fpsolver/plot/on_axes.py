@@ -31,10 +31,14 @@ def draw_wigner(
     """Colours and contours of W on ``ax``; returns the image, for ``figure.colorbar``.
 
     ``particle``: of several, counted from 0 (its reduced W). ``time``: the stored snapshot nearest to it, instead of
-    the final W. Colours go from 0 to the largest W, or two-sided where W is negative. UsageError for what there is not.
+    the final W (a FpsolverWarning tells if it is far). Colours go from 0 to the largest W, or two-sided where W is
+    negative. UsageError for what there is not.
     """
     shown = _one(ax, result, particle, "draw_wigner")
-    shown = shown if time is None else snapshots.nearest(shown, time)
+    if time is not None:
+        for text in snapshots.doubts([shown], [time]):
+            warnings.warn(text, FpsolverWarning, stacklevel=2)
+        shown = snapshots.nearest(shown, time)
     mapping = phase_space.colours([shown])
     image = phase_space.draw_field(ax, shown, style.finite(shown.final.W), mapping, phase_space.view([shown]))
     if cmap is not None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -13,6 +15,7 @@ from matplotlib.figure import Figure
 
 from fpsolver import recorder
 from fpsolver.api import build_generator
+from fpsolver.errors import FpsolverWarning, UsageError
 from fpsolver.physics.potentials import FloatArray
 from fpsolver.plot import naming, phase_space, snapshots, style
 from fpsolver.plot.phase_space import IRREVERSIBLE, REVERSIBLE
@@ -20,15 +23,61 @@ from fpsolver.result import Result
 from fpsolver.thermo import entropy
 from fpsolver.thermo.state import State
 
+STRIP = 4  # snapshots in a row
+
 
 @style.styled
-def wigner(*results: Result, time: float | None = None) -> Figure:
+def wigner(*results: Result, time: float | None = None, times: Sequence[float] | None = None) -> Figure:
     """Final W of each result, side by side with common view, colours and contour levels.
 
-    ``time``: the stored snapshot nearest to it instead. UsageError for a result without snapshots.
+    ``time``: the stored snapshot nearest to it instead; ``times``: a strip of them. A FpsolverWarning tells of
+    snapshots that are far from the time; UsageError for a result without snapshots.
     """
-    if time is not None:
-        results = tuple(snapshots.nearest(result, time) for result in results)
+    if time is not None and times is not None:
+        raise UsageError("give plot.wigner either time, for one snapshot, or times, for a strip of them; not both")
+    if time is None and times is None:
+        return _beside(results)
+    wanted = [time] if time is not None else snapshots.several(times)
+    shown = [snapshots.nearest(result, t) for result in results for t in wanted]
+    for text in snapshots.doubts(results, wanted):
+        warnings.warn(text, FpsolverWarning, stacklevel=3)  # of the caller: styled is between
+    return _beside(shown) if times is None else _strip(results, shown)
+
+
+def _strip(results: Sequence[Result], shown: Sequence[Result]) -> Figure:
+    """Snapshots of one result in rows of at most STRIP, or a row of them for each of several results."""
+    count = len(shown) // len(results)
+    columns = min(count, STRIP) if len(results) == 1 else count
+    rows = math.ceil(len(shown) / columns)
+    figure = style.new_figure(2.1 * columns + 1.2, 2.1 * rows + 0.5)
+    axes = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
+    mapping, box = phase_space.colours(shown), phase_space.view(shown)
+    for ax, result in zip(axes.ravel(), shown, strict=False):
+        phase_space.draw_density(ax, result, mapping, box)
+        style.heading(ax, moment(result))
+        ax.label_outer()
+    for ax in axes.ravel()[len(shown) :]:
+        ax.set_axis_off()
+    _finish_strip(figure, axes, results, len(shown))
+    figure.colorbar(mapping, ax=list(axes.ravel()), label=style.W_LABEL, aspect=20 * rows, pad=0.02)
+    return figure
+
+
+def _finish_strip(figure: Figure, axes: Any, results: Sequence[Result], count: int) -> None:
+    """The name of one result above all panels, of several above their rows; ticks where no panel is below."""
+    names = naming.names(results)
+    if len(results) == 1:
+        figure.suptitle(names[0], x=0.02, ha="left", fontsize=9)
+    else:
+        for ax, name in zip(axes[:, 0], names, strict=True):
+            style.heading(ax, f"{name}, {ax.get_title(loc='left')}", width=30)  # of one panel
+    for ax in axes.ravel()[max(count - axes.shape[1], 0) : count]:
+        ax.tick_params(labelbottom=True)
+        ax.set_xlabel(style.Q_LABEL)
+
+
+def _beside(results: Sequence[Result]) -> Figure:
+    """Final W of each result, side by side."""
     columns = len(results) if len(results) <= 3 else math.ceil(len(results) / 2)
     rows = math.ceil(len(results) / columns)
     figure = style.new_figure(3.1 * columns + 0.6, 2.9 * rows)

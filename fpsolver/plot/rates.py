@@ -24,8 +24,8 @@ GAP = 0.25  # of the height of a row of bars, between two rows
 def series(*results: Outcome) -> Figure:
     """Pi, Phi and dS/dt over time, exact values as dashes, and below how well dS/dt = Pi - Phi closes.
 
-    A panel for each of them that exists, those of the Wehrl entropy where Pi does not; bars where no result has more
-    than one record.
+    A panel for each of them that exists, one for S_Moyal where quantum terms of a well add to Pi - Phi, those of the
+    Wehrl entropy where Pi does not exist; bars where no result has more than one record.
     """
     if all(is_single(result) for result in results):
         return _bar_figure(results)
@@ -91,7 +91,7 @@ def draw_bars(ax: Axes, results: Sequence[Outcome]) -> None:
         if np.isfinite(lines.closure(result)[-1]):
             _write(ax, len(found) + middle, f"{lines.closure(result)[-1]:.1e}")
     if lines.has_closure(results):
-        names.append(r"$|\dot S - (\Pi - \Phi)|$")
+        names.append(lines.closure_symbol(results))
     ax.set_yticks([row + 0.5 for row in range(len(names))], names)
     ax.set_ylim(max(len(names), 1), 0)
     ax.tick_params(axis="y", length=0)

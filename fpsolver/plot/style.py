@@ -1,9 +1,10 @@
-"""How all figures look: fonts, colours, colour maps and the words on the axes; nothing global is changed."""
+"""How all figures look: sizes, colours, colour maps and the words on the axes; nothing global is changed."""
 
 from __future__ import annotations
 
 import functools
 import io
+import math
 import textwrap
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
@@ -27,9 +28,12 @@ WITHOUT_GRID = ("profile", "series")  # kinds of figures that need no grid
 
 COLUMN = 3.4  # inches, width of a journal column and of one panel
 DPI = 200  # of PNG files
+LEGEND_COLUMNS, LEGEND_ROW = 4, 0.13  # of a legend in a panel; height of a row in heights of the curves
 
+# Neither font.family nor mathtext.fontset: they belong together, and a user who sets them (serif with cm, say) has the
+# figures of a paper in mind. One of them from here would mix two kinds of letters; both would still leave the ticks
+# that matplotlib makes only when the user saves the figure.
 STYLE: dict[str, Any] = {
-    "font.family": "sans-serif",
     "font.size": 8.5,
     "axes.titlesize": 9,
     "axes.labelsize": 9,
@@ -127,10 +131,15 @@ class ShownFigure(Figure):
     """A figure that notebooks show; without pyplot, which would own it, they do not know how."""
 
     def _repr_png_(self) -> bytes:
-        stream = io.BytesIO()
-        with settings():
-            self.savefig(stream, format="png", dpi=100)
-        return stream.getvalue()
+        return png(self)
+
+
+def png(figure: Figure, dpi: int = 100) -> bytes:
+    """The figure as the bytes of a PNG file."""
+    stream = io.BytesIO()
+    with settings():
+        figure.savefig(stream, format="png", dpi=dpi)
+    return stream.getvalue()
 
 
 def escaped(text: str) -> str:
@@ -163,6 +172,16 @@ def tag(ax: Axes, text: str) -> None:
     """Short name of a panel in its upper left corner."""
     box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 2}
     ax.text(0.03, 0.97, text, transform=ax.transAxes, ha="left", va="top", bbox=box, zorder=4)
+
+
+def legend_above(ax: Axes) -> None:
+    """Legend of the labelled curves, if any, in a strip at the top of the panel that is made for it: free of curves."""
+    count = len(ax.get_legend_handles_labels()[0])
+    if not count:
+        return
+    low, high = ax.get_ylim()
+    ax.set_ylim(low, high + (0.08 + LEGEND_ROW * math.ceil(count / LEGEND_COLUMNS)) * (high - low))
+    ax.legend(loc="upper right", ncols=LEGEND_COLUMNS, handlelength=1.2, columnspacing=1.2)
 
 
 def heading(ax: Axes, text: str, *, width: int = 52) -> None:

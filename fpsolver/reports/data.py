@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,11 +12,13 @@ import numpy as np
 from fpsolver.errors import ConfigError
 from fpsolver.frames import frames
 from fpsolver.physics.potentials import FloatArray
-from fpsolver.plot import lines, phase_space
+from fpsolver.plot import lines, phase_space, profiles, style
 from fpsolver.result import Outcome, Result
 
 MOST_CELLS = 160  # along an axis: more would not be seen and would make the page heavy
 RATES = ("entropy_production", "entropy_flux", "entropy_rate")
+PROFILE_DPI = 130
+MOYAL = lines.MOYAL.name
 
 
 def collect(result: Outcome) -> dict[str, Any]:
@@ -29,7 +32,9 @@ def collect(result: Outcome) -> dict[str, Any]:
         "config": result.config.to_yaml(),
         "provenance": [[name, str(value)] for name, value in result.provenance.items()],
         "numbers": numbers(result),
+        "has_moyal": lines.has_moyal(result),
         "series": series(result),
+        "profile": profile(result),
         "fields": None,
         "note": "",
     }
@@ -47,9 +52,9 @@ def numbers(result: Outcome) -> list[list[str]]:
 
 
 def series(result: Outcome) -> dict[str, Any]:
-    """Times and the three rates, with exact values."""
+    """Times and the rates of the balance, with exact values."""
     found: dict[str, Any] = {"time": clean(result.series["time"])}
-    for name in RATES:
+    for name in rates(result):
         found[name] = clean(result.series[name])
     exact = result.exact if isinstance(result, Result) else None
     if isinstance(result, Result) and exact is not None:
@@ -57,6 +62,18 @@ def series(result: Outcome) -> dict[str, Any]:
             name: clean(values) for name in RATES if (values := lines.exact_rate(result, name)) is not None
         }
     return found
+
+
+def rates(result: Outcome) -> tuple[str, ...]:
+    """Members of the series in the balance: the three rates, and S_Moyal where there is one."""
+    return (*RATES, MOYAL) if lines.has_moyal(result) else RATES
+
+
+def profile(result: Outcome) -> str:
+    """The figure of several particles one by one as a PNG in base64; an empty string for one particle."""
+    if "temperature" not in result.series:
+        return ""
+    return base64.b64encode(style.png(profiles.profile(result), PROFILE_DPI)).decode("ascii")
 
 
 def shown_frames(result: Result) -> tuple[list[Result], str]:
@@ -89,9 +106,28 @@ def fields(result: Result, shown: list[Result]) -> dict[str, Any]:
         "arrow_q": packed(places[0]),
         "arrow_p": packed(places[1]),
         **{name: packed(np.array([J for _, _, J in found])) for name, found in arrows.items()},
+        "enlarged": {
+            current.field: enlarged(result, current, shown, [J for _, _, J in arrows[current.field]], box)
+            for current in (phase_space.REVERSIBLE, phase_space.IRREVERSIBLE)
+        },
         "marginals": [packed(np.array([lines.marginal(frame, k)[cells[k]] for frame in shown])) for k in range(2)],
         "frames": [_frame(result, frame) for frame in shown],
     }
+
+
+def enlarged(
+    result: Result, current: phase_space.Current, shown: list[Result], J: list[FloatArray], box: FloatArray
+) -> list[int]:
+    """Round factor of the arrows at each time, as in figures: J^I near a steady state is a hundredth of that before.
+
+    1 where a current is nothing beside the other: what is left of it is the error of the grid.
+    """
+    sizes = [float(np.hypot(*(each / np.diff(box).reshape(2, 1, 1))).max()) for each in J]
+    alike = [replace(frame, status=result.status) for frame in shown]
+    return [
+        1 if phase_space.is_round_off(frame, current, box) else style.enlargement(size, max(sizes))
+        for frame, size in zip(alike, sizes, strict=True)
+    ]
 
 
 def _seen(centres: FloatArray, bounds: FloatArray) -> Any:
@@ -104,8 +140,8 @@ def _frame(result: Result, frame: Result) -> dict[str, Any]:
     """Time, rates of the record at that time (none if there is no record then), and largest W."""
     times, time = result.series["time"], frame.final.time
     at = np.nonzero(np.isclose(times, time, rtol=1e-9, atol=1e-12))[0]
-    rates = {name: number(result.series[name][at[0]]) if len(at) else None for name in RATES}
-    return {"time": number(time), "top": number(frame.final.W.max()), **rates}
+    known = {name: number(result.series[name][at[0]]) if len(at) else None for name in rates(result)}
+    return {"time": number(time), "top": number(frame.final.W.max()), **known}
 
 
 def number(value: Any) -> float | None:

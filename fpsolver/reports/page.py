@@ -15,6 +15,8 @@ from fpsolver.io.paths import write_text
 from fpsolver.reports.data import collect
 from fpsolver.result import Outcome
 
+MOYAL_NUMBER = ',\nS<sub>Moyal</sub> = <output id="entropy_moyal"></output>'
+
 
 def report(result: Outcome, path: str | Path) -> Path:
     """Write a page about a result: configuration, verdicts, numbers, and W with both currents under a time slider.
@@ -33,6 +35,7 @@ def report(result: Outcome, path: str | Path) -> Path:
 def page(result: Outcome) -> str:
     """Text of the page."""
     found = collect(result)
+    has_moyal = found.pop("has_moyal")
     interactive = {name: found.pop(name) for name in ("series", "fields")}
     parts = {
         "title": html.escape(found["title"]),
@@ -44,6 +47,10 @@ def page(result: Outcome) -> str:
         "summary": _table(found["summary"]),
         "warnings": _warnings(found["warnings"]),
         "note": f"<p>{html.escape(found['note'])}</p>" if found["note"] else "",
+        "moyal": MOYAL_NUMBER if has_moyal else "",
+        "balance": "Π − Φ + S<sub>Moyal</sub>" if has_moyal else "Π − Φ",
+        "moyal_legend": '<span class="moyal">S<sub>Moyal</sub></span> ' if has_moyal else "",
+        "profile": _profile(found["profile"]),
         "numbers": _table(found["numbers"]),
         "config": html.escape(found["config"]),
         "provenance": _table(found["provenance"]),
@@ -62,6 +69,14 @@ def _text(name: str) -> str:
 def _table(rows: list[Any]) -> str:
     lines = "".join(f"<tr><th>{html.escape(label)}</th><td>{html.escape(text)}</td></tr>\n" for label, text in rows)
     return f"<table>{lines}</table>"
+
+
+def _profile(picture: str) -> str:
+    """The figure of several particles, if there are several."""
+    if not picture:
+        return ""
+    image = f'<img alt="temperature, energy currents and Π of each particle" src="data:image/png;base64,{picture}">'
+    return f"<section><h2>Particle by particle, at the end</h2>{image}</section>"
 
 
 def _warnings(texts: list[str]) -> str:
