@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
@@ -32,6 +33,10 @@ from fpsolver.plot import sweeps as figures
 from fpsolver.sweeps import axes, engine, journal, table, worker
 
 ROOT = Path(__file__).parents[1]
+pytestmark = pytest.mark.filterwarnings(  # of few cells, which most sweeps here have for the sake of time
+    r"ignore:\d+ runs? had a warning:fpsolver.FpsolverWarning",
+    r"ignore:\d+ of \d+ runs have no result:fpsolver.FpsolverWarning",
+)
 ETA, BETA = "system.bath.eta", "system.bath.beta"
 
 
@@ -133,6 +138,34 @@ def test_failed_runs_are_rows_with_their_reason(here):
     assert np.isnan(found["entropy_production"][0]).all()
     assert found.is_good[1, 0]
     assert found["entropy_production"][1, 0] > 0
+
+
+def test_what_the_runs_had_to_say_is_a_warning(here, tmp_path, capsys):
+    """In Python the sentences of the command line, at the line of the user; nothing where nothing was said."""
+    over = {ETA: [0.5], BETA: [-1.0, 0.7, 0.8]}
+    with pytest.warns(fp.FpsolverWarning) as said:
+        found = fp.sweep(small(), over)
+    lost, warned = (str(each.message) for each in said)
+    assert lost.startswith("1 of 3 runs have no result; 1 of them: system.bath.beta")
+    assert (
+        warned
+        == f"2 runs had a warning, the first of them: {found['warnings'][0, 1]} (all are in `warnings` of the table)"
+    )
+    assert {each.filename for each in said} == {__file__}
+    with pytest.warns(fp.FpsolverWarning, match=r"^1 run had a warning: the cells leave an error"):
+        fp.sweep(small(), {ETA: [0.5]})
+    (tmp_path / "run.yaml").write_text(small().to_yaml())
+    given = ["--over", f"{ETA}=0.5", "--over", f"{BETA}=-1,0.7,0.8", "-o", str(tmp_path / "s.h5"), "--quiet"]
+    assert status_of(["sweep", str(tmp_path / "run.yaml"), *given]) == 0
+    assert capsys.readouterr().err.splitlines() == [f"fpsolver: {lost}", f"warning: {warned}"]
+    with pytest.warns(fp.FpsolverWarning, match="1 of 3 runs have no result"):  # of a table that is there already
+        fp.sweep(fp.load_sweep(tmp_path / "s.h5").config, over, path=tmp_path / "s.h5", resume=True)
+
+
+def test_a_sweep_without_remarks_is_silent(here):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        fp.sweep(small(96), {ETA: [0.5]})
 
 
 def test_a_defect_of_one_run_is_a_row(here, monkeypatch):
