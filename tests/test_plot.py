@@ -664,6 +664,105 @@ def test_quantities_have_names():
     assert sweep_axes.symbol("W_l1_error") == "$L_1$ error of $W$"
 
 
+VECTORS = {
+    "mean": np.arange(4.0).reshape(2, 2),
+    "covariance": np.arange(8.0).reshape(2, 2, 2),
+    "heat_current": np.array([[7.0], [8.0]]),
+    "purity": np.array([1.0, 0.5]),
+}
+
+
+def two_particles():
+    """A sweep of two particles in which every number of a run is another one."""
+    more = {
+        "mean": np.arange(12.0).reshape(3, 4),
+        "covariance": np.arange(48.0).reshape(3, 4, 4),
+        "heat_current": np.arange(6.0).reshape(3, 2),
+        "purity": np.ones(3),
+    }
+    return dataclasses.replace(swept({ETA: [1, 2, 4]}, [1, 2, 4], **more), components=("q1", "q2", "p1", "p2"))
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "label"),
+    [
+        ("mean.q", [0, 2], r"mean position $\langle q\rangle$"),
+        ("mean.p", [1, 3], r"mean momentum $\langle p\rangle$"),
+        ("covariance.qq", [0, 4], "variance $V_{qq}$"),
+        ("covariance.qp", [1, 5], "covariance $V_{qp}$"),
+        ("covariance.pq", [2, 6], "covariance $V_{pq}$"),
+        ("covariance.pp", [3, 7], "variance $V_{pp}$"),
+        ("heat_current", [7, 8], "heat current (energy/time)"),
+        ("heat_current.1", [7, 8], "heat current from bath 1 (energy/time)"),
+        ("purity", [1, 0.5], "purity"),
+    ],
+)
+def test_components_of_one_particle(name, values, label):
+    [ax] = draw(sweeps.sweep_lines(swept({ETA: [1, 2]}, [1, 2], **VECTORS), name)).axes
+    assert list(ax.lines[0].get_ydata()) == values
+    assert ax.get_ylabel() == label
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "label"),
+    [
+        ("mean.q2", [1, 5, 9], r"mean position $\langle q_{2}\rangle$"),
+        ("mean.p1", [2, 6, 10], r"mean momentum $\langle p_{1}\rangle$"),
+        ("covariance.q1p2", [3, 19, 35], "covariance $V_{q_{1}p_{2}}$"),
+        ("covariance.q2q2", [5, 21, 37], "variance $V_{q_{2}q_{2}}$"),
+        ("heat_current.2", [1, 3, 5], "heat current from bath 2 (energy/time)"),
+    ],
+)
+def test_components_of_two_particles(name, values, label):
+    """Particles count from 1, as in the names of the axes."""
+    [ax] = draw(sweeps.sweep_lines(two_particles(), name)).axes
+    assert list(ax.lines[0].get_ydata()) == values
+    assert ax.get_ylabel() == label
+
+
+def test_a_map_of_a_component():
+    values = np.arange(32.0).reshape(4, 4, 2)
+    found = swept({ETA: [1, 2, 3, 4], BETA: [1, 2, 3, 4]}, np.arange(16), mean=values)
+    ax, bar = draw(sweeps.sweep_map(found, "mean.p")).axes
+    np.testing.assert_array_equal(ax.collections[0].get_array().T, values[..., 1])
+    assert bar.get_ylabel() == r"mean momentum $\langle p\rangle$"
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("mean", "the quantity mean is several numbers; name one of mean.q1, mean.q2, mean.p1, mean.p2"),
+        ("mean.q3", "the quantity mean has no component 'q3'; it has mean.q1, mean.q2, mean.p1, mean.p2"),
+        ("covariance.q1", "the quantity covariance has no component 'q1'; it has covariance.q1q1, covariance.q1q2, .., "
+         "covariance.p2p2"),
+        ("heat_current.0", "the quantity heat_current has no component '0'; it has heat_current.1, heat_current.2"),
+        ("heat_current.3", "the quantity heat_current has no component '3'; it has heat_current.1, heat_current.2"),
+        ("purity.1", "the quantity purity has no components, but is 'purity.1'; leave out .1"),
+        ("Pi", "the quantity must be one of covariance.q1q1, covariance.q1q2, .., covariance.p2p2, entropy_production, "
+         "heat_current.1, heat_current.2, mean.q1, mean.q2, mean.p1, mean.p2, purity, but is 'Pi'"),
+        ("status", "the quantity must be one of"),
+    ],
+)  # fmt: skip
+def test_a_component_that_is_not_there(name, text):
+    with pytest.raises(UsageError) as told:
+        sweeps.sweep_lines(two_particles(), name)
+    assert str(told.value).startswith(text)
+    assert "--" not in str(told.value)
+
+
+def test_components_on_the_command_line(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    swept({ETA: [1, 2]}, [1, 2], entropy_flux=np.ones(2), **VECTORS).save("s.h5")
+    assert status_of(["plot", "s.h5", "--quantity", "covariance.qp", "-o", "f.png"]) == 0
+    assert Path("f.png").exists()
+    capsys.readouterr()
+    assert status_of(["plot", "s.h5", "--quantity", "mean.q2", "-o", "g.png"]) == 2
+    assert capsys.readouterr().err == "fpsolver: the quantity mean has no component 'q2'; it has mean.q, mean.p\n"
+    for kind, words in (("map", "a map"), ("phases", "a phase diagram")):
+        assert status_of(["plot", "s.h5", "--kind", kind]) == 2
+        assert capsys.readouterr().err.startswith(f"fpsolver: {words} needs a sweep over two keys")
+
+
 def test_a_sweep_over_models_is_not_named_after_one():
     models = {"system.bath.model": ["minimally_invasive", "lindblad"], ETA: [1, 2]}
     named = swept(models, np.arange(4), title="Minimally-invasive oscillator")

@@ -337,8 +337,6 @@ def test_figures(here, tmp_path):
     assert (figures.phase_numbers(two)[:, 0] == 0).all()
     with pytest.raises(UsageError, match="two keys"):
         figures.draw(one, "map", "entropy_production")
-    with pytest.raises(UsageError, match="must be one of"):
-        figures.draw(one, "lines", "mean")
 
 
 def with_production(found, values):

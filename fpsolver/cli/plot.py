@@ -23,7 +23,12 @@ from fpsolver.sweeps.table import load_sweep
     "kinds",
     help=f"Comma-separated list of {', '.join(plot.KINDS)} (default: overview); of a sweep: {', '.join(sweeps.KINDS)}.",
 )
-@click.option("--quantity", default="entropy_production", show_default=True, help="Of a sweep: what to draw.")
+@click.option(
+    "--quantity",
+    default="entropy_production",
+    show_default=True,
+    help="Of a sweep: what to draw, as in mean.p, heat_current.1.",
+)
 @click.option("--time", type=float, help="With --kind wigner: draw the snapshot nearest to this time.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="File to write: .png, .pdf or .svg.")
 def command(

@@ -12,7 +12,8 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from fpsolver.plot import style
-from fpsolver.plot.sweep_axes import TINY, Panel, coordinates, faces, is_log, label, spans_decades, symbol
+from fpsolver.plot.sweep_axes import TINY, Panel, coordinates, faces, is_log, label, spans_decades
+from fpsolver.plot.sweep_quantities import Drawn
 from fpsolver.sweeps.table import Sweep
 
 MISSING = "0.85"
@@ -20,16 +21,17 @@ HATCHED: dict[str, Any] = {"facecolor": "0.93", "edgecolor": "0.55", "hatch": "/
 LEVELS = 6  # contours, at most
 
 
-def draw(figure: Figure, panels: list[Panel], found: Sweep, quantity: str, values: NDArray[Any]) -> None:
+def draw(figure: Figure, panels: list[Panel], found: Sweep, quantity: Drawn) -> None:
     """All panels on one scale of colours, with contours that the colour bar names."""
+    values = quantity.values
     known = values[np.isfinite(values)]
     colours, norm = _scale(known)
     for panel in panels:
         panel.axes.patch.set(**HATCHED)
         mapping = draw_cells(panel, found, values, colours, norm)
         if not len(known):
-            style.note(panel.axes, f"no run has a finite {symbol(quantity)}")
-    bar = figure.colorbar(mapping, ax=[panel.axes for panel in panels], label=symbol(quantity), pad=0.02)
+            style.note(panel.axes, f"no run has a finite {quantity.label}")
+    bar = figure.colorbar(mapping, ax=[panel.axes for panel in panels], label=quantity.label, pad=0.02)
     drawn = [_draw_contours(panel, found, values, _levels(known, norm)) for panel in panels]
     for contours in drawn[:1]:
         if contours is not None:
