@@ -310,10 +310,50 @@ def test_chains_of_different_length(here):
     found = fp.sweep(config, {"system.chain.length": [2, 4]})
     assert found.is_good.all(), found["message"]
     heat = found["heat_current"]
+    assert found["spring_current"].shape == (2, 3)
+    assert np.isnan(found["spring_current"][0, 1:]).all()
+    # in the steady state what comes from the bath goes through every spring (no position diffusion)
+    np.testing.assert_allclose(found["spring_current"][0, 0], heat[0, 0], rtol=1e-9)
+    np.testing.assert_allclose(found["spring_current"][1], np.full(3, heat[1, 0]), rtol=1e-9)
     assert np.isnan(heat[0, 2:]).all()
     assert heat[0, 0] > 1e-3
     np.testing.assert_allclose([heat[0, 0], heat[1, 0]], [-heat[0, 1], -heat[1, 3]], rtol=1e-9)  # nothing is stored
     assert np.isfinite(found["covariance"][1]).all()
+
+
+def pair(**more):
+    """Two oscillators at two temperatures, tied by a spring."""
+    well = {"mass": 1.0, "potential": {"kind": "harmonic", "omega": 1.0}}
+    hot, cold = (well | {"bath": {"model": "minimally_invasive", "eta": 0.4, "beta": beta}} for beta in (0.5, 2.0))
+    return fp.Config(system={"particles": [hot, cold], **more}, time={"method": "gaussian"})
+
+
+def test_every_number_of_the_series_of_several_particles_is_in_the_table(here, tmp_path):
+    """docs/files.md says so; in memory, in the file and for xarray."""
+    spring, path = {"couplings": [{"between": [0, 1], "stiffness": 0.6}]}, tmp_path / "s.h5"
+    found = fp.sweep(pair(**spring), {"system.couplings.0.stiffness": [0.3, 0.6]}, path=path)
+    alone = worker.outcome(pair(**spring))
+    for name in alone.series:
+        np.testing.assert_array_equal(found[name][1], alone.series[name][-1], err_msg=name)
+    same_numbers(fp.load_sweep(path), found)
+    read = xarray.open_dataset(path, group="sweep", engine="h5netcdf")
+    key = "system.couplings.0.stiffness"
+    assert read["temperature"].dims == (key, "particle")
+    assert read["spring_current"].dims == found.to_xarray()["spring_current"].dims == (key, "spring")
+    assert read["spring_current"].attrs["units"] == "energy/time"
+    assert read["entropy_production_particle"].shape == (2, 2)
+    figure = fp.plot.sweep_lines(fp.load_sweep(path), "temperature.2")
+    np.testing.assert_array_equal(figure.axes[0].lines[0].get_ydata(), found["temperature"][:, 1])
+
+
+def test_particles_without_springs(here, tmp_path):
+    """Not one spring is a dimension of length 0."""
+    found = fp.sweep(pair(), {"system.particles.0.bath.eta": [0.3, 0.6]}, path=tmp_path / "s.h5")
+    assert found["spring_current"].shape == (2, 0)
+    same_numbers(fp.load_sweep(tmp_path / "s.h5"), found)
+    assert xarray.open_dataset(tmp_path / "s.h5", group="sweep", engine="h5netcdf").sizes["spring"] == 0
+    with pytest.raises(UsageError, match="spring_current is empty, since no run has a spring"):
+        figures.draw(found, "lines", "spring_current.1")
 
 
 @pytest.mark.slow

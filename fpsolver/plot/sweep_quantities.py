@@ -71,6 +71,8 @@ def _place(found: Sweep, base: str, part: str) -> tuple[int, ...]:
                 return tuple(map(found.components.index, pair.groups()))
         case ("particle",) | ("spring",) if part.isdecimal() and 1 <= int(part) <= sizes[0]:
             return (int(part) - 1,)
+    if 0 in sizes:
+        raise UsageError(f"the quantity {base} is empty, since no run has a spring; draw another one")
     there = ", ".join(_names(found, base))
     if not sizes:
         raise UsageError(f"the quantity {base} has no components, but is {f'{base}.{part}'!r}; leave out .{part}")

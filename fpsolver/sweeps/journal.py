@@ -154,8 +154,11 @@ def _is_number(name: str, value: Any, components: int) -> bool:
     """True for a number, or as many of them as this quantity has."""
     if isinstance(value, float):
         return not inner_dimensions(name)
-    shape = tuple(components // 2 if axis == "particle" else components for axis in inner_dimensions(name))
     try:
-        return np.asarray(value, dtype=float).shape == shape
+        shape = np.asarray(value, dtype=float).shape
     except (ValueError, TypeError):
         return False
+    axes = inner_dimensions(name)
+    if axes == ("spring",):  # any number of them
+        return len(shape) == 1
+    return shape == tuple(components // 2 if axis == "particle" else components for axis in axes)

@@ -122,19 +122,29 @@ def tabulate(config: Config, axes: dict[str, Values], rows: list[Row], provenanc
     for name in COSTS:
         data[name] = np.array([row[name] for row in rows], dtype=float).reshape(shape)
     names = dict.fromkeys([*ALWAYS, "mean", "covariance", *(name for row in rows for name in row["numbers"])])
+    sizes = _sizes(rows, len(components))
     for name in names:
-        inner = tuple(len(components) // (2 if d == "particle" else 1) for d in files.inner_dimensions(name))
+        inner = tuple(sizes[dimension] for dimension in files.inner_dimensions(name))
         values = np.full((len(rows), *inner), np.nan)
         for number, row in enumerate(rows):
             if name in row["numbers"]:
-                place = _places(len(row["axes"]), len(components), inner)
-                values[(number, *place)] = row["numbers"][name]
+                values[(number, *_places(row, name, len(components)))] = row["numbers"][name]
         data[name] = values.reshape(*shape, *inner)
     return Sweep(config, axes, data, components, provenance)
 
 
-def _places(own: int, all_components: int, inner: tuple[int, ...]) -> tuple[Any, ...]:
-    """Where the components of a run with fewer particles belong: q1.. first, then p1.."""
-    half = np.arange(own // 2)
-    both = np.concatenate([half, all_components // 2 + half])
-    return np.ix_(*(both if size == all_components else half for size in inner)) if inner else ()
+def _sizes(rows: list[Row], components: int) -> dict[str, int]:
+    """Length of each inner dimension: that of the run with most particles or springs."""
+    springs = max((len(row["numbers"].get("spring_current", ())) for row in rows), default=0)
+    whole = dict.fromkeys(("component", "row", "column"), components)
+    return {**whole, "particle": components // 2, "spring": springs}
+
+
+def _places(row: Row, name: str, components: int) -> tuple[Any, ...]:
+    """Where the numbers of a run with fewer particles belong: q1.. first, then p1..; springs in their order."""
+    particles = np.arange(len(row["axes"]) // 2)
+    both = np.concatenate([particles, components // 2 + particles])
+    springs = np.arange(len(row["numbers"].get("spring_current", ())))
+    place = {"particle": particles, "spring": springs}
+    dimensions = files.inner_dimensions(name)
+    return np.ix_(*(place.get(dimension, both) for dimension in dimensions)) if dimensions else ()

@@ -18,7 +18,7 @@ from fpsolver import api
 from fpsolver.config.reader import Config
 from fpsolver.errors import ConfigError, FpsolverError
 from fpsolver.problem import gaussian_problem
-from fpsolver.recorder import SERIES
+from fpsolver.recorder import EVERYTHING
 from fpsolver.result import Outcome, Result
 from fpsolver.sweeps.axes import Changes, changed
 
@@ -97,7 +97,7 @@ def failed(reason: str) -> Row:
 
 def row_of(result: Outcome) -> Row:
     """Last values of the series, verdicts, and exact values where there are any; lists and numbers only."""
-    numbers = {quantity.name: last(result, quantity.name) for quantity in SERIES if quantity.name in result.series}
+    numbers = {quantity.name: last(result, quantity.name) for quantity in EVERYTHING if quantity.name in result.series}
     numbers |= {name: float(v) for name, v in result.diagnostics.items() if isinstance(v, bool | int | float)}
     numbers["time"] = last(result, "time")
     if isinstance(result, Result) and result.exact is not None:
