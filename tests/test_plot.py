@@ -812,6 +812,67 @@ def test_missing_values_of_a_curve_are_marked_and_counted():
     assert "no value" not in words(draw(sweeps.sweep_lines(swept({ETA: [1, 2, 4]}, [1, 2, 4]))))
 
 
+def with_verdicts(over, values, balance, **more):
+    """A sweep with verdicts on detailed balance."""
+    found = swept(over, values, **more)
+    verdicts = np.array(balance, dtype=float).reshape(found.shape)
+    return dataclasses.replace(found, data={**found.data, "satisfies_detailed_balance": verdicts})
+
+
+ROUND_OFF = np.array([1e-16, 3e-15, 1e-13])
+
+
+@pytest.mark.parametrize("name", ["entropy_production", "entropy_production_p", "exact_entropy_flux"])
+def test_round_off_of_equilibrium_is_drawn_as_zero(name):
+    """On logarithmic axes it makes a clean line."""
+    over = {ETA: [0.01, 0.1, 1]}
+    ax = draw(figure := sweeps.sweep_lines(with_verdicts(over, [1, 1, 1], [1, 1, 1], **{name: ROUND_OFF}), name)).axes[
+        0
+    ]
+    assert [list(line.get_ydata()) for line in ax.lines[:2]] == [[0, 0, 0]] * 2
+    assert ax.get_yscale() == "linear"
+    assert list(ax.get_yticks()) == [0]
+    assert "zero where detailed balance holds (computed: up to 1e-13)" in words(figure)
+
+
+def test_zeros_beside_numbers_are_hollow():
+    found = with_verdicts({ETA: [1, 2, 3, 4]}, [1e-13, 0.5, 5e-9, np.nan], [1, 0, 1, 1])
+    figure = draw(sweeps.sweep_lines(found))
+    line, zeros, crosses = figure.axes[0].lines[:3]
+    np.testing.assert_array_equal(line.get_ydata(), [0, 0.5, 0, np.nan])
+    assert (list(zeros.get_xdata()), zeros.get_markerfacecolor()) == ([1, 3], "white")
+    assert list(crosses.get_xdata()) == [4]
+    assert "(computed: up to 5e-09)" in words(figure)
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("entropy_production", {"satisfies_detailed_balance": np.zeros(3)}),
+        ("entropy_production", {"status": np.array(["finished"] * 3, dtype=object)}),
+        ("wehrl_production", {}),
+    ],
+)
+def test_what_is_not_zero_in_theory_is_drawn_as_computed(name, change):
+    """Out of balance, on the way to a steady state, and of the Husimi function, which never is without production."""
+    found = with_verdicts({ETA: [0.01, 0.1, 1]}, ROUND_OFF, [1, 1, 1], wehrl_production=ROUND_OFF)
+    figure = draw(sweeps.sweep_lines(dataclasses.replace(found, data={**found.data, **change}), name))
+    np.testing.assert_array_equal(figure.axes[0].lines[0].get_ydata(), ROUND_OFF)
+    assert "detailed balance" not in words(figure)
+
+
+def test_zeros_of_maps():
+    over, values = {ETA: [1, 2, 3, 4], BETA: [1, 2, 3, 4]}, np.geomspace(1e-16, 1e-13, 16)
+    figure = draw(sweeps.sweep_map(with_verdicts(over, values, np.ones(16))))
+    mesh = figure.axes[0].collections[0]
+    assert not mesh.get_array().any()
+    assert (type(mesh.norm).__name__, mesh.norm.vmin) == ("Normalize", 0)
+    assert list(figure.axes[1].get_yticks()) == [0]
+    assert "zero where detailed balance holds (computed: up to 1e-13)" in words(figure)
+    mixed = draw(sweeps.sweep_map(with_verdicts(over, np.arange(16), np.arange(16) < 3)))
+    np.testing.assert_array_equal(mixed.axes[0].collections[0].get_array().T.ravel(), [0, 0, 0, *range(3, 16)])
+
+
 # --- on axes of the user's own ---------------------------------------------------------------------------------------
 
 

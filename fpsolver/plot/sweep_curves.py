@@ -9,13 +9,14 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
-from fpsolver.plot import style
+from fpsolver.plot import lines, style
 from fpsolver.plot.sweep_axes import DECADES, Panel, coordinates, label, number, spans_decades, symbol
 from fpsolver.plot.sweep_quantities import Drawn
 from fpsolver.sweeps.table import Sweep
 
 MAXIMUM_CURVES = 7
 EXACT: dict[str, Any] = {"color": "black", "linewidth": 0.7, "zorder": 1}
+ZERO: dict[str, Any] = {"marker": "o", "linestyle": "none", "markersize": 4, "markerfacecolor": "white"}
 MISSING: dict[str, Any] = {"marker": "x", "linestyle": "none", "markersize": 5, "clip_on": False}
 
 
@@ -26,6 +27,8 @@ def draw(figure: Figure, panels: list[Panel], found: Sweep, quantity: Drawn) -> 
     _finish(panels, found, quantity)
     shown = np.concatenate([quantity.values[_place(panel, curve)] for panel in panels for curve, _ in _curves(found)])
     _legend(figure, found, shown, has_exact=bool(np.isfinite(quantity.exact).any()))
+    if quantity.remark:
+        figure.legend([Line2D([], [], color="0.3", **ZERO)], [quantity.remark], loc="outside lower left")
 
 
 def _draw_curves(panel: Panel, found: Sweep, quantity: Drawn) -> None:
@@ -40,6 +43,9 @@ def _draw_curves(panel: Panel, found: Sweep, quantity: Drawn) -> None:
         panel.axes.plot(x[order], y, "o", linestyle=line, linewidth=1.0, color=colour, markersize=4)
         if has_exact:
             panel.axes.plot(x[order], known, **(EXACT | _exact_marks(is_words)))
+        is_zero = quantity.is_zero[_place(panel, curve)][order]
+        if is_zero.any():
+            panel.axes.plot(x[order][is_zero], y[is_zero], color=colour, **ZERO)
         lacking = x[order][np.isnan(y)]
         if len(lacking):  # an empty line that is not clipped would widen the panel to the corner of the figure
             on_axis = panel.axes.get_xaxis_transform()
@@ -77,6 +83,10 @@ def _finish(panels: list[Panel], found: Sweep, quantity: Drawn) -> None:
         panel.axes.label_outer()
         if is_log:
             panel.axes.set_yscale("log")
+        if quantity.remark:
+            lines.mark_zero(panel.axes)
+            if not known.any():
+                panel.axes.set(ylim=(-1, 1), yticks=[0])
         if not len(known):
             style.note(panel.axes, f"no run has a finite {quantity.label}")
 

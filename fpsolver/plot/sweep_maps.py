@@ -36,7 +36,9 @@ def draw(figure: Figure, panels: list[Panel], found: Sweep, quantity: Drawn) -> 
     for contours in drawn[:1]:
         if contours is not None:
             bar.add_lines(contours)
-    _legend(figure, values)
+    if quantity.remark and not known.any():
+        bar.set_ticks([0])
+    _legend(figure, quantity, colours(norm(0.0)) if quantity.remark else None)
 
 
 def _scale(known: NDArray[Any]) -> tuple[Colormap, Normalize]:
@@ -47,7 +49,7 @@ def _scale(known: NDArray[Any]) -> tuple[Colormap, Normalize]:
         return style.DIVERGING, Normalize(-reach, reach)
     if spans_decades(known):
         return style.TINTED, LogNorm(low, high)
-    return style.TINTED, Normalize(low, high)
+    return style.TINTED, Normalize(low, high if (low, high) != (0, 0) else 1.0)
 
 
 def _levels(known: NDArray[Any], norm: Normalize) -> NDArray[Any]:
@@ -98,8 +100,15 @@ def field_of(panel: Panel, values: NDArray[Any]) -> NDArray[Any]:
     return np.asarray(values[place], dtype=float)
 
 
-def _legend(figure: Figure, values: NDArray[Any]) -> None:
-    """How many runs have no value, and how their cells look."""
-    lacking = int(np.isnan(values).sum())
+def _legend(figure: Figure, quantity: Drawn, zero: Any) -> None:
+    """How many runs have no value, and how their cells look; where 0 is drawn for what was computed."""
+    handles, labels = [], []
+    lacking = int(np.isnan(quantity.values).sum())
     if lacking:
-        figure.legend([Patch(**HATCHED)], [f"no value: {lacking} of {values.size}"], loc="outside lower right")
+        handles.append(Patch(**HATCHED))
+        labels.append(f"no value: {lacking} of {quantity.values.size}")
+    if quantity.remark:
+        handles.append(Patch(facecolor=zero))
+        labels.append(quantity.remark)
+    if handles:
+        figure.legend(handles, labels, loc="outside lower right")

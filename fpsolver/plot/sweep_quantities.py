@@ -16,6 +16,7 @@ from fpsolver.plot.sweep_axes import symbol
 from fpsolver.sweeps.table import Sweep
 
 MOST_NAMES = 6  # components that a message lists one by one
+VANISHING = re.compile(r"(exact_)?entropy_(production|flux)(_\w+)?")  # in equilibrium
 COUNTED = {
     "heat_current": "heat current from bath {}",
     "energy_particle": "energy of particle {}",
@@ -28,11 +29,16 @@ COUNTED = {
 
 @dataclass(frozen=True, eq=False)
 class Drawn:
-    """A quantity on the grid of a sweep: values and exact ones, NaN where there are none or infinite ones."""
+    """A quantity on the grid of a sweep: values and exact ones, NaN where there are none or infinite ones.
+
+    ``is_zero``: where it is 0 in theory, and so are the values here; ``remark`` says how large they were.
+    """
 
     label: str
     values: NDArray[Any]
     exact: NDArray[Any]
+    is_zero: NDArray[np.bool_]
+    remark: str
 
 
 def drawn(found: Sweep, name: str) -> Drawn:
@@ -40,14 +46,35 @@ def drawn(found: Sweep, name: str) -> Drawn:
     base, _, part = name.partition(".")
     _require(found, base, name)
     place: Any = (..., *_place(found, base, part))
-    values = found.data[base][place]
-    exact = found.data.get(f"exact_{name}", np.full(found.shape, np.nan))
-    return Drawn(_label(found, base, part), _finite(values), _finite(exact))
+    values = _finite(found.data[base][place])
+    exact = _finite(found.data.get(f"exact_{name}", np.full(found.shape, np.nan)))
+    is_zero = _is_zero(found, base) & np.isfinite(values)
+    exact = np.where(is_zero & np.isfinite(exact), 0.0, exact)
+    label = _label(found, base, part)
+    return Drawn(label, np.where(is_zero, 0.0, values), exact, is_zero, _remark(values[is_zero]))
 
 
 def _finite(values: NDArray[Any]) -> NDArray[Any]:
     values = np.asarray(values, dtype=float)
     return np.where(np.isfinite(values), values, np.nan)
+
+
+def _is_zero(found: Sweep, base: str) -> NDArray[np.bool_]:
+    """Where a quantity is 0 in theory: no irreversible current, no production and no flux.
+
+    What is computed there is round-off and the error of the grid, which on a logarithmic axis looks like a law.
+    """
+    balance = found.data.get("satisfies_detailed_balance", np.zeros(found.shape))
+    vanishes = VANISHING.fullmatch(base) is not None
+    return np.asarray(vanishes & (balance == 1) & (found.data["status"] == "steady"))
+
+
+def _remark(computed: NDArray[Any]) -> str:
+    """What was computed where zeros are drawn, or nothing."""
+    if not computed.size:
+        return ""
+    largest = np.abs(computed).max()
+    return "zero where detailed balance holds" + (f" (computed: up to {largest:.1g})" if largest else "")
 
 
 def _require(found: Sweep, base: str, name: str) -> None:
