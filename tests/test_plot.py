@@ -2,6 +2,7 @@
 
 import copy
 import dataclasses
+import itertools
 import re
 import runpy
 import subprocess
@@ -636,6 +637,31 @@ def test_tick_labels_of_uneven_values_do_not_touch():
     assert tick_labels(ax.xaxis) == ["0.2", "0.5", "1", "2"]
 
 
+@pytest.mark.parametrize("draw_one", [sweeps.sweep_map, sweeps.sweep_phases])
+@pytest.mark.parametrize(
+    ("values", "labels"),
+    [
+        (np.linspace(0.05, 2, 8), ["0.5", "1.0", "1.5", "2.0"]),
+        ([0.05, 0.4, 0.5], ["0.05", "0.4", "0.5"]),
+        (np.linspace(0, 5, 6), ["0", "1", "2", "3", "4", "5"]),
+        ([0.0, 0.01, 5.0], ["0", "5"]),
+        ([0.7], ["0.7"]),
+        (np.geomspace(0.02, 200, 9), ["0.1", "1", "10", "100"]),
+    ],
+)
+def test_ticks_lie_within_the_values_swept(draw_one, values, labels):
+    """Cells reach beyond the ends: no negative friction that nobody asked for."""
+    verdicts = dict.fromkeys(("cp_margin", "satisfies_detailed_balance"), np.zeros((len(values), 4)))
+    found = swept({ETA: values, BETA: [1, 2, 3, 4]}, np.arange(4 * len(values)), **verdicts)
+    ax = draw(draw_one(found)).axes[0]
+    shown = [label.get_text() for label in ax.get_xticklabels()]
+    low, high = ax.get_xlim()
+    ticks = [tick for tick in ax.get_xticks() if low <= tick <= high]
+    assert [f"{tick:.4g}" for tick in ticks] == [f"{float(label):.4g}" for label in labels]
+    assert len(shown) == len(labels)
+    assert min(values) * 0.999 <= min(ticks) <= max(ticks) <= max(values) * 1.001
+
+
 def test_contours_are_named_by_the_colour_bar():
     """Labels on lines would run into one another."""
     ax, bar = draw(sweeps.sweep_map(swept({ETA: [1, 2, 3], BETA: [1, 2, 3]}, np.arange(1, 10)))).axes
@@ -771,6 +797,38 @@ def test_a_sweep_over_models_is_not_named_after_one():
     assert sweep_axes.title(swept(models, np.arange(4), title="my baths")) == "my baths"
     assert sweep_axes.title(swept({ETA: [1, 2]}, [1, 2])) == "minimally invasive"
     assert sweep_axes.title(swept({ETA: [1, 2]}, [1, 2], title="")) == "minimally invasive"
+
+
+def test_tick_labels_of_curves_do_not_touch():
+    values = np.array([0.001, 0.002, 0.003])
+    found = swept({"system.bath.alpha": [-0.0297, -0.01, 0.0]}, values, exact_entropy_production=values)
+    with style.settings():  # as when it is saved: the number of ticks depends on the size of letters
+        [ax] = draw(sweeps.sweep_lines(found)).axes
+        boxes = [label.get_window_extent() for label in ax.get_xticklabels()]
+    assert all(b.x0 - a.x1 > a.height / 2 for a, b in itertools.pairwise(boxes))
+
+
+@pytest.mark.parametrize(
+    ("shape", "kind"), [((9,), "lines"), ((9, 3), "lines"), ((2, 9), "lines"), ((4, 4), "map"), ((4, 4, 2), "map")]
+)
+def test_few_values_of_a_key_are_curves(shape, kind):
+    """A map would be of two or three fat rows."""
+    over = {key: np.arange(1.0, 1 + n) for key, n in zip((ETA, BETA, "system.mass"), shape, strict=False)}
+    assert sweeps.default_kind(swept(over, np.zeros(shape))) == kind
+
+
+def test_curves_are_over_the_key_of_many_values():
+    values = np.arange(8.0).reshape(2, 4)
+    for shape, over in (((2, 4), [1, 2, 3, 4]), ((4, 2), [1, 2, 3, 4]), ((2, 3), [1, 2])):
+        long = values.reshape(shape) if shape != (2, 3) else values[:, :3]
+        keys = {ETA: np.arange(1, 1 + shape[0]), BETA: np.arange(1, 1 + shape[1])}
+        means = np.stack([long, -long], axis=-1)
+        for name, sign in (("entropy_production", 1), ("mean.p", -1)):
+            [ax] = draw(sweeps.sweep_lines(swept(keys, long, mean=means), name)).axes
+            turned = shape == (2, 4)
+            assert list(ax.lines[0].get_xdata()) == over
+            assert list(ax.lines[1].get_ydata()) == list(sign * (long[1] if turned else long[:, 1]))
+            assert ax.get_xlabel() == sweep_axes.key_label(BETA if turned else ETA)
 
 
 def test_a_linear_law_is_drawn_as_a_line():

@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from fpsolver.plot import lines, style
-from fpsolver.plot.sweep_axes import DECADES, Panel, coordinates, label, number, spans_decades, symbol
+from fpsolver.plot.sweep_axes import DECADES, STEPS, Panel, coordinates, label, number, spans_decades, symbol
 from fpsolver.plot.sweep_quantities import Drawn
 from fpsolver.sweeps.table import Sweep
 
@@ -80,6 +81,8 @@ def _finish(panels: list[Panel], found: Sweep, quantity: Drawn) -> None:
     for panel in panels:
         label(panel.axes, found, key, "x", logarithmic=is_log or is_wide)
         panel.axes.set_ylabel(quantity.label)
+        if at.dtype != object and panel.axes.get_xscale() == "linear":
+            panel.axes.xaxis.set_major_locator(MaxNLocator(5, steps=STEPS))  # the labels of more may touch
         panel.axes.label_outer()
         if is_log:
             panel.axes.set_yscale("log")

@@ -12,7 +12,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from fpsolver.plot import style
-from fpsolver.plot.sweep_axes import TINY, Panel, coordinates, faces, is_log, label, spans_decades
+from fpsolver.plot.sweep_axes import TINY, Panel, coordinates, faces, is_log, keep_ticks_within, label, spans_decades
 from fpsolver.plot.sweep_quantities import Drawn
 from fpsolver.sweeps.table import Sweep
 
@@ -90,6 +90,8 @@ def draw_cells(panel: Panel, found: Sweep, values: NDArray[Any], colours: Colorm
     )
     label(panel.axes, found, first, "x", logarithmic=True)
     label(panel.axes, found, second, "y", logarithmic=True)
+    keep_ticks_within(panel.axes, found.over[first], "x")
+    keep_ticks_within(panel.axes, found.over[second], "y")
     panel.axes.label_outer()
     return mapping
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,6 +22,7 @@ from fpsolver.plot.sweep_quantities import drawn
 from fpsolver.sweeps.table import Sweep
 
 MAXIMUM_PANELS = 12
+FEW = 3  # values of a key, of which a map makes fat rows and lines as many curves
 
 
 class Phase(NamedTuple):
@@ -44,9 +46,11 @@ PHASES = (
 def sweep_lines(found: Sweep, quantity: str = "entropy_production") -> Figure:
     """A quantity over the first key as dots, one colour for each value of the second, exact values as thin lines.
 
+    The first two keys change places if the first has at most three values, and the second more.
     Of vectors and matrices one component: ``mean.p``, ``covariance.qp``, of several particles ``mean.q1``,
     ``covariance.q1p2``; particles and springs count from 1, as in ``heat_current.1``.
     """
+    found = _longer_first(found)
     with style.settings():
         figure, panels = _panels(found, list(found.over)[2:])
         sweep_curves.draw(figure, panels, found, drawn(found, quantity))
@@ -89,8 +93,17 @@ def draw(found: Sweep, kind: str, quantity: str) -> Figure:
 
 
 def default_kind(found: Sweep) -> str:
-    """Lines for one key, a map for more."""
-    return "lines" if len(found.over) == 1 else "map"
+    """Lines for one key or few values of another, else a map."""
+    return "lines" if len(found.over) == 1 or min(found.shape[:2]) <= FEW else "map"
+
+
+def _longer_first(found: Sweep) -> Sweep:
+    """The sweep with its first two keys exchanged where few values would make short curves, and many of them."""
+    keys = list(found.over)
+    if len(keys) == 1 or not found.shape[0] <= FEW < found.shape[1]:
+        return found
+    over = {key: found.over[key] for key in (keys[1], keys[0], *keys[2:])}
+    return replace(found, over=over, data={name: np.swapaxes(each, 0, 1) for name, each in found.data.items()})
 
 
 def phase_numbers(found: Sweep) -> NDArray[Any]:
