@@ -286,6 +286,7 @@ def test_runs_of_different_size_share_a_table():
         "wall_time": 1.0,
         "worker_memory": 1.0,
         "axes": ["q", "p"],
+        "reasons": {},
     }
     rows = [
         one | {"numbers": {"mean": [1.0, 2.0], "covariance": [[1.0, 2.0], [3.0, 4.0]], "heat_current": [5.0]}},
@@ -387,7 +388,7 @@ def with_production(found, values):
 
 
 def test_scales_of_figures_follow_the_numbers(here):
-    """Signs: a colour scale around zero; decades: logarithmic; nothing finite: a sentence and no scale."""
+    """Signs: a colour scale around zero; decades: logarithmic."""
     two = fp.sweep(small(), {ETA: [1.2, 0.3], BETA: [0.5]})
     decades = with_production(two, np.array([[1e-4], [1.0]]))
     assert figures.draw(decades, "lines", "entropy_production").axes[0].get_yscale() == "log"
@@ -398,12 +399,45 @@ def test_scales_of_figures_follow_the_numbers(here):
     assert figures.draw(signs, "lines", "entropy_production").axes[0].get_yscale() == "linear"
     [mesh] = figures.draw(signs, "map", "entropy_production").axes[0].collections
     assert (mesh.norm.vmin, mesh.norm.vmax) == (-2.0, 2.0)
-    for kind in ("lines", "map"):
-        ax = figures.draw(with_production(two, np.nan), kind, "entropy_production").axes[0]
-        assert any("no run has a finite" in text.get_text() for text in ax.texts)
     x, y = figures.draw(decades, "lines", "entropy_production").axes[0].lines[0].get_data()
     assert list(x) == [0.3, 1.2]  # sorted, and the values with them
     assert list(y) == [1.0, 1e-4]
+
+
+@pytest.mark.parametrize("draw", [fp.plot.sweep_lines, fp.plot.sweep_map])
+def test_a_quantity_that_no_run_has_is_a_sentence_with_the_reason(draw, here, tmp_path):
+    """In place of an empty figure; the reason is an attribute of the array, as in files of results."""
+    path, over = tmp_path / "s.h5", {ETA: [0.3, 0.6], BETA: [0.5, 1.0]}
+    found = fp.sweep(small().replaced(units={"hbar": 0.0}), over, path=path)
+    reason = "undefined: a classical system has no purity"
+    assert np.isnan(found["purity"]).all()
+    assert found.reasons["purity"] == found.to_xarray()["purity"].attrs["reason"] == reason
+    assert "entropy_production" not in found.reasons
+    assert fp.load_sweep(path).reasons == found.reasons
+    read = xarray.open_dataset(path, group="sweep", engine="h5netcdf")
+    assert read["purity"].attrs["reason"] == reason
+    assert read["cp_margin"].attrs["reason"].startswith("undefined: a classical system (hbar = 0)")
+    with pytest.raises(UsageError, match=f"no run has a finite purity: {reason}"):
+        draw(found, "purity")
+    unknown = with_production(found, np.nan)
+    with pytest.raises(UsageError, match="no run has a finite entropy_production: no reason is known"):
+        draw(unknown)
+    failed = replace(unknown, data={**unknown.data, "status": np.full((2, 2), "failed", dtype=object),
+                                    "message": np.full((2, 2), "the box is too small", dtype=object)})  # fmt: skip
+    with pytest.raises(UsageError, match=r"no run has a result, 4 of 4 of them since the box is too small"):
+        draw(failed)
+
+
+def test_rows_without_reasons_are_read(rows, tmp_path):
+    """An older fpsolver kept none, and its rows may have taken hours."""
+    partial, (head, *lines) = rows
+    entries = [json.loads(line) for line in lines]
+    for entry in entries:
+        del entry["row"]["reasons"]
+    partial.write_text("\n".join([head, *map(json.dumps, entries), ""]))
+    found = fp.sweep(small(), {ETA: [0.2, 0.4]}, path=tmp_path / "s.h5", resume=True)
+    assert found.is_good.all()
+    assert found.reasons == {}
 
 
 @pytest.mark.slow
@@ -679,6 +713,8 @@ def changed_row(line, **changes):
         lambda line: changed_row(line, numbers={"entropy_production": "x"}),
         lambda line: changed_row(line, numbers={"mean": [1.0, 2.0, 3.0]}),
         lambda line: changed_row(line, numbers={"mean": 1.0}),
+        lambda line: changed_row(line, reasons={"mean": 1.0}),
+        lambda line: changed_row(line, reasons=[]),
     ],
 )
 def test_damaged_rows_are_a_sentence(damage, rows, tmp_path):

@@ -83,7 +83,9 @@ def _write_all(file: h5py.File, sweep: Sweep) -> None:
         writer.scale("spring", np.arange(sweep.data["spring_current"].shape[-1]), "1", "index of the spring")
     for name, values in sweep.data.items():
         stored = values.astype(_TEXT) if values.dtype == object else values
-        writer.array(name, stored, (*sweep.over, *inner_dimensions(name)), *describe(name))
+        dataset = writer.array(name, stored, (*sweep.over, *inner_dimensions(name)), *describe(name))
+        if name in sweep.reasons:
+            dataset.attrs["reason"] = sweep.reasons[name]
 
 
 def read(path: str | Path) -> dict[str, Any]:
@@ -104,6 +106,7 @@ def _read_all(file: h5py.File) -> dict[str, Any]:
         "config": Config(**data),
         "over": over,
         "data": found,
+        "reasons": {name: str(group[name].attrs["reason"]) for name in found if "reason" in group[name].attrs},
         "components": tuple(str(name) for name in group["component"].asstr()[()]),
         "provenance": {
             name: value.item() if isinstance(value, np.generic) else value

@@ -52,7 +52,7 @@ class Panel(NamedTuple):
 
 def spans_decades(values: NDArray[Any]) -> bool:
     """True for positive values that need a logarithm, none of which is the error of a zero."""
-    return len(values) > 0 and values.min() > TINY * values.max() and values.max() > DECADES * values.min()
+    return bool(values.min() > TINY * values.max() and values.max() > DECADES * values.min())
 
 
 def symbol(name: str) -> str:

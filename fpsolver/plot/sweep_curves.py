@@ -90,8 +90,6 @@ def _finish(panels: list[Panel], found: Sweep, quantity: Drawn) -> None:
             lines.mark_zero(panel.axes)
             if not known.any():
                 panel.axes.set(ylim=(-1, 1), yticks=[0])
-        if not len(known):
-            style.note(panel.axes, f"no run has a finite {quantity.label}")
 
 
 def _legend(figure: Figure, found: Sweep, drawn: NDArray[Any], *, has_exact: bool) -> None:

@@ -29,8 +29,6 @@ def draw(figure: Figure, panels: list[Panel], found: Sweep, quantity: Drawn) -> 
     for panel in panels:
         panel.axes.patch.set(**HATCHED)
         mapping = draw_cells(panel, found, values, colours, norm)
-        if not len(known):
-            style.note(panel.axes, f"no run has a finite {quantity.label}")
     bar = figure.colorbar(mapping, ax=[panel.axes for panel in panels], label=quantity.label, pad=0.02)
     drawn = [_draw_contours(panel, found, values, _levels(known, norm)) for panel in panels]
     for contours in drawn[:1]:
@@ -43,7 +41,7 @@ def draw(figure: Figure, panels: list[Panel], found: Sweep, quantity: Drawn) -> 
 
 def _scale(known: NDArray[Any]) -> tuple[Colormap, Normalize]:
     """Colours of finite values: two-sided around 0 where some are negative, logarithmic over two decades."""
-    low, high = (float(known.min()), float(known.max())) if len(known) else (0.0, 1.0)
+    low, high = float(known.min()), float(known.max())
     if low < 0:
         reach = max(-low, high)
         return style.DIVERGING, Normalize(-reach, reach)
@@ -54,7 +52,7 @@ def _scale(known: NDArray[Any]) -> tuple[Colormap, Normalize]:
 
 def _levels(known: NDArray[Any], norm: Normalize) -> NDArray[Any]:
     """Few round values between the smallest and the largest; none if there is nothing between them."""
-    if not len(known) or known.min() == known.max():
+    if known.min() == known.max():
         return np.empty(0)
     low, high = float(known.min()), float(known.max())
     if isinstance(norm, LogNorm):

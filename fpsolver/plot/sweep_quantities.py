@@ -42,11 +42,16 @@ class Drawn:
 
 
 def drawn(found: Sweep, name: str) -> Drawn:
-    """A quantity by its name, with a component after a dot where it has several; UsageError if there is none."""
+    """A quantity by its name, with a component after a dot where it has several.
+
+    UsageError if there is none, or no run has a finite value of it.
+    """
     base, _, part = name.partition(".")
     _require(found, base, name)
     place: Any = (..., *_place(found, base, part))
     values = _finite(found.data[base][place])
+    if not np.isfinite(values).any():
+        raise UsageError(f"no run has a finite {name}: {_why_missing(found, base)}")
     exact = _finite(found.data.get(f"exact_{name}", np.full(found.shape, np.nan)))
     is_zero = _is_zero(found, base) & np.isfinite(values)
     exact = np.where(is_zero & np.isfinite(exact), 0.0, exact)
@@ -57,6 +62,14 @@ def drawn(found: Sweep, name: str) -> Drawn:
 def _finite(values: NDArray[Any]) -> NDArray[Any]:
     values = np.asarray(values, dtype=float)
     return np.where(np.isfinite(values), values, np.nan)
+
+
+def _why_missing(found: Sweep, base: str) -> str:
+    """The reason of the runs themselves, or why they ended without a result."""
+    if found.is_good.any() or not found.failures():
+        return found.reasons.get(base, "no reason is known; draw another quantity")
+    text, count = found.failures()[0]
+    return f"no run has a result, {count} of {found.is_good.size} of them since {text}"
 
 
 def _is_zero(found: Sweep, base: str) -> NDArray[np.bool_]:

@@ -141,11 +141,14 @@ def _is_entry(entry: Any, runs: int) -> bool:
     if not isinstance(entry, dict) or not isinstance(entry.get("row"), dict):
         return False
     number, row = entry.get("number"), entry["row"]
+    row.setdefault("reasons", {})  # of which an older fpsolver kept none
     kinds = {**dict.fromkeys(TEXTS, str), **dict.fromkeys(COSTS, float), "axes": list, "numbers": dict}
     return (
         type(number) is int
         and 0 <= number < runs
         and all(isinstance(row.get(name), kind) for name, kind in kinds.items())
+        and isinstance(row["reasons"], dict)
+        and all(isinstance(text, str) for text in row["reasons"].values())
         and all(_is_number(name, value, len(row["axes"])) for name, value in row["numbers"].items())
     )
 

@@ -31,7 +31,8 @@ class Sweep(Summary):
     """Many runs: ``over`` has the values of each key, ``data`` arrays whose first axes are those of ``over``.
 
     ``sweep["entropy_production"]`` is such an array; NaN where there is no number, with the reason in ``message``
-    (failed runs) or ``warnings``. ``mean`` and ``covariance`` have the components ``components`` as last axes.
+    (failed runs) or, for most runs of a quantity that have none, in ``reasons``. ``mean`` and ``covariance`` have the
+    components ``components`` as last axes.
     """
 
     config: Config
@@ -39,6 +40,7 @@ class Sweep(Summary):
     data: dict[str, NDArray[Any]]
     components: tuple[str, ...] = ("q", "p")
     provenance: dict[str, Any] = field(default_factory=dict)
+    reasons: dict[str, str] = field(default_factory=dict)
 
     def __getitem__(self, name: str) -> NDArray[Any]:
         """Values of a key or of a quantity."""
@@ -73,7 +75,8 @@ class Sweep(Summary):
         for name, values in self.data.items():
             dims = (*self.over, *files.inner_dimensions(name))
             units, long_name = files.describe(name)
-            variables[name] = (dims, values, {"units": units, "long_name": long_name})
+            reason = {"reason": self.reasons[name]} if name in self.reasons else {}
+            variables[name] = (dims, values, {"units": units, "long_name": long_name, **reason})
         coordinates = {**self.over, **{name: list(labels) for name, labels in sizes.items()}}
         found: xarray.Dataset = package().Dataset(variables, coordinates, {"config": self.config.to_yaml()})
         return found
@@ -130,7 +133,16 @@ def tabulate(config: Config, axes: dict[str, Values], rows: list[Row], provenanc
             if name in row["numbers"]:
                 values[(number, *_places(row, name, len(components)))] = row["numbers"][name]
         data[name] = values.reshape(*shape, *inner)
-    return Sweep(config, axes, data, components, provenance)
+    return Sweep(config, axes, data, components, provenance, _reasons(rows))
+
+
+def _reasons(rows: list[Row]) -> dict[str, str]:
+    """Why numbers are NaN or infinite, by name: what most runs say that have a result."""
+    said: dict[str, Counter[str]] = {}
+    for row in rows:
+        for name, text in row["reasons"].items():
+            said.setdefault(name, Counter())[text] += 1
+    return {name: texts.most_common(1)[0][0] for name, texts in said.items()}
 
 
 def _sizes(rows: list[Row], components: int) -> dict[str, int]:

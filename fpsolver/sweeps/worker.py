@@ -92,7 +92,7 @@ def in_one_line(error: FpsolverError) -> str:
 def failed(reason: str) -> Row:
     """Row of a run without numbers."""
     unknown = {"wall_time": math.nan, "worker_memory": math.nan}
-    return {"status": "failed", "message": reason, "warnings": "", "axes": [], "numbers": {}, **unknown}
+    return {"status": "failed", "message": reason, "warnings": "", "axes": [], "numbers": {}, "reasons": {}, **unknown}
 
 
 def row_of(result: Outcome) -> Row:
@@ -104,14 +104,21 @@ def row_of(result: Outcome) -> Row:
         for name in ("entropy_production", "entropy_flux"):
             numbers[f"exact_{name}"] = float(result.exact[name][-1])
         numbers["W_l1_error"] = result.exact_error
-    reasons = [f"{name} is {numbers[name]}: {text}" for name, text in result.reasons.items() if name in MAIN]
+    told = [f"{name} is {numbers[name]}: {text}" for name, text in result.reasons.items() if name in MAIN]
     return {
         "status": result.status,
         "message": result.message,
-        "warnings": "\n".join([*reasons, *result.warnings]),
+        "warnings": "\n".join([*told, *result.warnings]),
         "axes": component_names(result.series["mean"].shape[-1] // 2),
         "numbers": numbers,
+        "reasons": reasons(result, numbers),
     }
+
+
+def reasons(result: Outcome, numbers: dict[str, Any]) -> dict[str, str]:
+    """Why numbers are NaN or infinite, where that is known."""
+    known = {name: result.reasons.get(name) or result.diagnostics.get(f"{name}_reason") for name in numbers}
+    return {name: str(text) for name, text in known.items() if text and not np.isfinite(numbers[name]).all()}
 
 
 def component_names(particles: int) -> list[str]:
