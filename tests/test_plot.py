@@ -880,13 +880,15 @@ def with_verdicts(over, values, balance, **more):
 ROUND_OFF = np.array([1e-16, 3e-15, 1e-13])
 
 
-@pytest.mark.parametrize("name", ["entropy_production", "entropy_production_p", "exact_entropy_flux"])
+@pytest.mark.parametrize(
+    "name", ["entropy_production", "entropy_production_p", "exact_entropy_flux", "heat_current", "spring_current"]
+)
 def test_round_off_of_equilibrium_is_drawn_as_zero(name):
     """On logarithmic axes it makes a clean line."""
-    over = {ETA: [0.01, 0.1, 1]}
-    ax = draw(figure := sweeps.sweep_lines(with_verdicts(over, [1, 1, 1], [1, 1, 1], **{name: ROUND_OFF}), name)).axes[
-        0
-    ]
+    values = ROUND_OFF[:, None] if name.endswith("current") else ROUND_OFF
+    found = with_verdicts({ETA: [0.01, 0.1, 1]}, [1, 1, 1], [1, 1, 1], **{name: values})
+    figure = draw(sweeps.sweep_lines(found, name))
+    ax = figure.axes[0]
     assert [list(line.get_ydata()) for line in ax.lines[:2]] == [[0, 0, 0]] * 2
     assert ax.get_yscale() == "linear"
     assert list(ax.get_yticks()) == [0]

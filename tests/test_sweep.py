@@ -12,6 +12,7 @@ from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import h5py
 import numpy as np
@@ -426,6 +427,16 @@ def test_a_quantity_that_no_run_has_is_a_sentence_with_the_reason(draw, here, tm
                                     "message": np.full((2, 2), "the box is too small", dtype=object)})  # fmt: skip
     with pytest.raises(UsageError, match=r"no run has a result, 4 of 4 of them since the box is too small"):
         draw(failed)
+
+
+def test_reasons_are_those_of_numbers_that_are_not_there():
+    """A W that was negative on the way, and a verdict that is not known, have numbers at the end."""
+    said = {"entropy_production": "W was negative", "mean": "on a ring", "entropy_flux": "without noise"}
+    diagnostics = {"slowest_rate_reason": "not looked for", "satisfies_detailed_balance_reason": "not known"}
+    numbers = {"entropy_production": 1.0, "mean": [np.nan, 0.0], "entropy_flux": np.inf, "slowest_rate": np.nan}
+    numbers |= {"satisfies_detailed_balance": 0.0, "purity": np.nan}
+    found = worker.reasons(SimpleNamespace(reasons=said, diagnostics=diagnostics), numbers)
+    assert found == {"mean": "on a ring", "entropy_flux": "without noise", "slowest_rate": "not looked for"}
 
 
 def test_rows_without_reasons_are_read(rows, tmp_path):

@@ -16,7 +16,7 @@ from fpsolver.plot.sweep_axes import symbol
 from fpsolver.sweeps.table import Sweep
 
 MOST_NAMES = 6  # components that a message lists one by one
-VANISHING = re.compile(r"(exact_)?entropy_(production|flux)(_\w+)?")  # in equilibrium
+VANISHING = re.compile(r"(exact_)?entropy_(production|flux)(_\w+)?|heat_current|spring_current")  # in equilibrium
 COUNTED = {
     "heat_current": "heat current from bath {}",
     "energy_particle": "energy of particle {}",
@@ -73,7 +73,7 @@ def _why_missing(found: Sweep, base: str) -> str:
 
 
 def _is_zero(found: Sweep, base: str) -> NDArray[np.bool_]:
-    """Where a quantity is 0 in theory: no irreversible current, no production and no flux.
+    """Where a quantity is 0 in theory: no irreversible current, no production, and W even in p, no flux and no heat.
 
     What is computed there is round-off and the error of the grid, which on a logarithmic axis looks like a law.
     """
