@@ -2,6 +2,7 @@
 
 import copy
 import dataclasses
+import itertools
 import re
 import runpy
 import subprocess
@@ -715,6 +716,31 @@ def test_tick_labels_of_uneven_values_do_not_touch():
     assert tick_labels(ax.xaxis) == ["0.2", "0.5", "1", "2"]
 
 
+@pytest.mark.parametrize("draw_one", [sweeps.sweep_map, sweeps.sweep_phases])
+@pytest.mark.parametrize(
+    ("values", "labels"),
+    [
+        (np.linspace(0.05, 2, 8), ["0.5", "1.0", "1.5", "2.0"]),
+        ([0.05, 0.4, 0.5], ["0.05", "0.4", "0.5"]),
+        (np.linspace(0, 5, 6), ["0", "1", "2", "3", "4", "5"]),
+        ([0.0, 0.01, 5.0], ["0", "5"]),
+        ([0.7], ["0.7"]),
+        (np.geomspace(0.02, 200, 9), ["0.1", "1", "10", "100"]),
+    ],
+)
+def test_ticks_lie_within_the_values_swept(draw_one, values, labels):
+    """Cells reach beyond the ends: no negative friction that nobody asked for."""
+    verdicts = dict.fromkeys(("cp_margin", "satisfies_detailed_balance"), np.zeros((len(values), 4)))
+    found = swept({ETA: values, BETA: [1, 2, 3, 4]}, np.arange(4 * len(values)), **verdicts)
+    ax = draw(draw_one(found)).axes[0]
+    shown = [label.get_text() for label in ax.get_xticklabels()]
+    low, high = ax.get_xlim()
+    ticks = [tick for tick in ax.get_xticks() if low <= tick <= high]
+    assert [f"{tick:.4g}" for tick in ticks] == [f"{float(label):.4g}" for label in labels]
+    assert len(shown) == len(labels)
+    assert min(values) * 0.999 <= min(ticks) <= max(ticks) <= max(values) * 1.001
+
+
 def test_contours_are_named_by_the_colour_bar():
     """Labels on lines would run into one another."""
     ax, bar = draw(sweeps.sweep_map(swept({ETA: [1, 2, 3], BETA: [1, 2, 3]}, np.arange(1, 10)))).axes
@@ -743,6 +769,105 @@ def test_quantities_have_names():
     assert sweep_axes.symbol("W_l1_error") == "$L_1$ error of $W$"
 
 
+VECTORS = {
+    "mean": np.arange(4.0).reshape(2, 2),
+    "covariance": np.arange(8.0).reshape(2, 2, 2),
+    "heat_current": np.array([[7.0], [8.0]]),
+    "purity": np.array([1.0, 0.5]),
+}
+
+
+def two_particles():
+    """A sweep of two particles in which every number of a run is another one."""
+    more = {
+        "mean": np.arange(12.0).reshape(3, 4),
+        "covariance": np.arange(48.0).reshape(3, 4, 4),
+        "heat_current": np.arange(6.0).reshape(3, 2),
+        "purity": np.ones(3),
+    }
+    return dataclasses.replace(swept({ETA: [1, 2, 4]}, [1, 2, 4], **more), components=("q1", "q2", "p1", "p2"))
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "label"),
+    [
+        ("mean.q", [0, 2], r"mean position $\langle q\rangle$"),
+        ("mean.p", [1, 3], r"mean momentum $\langle p\rangle$"),
+        ("covariance.qq", [0, 4], "variance $V_{qq}$"),
+        ("covariance.qp", [1, 5], "covariance $V_{qp}$"),
+        ("covariance.pq", [2, 6], "covariance $V_{pq}$"),
+        ("covariance.pp", [3, 7], "variance $V_{pp}$"),
+        ("heat_current", [7, 8], "heat current (energy/time)"),
+        ("heat_current.1", [7, 8], "heat current from bath 1 (energy/time)"),
+        ("purity", [1, 0.5], "purity"),
+    ],
+)
+def test_components_of_one_particle(name, values, label):
+    [ax] = draw(sweeps.sweep_lines(swept({ETA: [1, 2]}, [1, 2], **VECTORS), name)).axes
+    assert list(ax.lines[0].get_ydata()) == values
+    assert ax.get_ylabel() == label
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "label"),
+    [
+        ("mean.q2", [1, 5, 9], r"mean position $\langle q_{2}\rangle$"),
+        ("mean.p1", [2, 6, 10], r"mean momentum $\langle p_{1}\rangle$"),
+        ("covariance.q1p2", [3, 19, 35], "covariance $V_{q_{1}p_{2}}$"),
+        ("covariance.q2q2", [5, 21, 37], "variance $V_{q_{2}q_{2}}$"),
+        ("heat_current.2", [1, 3, 5], "heat current from bath 2 (energy/time)"),
+    ],
+)
+def test_components_of_two_particles(name, values, label):
+    """Particles count from 1, as in the names of the axes."""
+    [ax] = draw(sweeps.sweep_lines(two_particles(), name)).axes
+    assert list(ax.lines[0].get_ydata()) == values
+    assert ax.get_ylabel() == label
+
+
+def test_a_map_of_a_component():
+    values = np.arange(32.0).reshape(4, 4, 2)
+    found = swept({ETA: [1, 2, 3, 4], BETA: [1, 2, 3, 4]}, np.arange(16), mean=values)
+    ax, bar = draw(sweeps.sweep_map(found, "mean.p")).axes
+    np.testing.assert_array_equal(ax.collections[0].get_array().T, values[..., 1])
+    assert bar.get_ylabel() == r"mean momentum $\langle p\rangle$"
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("mean", "the quantity mean is several numbers; name one of mean.q1, mean.q2, mean.p1, mean.p2"),
+        ("mean.q3", "the quantity mean has no component 'q3'; it has mean.q1, mean.q2, mean.p1, mean.p2"),
+        ("covariance.q1", "the quantity covariance has no component 'q1'; it has covariance.q1q1, covariance.q1q2, .., "
+         "covariance.p2p2"),
+        ("heat_current.0", "the quantity heat_current has no component '0'; it has heat_current.1, heat_current.2"),
+        ("heat_current.3", "the quantity heat_current has no component '3'; it has heat_current.1, heat_current.2"),
+        ("purity.1", "the quantity purity has no components, but is 'purity.1'; leave out .1"),
+        ("Pi", "the quantity must be one of covariance.q1q1, covariance.q1q2, .., covariance.p2p2, entropy_production, "
+         "heat_current.1, heat_current.2, mean.q1, mean.q2, mean.p1, mean.p2, purity, but is 'Pi'"),
+        ("status", "the quantity must be one of"),
+    ],
+)  # fmt: skip
+def test_a_component_that_is_not_there(name, text):
+    with pytest.raises(UsageError) as told:
+        sweeps.sweep_lines(two_particles(), name)
+    assert str(told.value).startswith(text)
+    assert "--" not in str(told.value)
+
+
+def test_components_on_the_command_line(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    swept({ETA: [1, 2]}, [1, 2], entropy_flux=np.ones(2), **VECTORS).save("s.h5")
+    assert status_of(["plot", "s.h5", "--quantity", "covariance.qp", "-o", "f.png"]) == 0
+    assert Path("f.png").exists()
+    capsys.readouterr()
+    assert status_of(["plot", "s.h5", "--quantity", "mean.q2", "-o", "g.png"]) == 2
+    assert capsys.readouterr().err == "fpsolver: the quantity mean has no component 'q2'; it has mean.q, mean.p\n"
+    for kind, words in (("map", "a map"), ("phases", "a phase diagram")):
+        assert status_of(["plot", "s.h5", "--kind", kind]) == 2
+        assert capsys.readouterr().err.startswith(f"fpsolver: {words} needs a sweep over two keys")
+
+
 def test_a_sweep_over_models_is_not_named_after_one():
     models = {"system.bath.model": ["minimally_invasive", "lindblad"], ETA: [1, 2]}
     named = swept(models, np.arange(4), title="Minimally-invasive oscillator")
@@ -751,6 +876,38 @@ def test_a_sweep_over_models_is_not_named_after_one():
     assert sweep_axes.title(swept(models, np.arange(4), title="my baths")) == "my baths"
     assert sweep_axes.title(swept({ETA: [1, 2]}, [1, 2])) == "minimally invasive"
     assert sweep_axes.title(swept({ETA: [1, 2]}, [1, 2], title="")) == "minimally invasive"
+
+
+def test_tick_labels_of_curves_do_not_touch():
+    values = np.array([0.001, 0.002, 0.003])
+    found = swept({"system.bath.alpha": [-0.0297, -0.01, 0.0]}, values, exact_entropy_production=values)
+    with style.settings():  # as when it is saved: the number of ticks depends on the size of letters
+        [ax] = draw(sweeps.sweep_lines(found)).axes
+        boxes = [label.get_window_extent() for label in ax.get_xticklabels()]
+    assert all(b.x0 - a.x1 > a.height / 2 for a, b in itertools.pairwise(boxes))
+
+
+@pytest.mark.parametrize(
+    ("shape", "kind"), [((9,), "lines"), ((9, 3), "lines"), ((2, 9), "lines"), ((4, 4), "map"), ((4, 4, 2), "map")]
+)
+def test_few_values_of_a_key_are_curves(shape, kind):
+    """A map would be of two or three fat rows."""
+    over = {key: np.arange(1.0, 1 + n) for key, n in zip((ETA, BETA, "system.mass"), shape, strict=False)}
+    assert sweeps.default_kind(swept(over, np.zeros(shape))) == kind
+
+
+def test_curves_are_over_the_key_of_many_values():
+    values = np.arange(8.0).reshape(2, 4)
+    for shape, over in (((2, 4), [1, 2, 3, 4]), ((4, 2), [1, 2, 3, 4]), ((2, 3), [1, 2])):
+        long = values.reshape(shape) if shape != (2, 3) else values[:, :3]
+        keys = {ETA: np.arange(1, 1 + shape[0]), BETA: np.arange(1, 1 + shape[1])}
+        means = np.stack([long, -long], axis=-1)
+        for name, sign in (("entropy_production", 1), ("mean.p", -1)):
+            [ax] = draw(sweeps.sweep_lines(swept(keys, long, mean=means), name)).axes
+            turned = shape == (2, 4)
+            assert list(ax.lines[0].get_xdata()) == over
+            assert list(ax.lines[1].get_ydata()) == list(sign * (long[1] if turned else long[:, 1]))
+            assert ax.get_xlabel() == sweep_axes.key_label(BETA if turned else ETA)
 
 
 def test_a_linear_law_is_drawn_as_a_line():
@@ -790,6 +947,69 @@ def test_missing_values_of_a_curve_are_marked_and_counted():
     assert list(crosses.get_xdata()) == [2]
     assert "no value: 1 of 3" in words(figure)
     assert "no value" not in words(draw(sweeps.sweep_lines(swept({ETA: [1, 2, 4]}, [1, 2, 4]))))
+
+
+def with_verdicts(over, values, balance, **more):
+    """A sweep with verdicts on detailed balance."""
+    found = swept(over, values, **more)
+    verdicts = np.array(balance, dtype=float).reshape(found.shape)
+    return dataclasses.replace(found, data={**found.data, "satisfies_detailed_balance": verdicts})
+
+
+ROUND_OFF = np.array([1e-16, 3e-15, 1e-13])
+
+
+@pytest.mark.parametrize(
+    "name", ["entropy_production", "entropy_production_p", "exact_entropy_flux", "heat_current", "spring_current"]
+)
+def test_round_off_of_equilibrium_is_drawn_as_zero(name):
+    """On logarithmic axes it makes a clean line."""
+    values = ROUND_OFF[:, None] if name.endswith("current") else ROUND_OFF
+    found = with_verdicts({ETA: [0.01, 0.1, 1]}, [1, 1, 1], [1, 1, 1], **{name: values})
+    figure = draw(sweeps.sweep_lines(found, name))
+    ax = figure.axes[0]
+    assert [list(line.get_ydata()) for line in ax.lines[:2]] == [[0, 0, 0]] * 2
+    assert ax.get_yscale() == "linear"
+    assert list(ax.get_yticks()) == [0]
+    assert "zero where detailed balance holds (computed: up to 1e-13)" in words(figure)
+
+
+def test_zeros_beside_numbers_are_hollow():
+    found = with_verdicts({ETA: [1, 2, 3, 4]}, [1e-13, 0.5, 5e-9, np.nan], [1, 0, 1, 1])
+    figure = draw(sweeps.sweep_lines(found))
+    line, zeros, crosses = figure.axes[0].lines[:3]
+    np.testing.assert_array_equal(line.get_ydata(), [0, 0.5, 0, np.nan])
+    assert (list(zeros.get_xdata()), zeros.get_markerfacecolor()) == ([1, 3], "white")
+    assert list(crosses.get_xdata()) == [4]
+    assert "(computed: up to 5e-09)" in words(figure)
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("entropy_production", {"satisfies_detailed_balance": np.zeros(3)}),
+        ("entropy_production", {"status": np.array(["finished"] * 3, dtype=object)}),
+        ("wehrl_production", {}),
+    ],
+)
+def test_what_is_not_zero_in_theory_is_drawn_as_computed(name, change):
+    """Out of balance, on the way to a steady state, and of the Husimi function, which never is without production."""
+    found = with_verdicts({ETA: [0.01, 0.1, 1]}, ROUND_OFF, [1, 1, 1], wehrl_production=ROUND_OFF)
+    figure = draw(sweeps.sweep_lines(dataclasses.replace(found, data={**found.data, **change}), name))
+    np.testing.assert_array_equal(figure.axes[0].lines[0].get_ydata(), ROUND_OFF)
+    assert "detailed balance" not in words(figure)
+
+
+def test_zeros_of_maps():
+    over, values = {ETA: [1, 2, 3, 4], BETA: [1, 2, 3, 4]}, np.geomspace(1e-16, 1e-13, 16)
+    figure = draw(sweeps.sweep_map(with_verdicts(over, values, np.ones(16))))
+    mesh = figure.axes[0].collections[0]
+    assert not mesh.get_array().any()
+    assert (type(mesh.norm).__name__, mesh.norm.vmin) == ("Normalize", 0)
+    assert list(figure.axes[1].get_yticks()) == [0]
+    assert "zero where detailed balance holds (computed: up to 1e-13)" in words(figure)
+    mixed = draw(sweeps.sweep_map(with_verdicts(over, np.arange(16), np.arange(16) < 3)))
+    np.testing.assert_array_equal(mixed.axes[0].collections[0].get_array().T.ravel(), [0, 0, 0, *range(3, 16)])
 
 
 # --- on axes of the user's own ---------------------------------------------------------------------------------------

@@ -7,10 +7,12 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import h5py
 import numpy as np
@@ -32,6 +34,10 @@ from fpsolver.plot import sweeps as figures
 from fpsolver.sweeps import axes, engine, journal, table, worker
 
 ROOT = Path(__file__).parents[1]
+pytestmark = pytest.mark.filterwarnings(  # of few cells, which most sweeps here have for the sake of time
+    r"ignore:\d+ runs? had a warning:fpsolver.FpsolverWarning",
+    r"ignore:\d+ of \d+ runs have no result:fpsolver.FpsolverWarning",
+)
 ETA, BETA = "system.bath.eta", "system.bath.beta"
 
 
@@ -133,6 +139,34 @@ def test_failed_runs_are_rows_with_their_reason(here):
     assert np.isnan(found["entropy_production"][0]).all()
     assert found.is_good[1, 0]
     assert found["entropy_production"][1, 0] > 0
+
+
+def test_what_the_runs_had_to_say_is_a_warning(here, tmp_path, capsys):
+    """In Python the sentences of the command line, at the line of the user; nothing where nothing was said."""
+    over = {ETA: [0.5], BETA: [-1.0, 0.7, 0.8]}
+    with pytest.warns(fp.FpsolverWarning) as said:
+        found = fp.sweep(small(), over)
+    lost, warned = (str(each.message) for each in said)
+    assert lost.startswith("1 of 3 runs have no result; 1 of them: system.bath.beta")
+    assert (
+        warned
+        == f"2 runs had a warning, the first of them: {found['warnings'][0, 1]} (all are in `warnings` of the table)"
+    )
+    assert {each.filename for each in said} == {__file__}
+    with pytest.warns(fp.FpsolverWarning, match=r"^1 run had a warning: the cells leave an error"):
+        fp.sweep(small(), {ETA: [0.5]})
+    (tmp_path / "run.yaml").write_text(small().to_yaml())
+    given = ["--over", f"{ETA}=0.5", "--over", f"{BETA}=-1,0.7,0.8", "-o", str(tmp_path / "s.h5"), "--quiet"]
+    assert status_of(["sweep", str(tmp_path / "run.yaml"), *given]) == 0
+    assert capsys.readouterr().err.splitlines() == [f"fpsolver: {lost}", f"warning: {warned}"]
+    with pytest.warns(fp.FpsolverWarning, match="1 of 3 runs have no result"):  # of a table that is there already
+        fp.sweep(fp.load_sweep(tmp_path / "s.h5").config, over, path=tmp_path / "s.h5", resume=True)
+
+
+def test_a_sweep_without_remarks_is_silent(here):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        fp.sweep(small(96), {ETA: [0.5]})
 
 
 def test_a_defect_of_one_run_is_a_row(here, monkeypatch):
@@ -253,6 +287,7 @@ def test_runs_of_different_size_share_a_table():
         "wall_time": 1.0,
         "worker_memory": 1.0,
         "axes": ["q", "p"],
+        "reasons": {},
     }
     rows = [
         one | {"numbers": {"mean": [1.0, 2.0], "covariance": [[1.0, 2.0], [3.0, 4.0]], "heat_current": [5.0]}},
@@ -277,10 +312,50 @@ def test_chains_of_different_length(here):
     found = fp.sweep(config, {"system.chain.length": [2, 4]})
     assert found.is_good.all(), found["message"]
     heat = found["heat_current"]
+    assert found["spring_current"].shape == (2, 3)
+    assert np.isnan(found["spring_current"][0, 1:]).all()
+    # in the steady state what comes from the bath goes through every spring (no position diffusion)
+    np.testing.assert_allclose(found["spring_current"][0, 0], heat[0, 0], rtol=1e-9)
+    np.testing.assert_allclose(found["spring_current"][1], np.full(3, heat[1, 0]), rtol=1e-9)
     assert np.isnan(heat[0, 2:]).all()
     assert heat[0, 0] > 1e-3
     np.testing.assert_allclose([heat[0, 0], heat[1, 0]], [-heat[0, 1], -heat[1, 3]], rtol=1e-9)  # nothing is stored
     assert np.isfinite(found["covariance"][1]).all()
+
+
+def pair(**more):
+    """Two oscillators at two temperatures, tied by a spring."""
+    well = {"mass": 1.0, "potential": {"kind": "harmonic", "omega": 1.0}}
+    hot, cold = (well | {"bath": {"model": "minimally_invasive", "eta": 0.4, "beta": beta}} for beta in (0.5, 2.0))
+    return fp.Config(system={"particles": [hot, cold], **more}, time={"method": "gaussian"})
+
+
+def test_every_number_of_the_series_of_several_particles_is_in_the_table(here, tmp_path):
+    """docs/files.md says so; in memory, in the file and for xarray."""
+    spring, path = {"couplings": [{"between": [0, 1], "stiffness": 0.6}]}, tmp_path / "s.h5"
+    found = fp.sweep(pair(**spring), {"system.couplings.0.stiffness": [0.3, 0.6]}, path=path)
+    alone = worker.outcome(pair(**spring))
+    for name in alone.series:
+        np.testing.assert_array_equal(found[name][1], alone.series[name][-1], err_msg=name)
+    same_numbers(fp.load_sweep(path), found)
+    read = xarray.open_dataset(path, group="sweep", engine="h5netcdf")
+    key = "system.couplings.0.stiffness"
+    assert read["temperature"].dims == (key, "particle")
+    assert read["spring_current"].dims == found.to_xarray()["spring_current"].dims == (key, "spring")
+    assert read["spring_current"].attrs["units"] == "energy/time"
+    assert read["entropy_production_particle"].shape == (2, 2)
+    figure = fp.plot.sweep_lines(fp.load_sweep(path), "temperature.2")
+    np.testing.assert_array_equal(figure.axes[0].lines[0].get_ydata(), found["temperature"][:, 1])
+
+
+def test_particles_without_springs(here, tmp_path):
+    """Not one spring is a dimension of length 0."""
+    found = fp.sweep(pair(), {"system.particles.0.bath.eta": [0.3, 0.6]}, path=tmp_path / "s.h5")
+    assert found["spring_current"].shape == (2, 0)
+    same_numbers(fp.load_sweep(tmp_path / "s.h5"), found)
+    assert xarray.open_dataset(tmp_path / "s.h5", group="sweep", engine="h5netcdf").sizes["spring"] == 0
+    with pytest.raises(UsageError, match="spring_current is empty, since no run has a spring"):
+        figures.draw(found, "lines", "spring_current.1")
 
 
 @pytest.mark.slow
@@ -297,15 +372,14 @@ def test_figures(here, tmp_path):
             fp.plot.save(figures.draw(found, kind, "entropy_flux"), tmp_path / "f.png", dpi=50)
     mesh = figures.draw(two, "map", "entropy_production").axes[0].collections[0]
     drawn = np.ma.getdata(mesh.get_array()).T
-    np.testing.assert_array_equal(drawn[np.isfinite(drawn)], two["entropy_production"][np.isfinite(drawn)])
+    expected = np.where(two["satisfies_detailed_balance"] == 1, 0.0, two["entropy_production"])
+    np.testing.assert_array_equal(drawn[np.isfinite(drawn)], expected[np.isfinite(drawn)])
     assert [figures.PHASES[k].label for k in figures.phase_numbers(two)[:, 1]] == [
         "detailed balance only", "neither", "completely positive only",
     ]  # fmt: skip
     assert (figures.phase_numbers(two)[:, 0] == 0).all()
     with pytest.raises(UsageError, match="two keys"):
         figures.draw(one, "map", "entropy_production")
-    with pytest.raises(UsageError, match="must be one of"):
-        figures.draw(one, "lines", "mean")
 
 
 def with_production(found, values):
@@ -315,7 +389,7 @@ def with_production(found, values):
 
 
 def test_scales_of_figures_follow_the_numbers(here):
-    """Signs: a colour scale around zero; decades: logarithmic; nothing finite: a sentence and no scale."""
+    """Signs: a colour scale around zero; decades: logarithmic."""
     two = fp.sweep(small(), {ETA: [1.2, 0.3], BETA: [0.5]})
     decades = with_production(two, np.array([[1e-4], [1.0]]))
     assert figures.draw(decades, "lines", "entropy_production").axes[0].get_yscale() == "log"
@@ -326,12 +400,55 @@ def test_scales_of_figures_follow_the_numbers(here):
     assert figures.draw(signs, "lines", "entropy_production").axes[0].get_yscale() == "linear"
     [mesh] = figures.draw(signs, "map", "entropy_production").axes[0].collections
     assert (mesh.norm.vmin, mesh.norm.vmax) == (-2.0, 2.0)
-    for kind in ("lines", "map"):
-        ax = figures.draw(with_production(two, np.nan), kind, "entropy_production").axes[0]
-        assert any("no run has a finite" in text.get_text() for text in ax.texts)
     x, y = figures.draw(decades, "lines", "entropy_production").axes[0].lines[0].get_data()
     assert list(x) == [0.3, 1.2]  # sorted, and the values with them
     assert list(y) == [1.0, 1e-4]
+
+
+@pytest.mark.parametrize("draw", [fp.plot.sweep_lines, fp.plot.sweep_map])
+def test_a_quantity_that_no_run_has_is_a_sentence_with_the_reason(draw, here, tmp_path):
+    """In place of an empty figure; the reason is an attribute of the array, as in files of results."""
+    path, over = tmp_path / "s.h5", {ETA: [0.3, 0.6], BETA: [0.5, 1.0]}
+    found = fp.sweep(small().replaced(units={"hbar": 0.0}), over, path=path)
+    reason = "undefined: a classical system has no purity"
+    assert np.isnan(found["purity"]).all()
+    assert found.reasons["purity"] == found.to_xarray()["purity"].attrs["reason"] == reason
+    assert "entropy_production" not in found.reasons
+    assert fp.load_sweep(path).reasons == found.reasons
+    read = xarray.open_dataset(path, group="sweep", engine="h5netcdf")
+    assert read["purity"].attrs["reason"] == reason
+    assert read["cp_margin"].attrs["reason"].startswith("undefined: a classical system (hbar = 0)")
+    with pytest.raises(UsageError, match=f"no run has a finite purity: {reason}"):
+        draw(found, "purity")
+    unknown = with_production(found, np.nan)
+    with pytest.raises(UsageError, match="no run has a finite entropy_production: no reason is known"):
+        draw(unknown)
+    failed = replace(unknown, data={**unknown.data, "status": np.full((2, 2), "failed", dtype=object),
+                                    "message": np.full((2, 2), "the box is too small", dtype=object)})  # fmt: skip
+    with pytest.raises(UsageError, match=r"no run has a result, 4 of 4 of them since the box is too small"):
+        draw(failed)
+
+
+def test_reasons_are_those_of_numbers_that_are_not_there():
+    """A W that was negative on the way, and a verdict that is not known, have numbers at the end."""
+    said = {"entropy_production": "W was negative", "mean": "on a ring", "entropy_flux": "without noise"}
+    diagnostics = {"slowest_rate_reason": "not looked for", "satisfies_detailed_balance_reason": "not known"}
+    numbers = {"entropy_production": 1.0, "mean": [np.nan, 0.0], "entropy_flux": np.inf, "slowest_rate": np.nan}
+    numbers |= {"satisfies_detailed_balance": 0.0, "purity": np.nan}
+    found = worker.reasons(SimpleNamespace(reasons=said, diagnostics=diagnostics), numbers)
+    assert found == {"mean": "on a ring", "entropy_flux": "without noise", "slowest_rate": "not looked for"}
+
+
+def test_rows_without_reasons_are_read(rows, tmp_path):
+    """An older fpsolver kept none, and its rows may have taken hours."""
+    partial, (head, *lines) = rows
+    entries = [json.loads(line) for line in lines]
+    for entry in entries:
+        del entry["row"]["reasons"]
+    partial.write_text("\n".join([head, *map(json.dumps, entries), ""]))
+    found = fp.sweep(small(), {ETA: [0.2, 0.4]}, path=tmp_path / "s.h5", resume=True)
+    assert found.is_good.all()
+    assert found.reasons == {}
 
 
 @pytest.mark.slow
@@ -607,6 +724,8 @@ def changed_row(line, **changes):
         lambda line: changed_row(line, numbers={"entropy_production": "x"}),
         lambda line: changed_row(line, numbers={"mean": [1.0, 2.0, 3.0]}),
         lambda line: changed_row(line, numbers={"mean": 1.0}),
+        lambda line: changed_row(line, reasons={"mean": 1.0}),
+        lambda line: changed_row(line, reasons=[]),
     ],
 )
 def test_damaged_rows_are_a_sentence(damage, rows, tmp_path):

@@ -26,7 +26,12 @@ from fpsolver.sweeps.table import load_sweep
     "kinds",
     help=f"Comma-separated list of {', '.join(plot.KINDS)} (default: overview); of a sweep: {', '.join(sweeps.KINDS)}.",
 )
-@click.option("--quantity", default="entropy_production", show_default=True, help="Of a sweep: what to draw.")
+@click.option(
+    "--quantity",
+    default="entropy_production",
+    show_default=True,
+    help="Of a sweep: what to draw, as in mean.p, heat_current.1.",
+)
 @click.option(
     "--time",
     "times",

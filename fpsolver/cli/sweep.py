@@ -22,7 +22,7 @@ from fpsolver.config.reader import Config, load_config
 from fpsolver.errors import ConfigError, FpsolverError, UsageError
 from fpsolver.io.kinds import is_journal, rows_in
 from fpsolver.progress import on_terminal
-from fpsolver.sweeps import engine
+from fpsolver.sweeps import engine, remarks
 from fpsolver.sweeps.axes import Values, parse_over
 from fpsolver.sweeps.journal import journal_path
 from fpsolver.sweeps.table import Sweep
@@ -121,15 +121,10 @@ def finish(found: Sweep, path: Path, *, was_complete: bool, quiet: bool) -> int:
     if not quiet:
         click.echo(found.title or str(path))
         click.echo(table([*found.summary(), ("wall time", wall_words(found)), ("written to", path)]))
-    lost = int((~found.is_good).sum())
-    if lost:
-        text, count = found.failures()[0]
-        click.echo(f"fpsolver: {lost} of {found.is_good.size} runs have no result; {count} of them: {text}", err=True)
-    noted = sum(bool(text) for text in found["warnings"][found.is_good].ravel())
-    if noted:
-        first = next(text for text in found["warnings"][found.is_good].ravel() if text).splitlines()[0]
-        warn([f"{noted} runs had a warning, the first of them: {first} (all are in `warnings` of the table)"])
-    return 3 if lost == found.is_good.size else 0
+    if text := remarks.lost(found):
+        click.echo(f"fpsolver: {text}", err=True)
+    warn([text] if (text := remarks.warned(found)) else [])
+    return 0 if found.is_good.any() else 3
 
 
 def wall_words(found: Sweep) -> str:

@@ -11,8 +11,9 @@ import numpy as np
 import fpsolver
 from fpsolver.config.reader import Config, parse_yaml
 from fpsolver.io.container import Writer, read_file, write_file
+from fpsolver.io.hdf5 import DIMENSIONS
 from fpsolver.io.provenance import now
-from fpsolver.recorder import SERIES
+from fpsolver.recorder import EVERYTHING
 
 if TYPE_CHECKING:
     from fpsolver.sweeps.table import Sweep
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 FORMAT = "fpsolver-sweep"
 FORMAT_VERSION = 1
 _TEXT = h5py.string_dtype()
-_INNER = {"mean": ("component",), "covariance": ("row", "column"), "heat_current": ("particle",)}
 _WORDS = {
     "time": ("time", "end of the run"),
     "wall_time": ("s", "wall time of the run"),
@@ -41,13 +41,13 @@ _WORDS = {
 
 def describe(name: str) -> tuple[str, str]:
     """Units and meaning of a quantity."""
-    known = {quantity.name: (quantity.units, quantity.long_name) for quantity in SERIES}
+    known = {quantity.name: (quantity.units, quantity.long_name) for quantity in EVERYTHING}
     return (known | _WORDS).get(name, ("mixed", name.replace("_", " ")))
 
 
 def inner_dimensions(name: str) -> tuple[str, ...]:
     """Dimensions of a quantity beyond the keys of the sweep."""
-    return _INNER.get(name, ())
+    return DIMENSIONS.get(name, ())
 
 
 def write(sweep: Sweep, path: Path, *, force: bool = False) -> Path:
@@ -79,9 +79,13 @@ def _write_all(file: h5py.File, sweep: Sweep) -> None:
     for name in ("component", "row", "column"):
         writer.scale(name, labels, "1", "component of x")
     writer.scale("particle", np.arange(len(sweep.components) // 2), "1", "index of the particle")
+    if "spring_current" in sweep.data:
+        writer.scale("spring", np.arange(sweep.data["spring_current"].shape[-1]), "1", "index of the spring")
     for name, values in sweep.data.items():
         stored = values.astype(_TEXT) if values.dtype == object else values
-        writer.array(name, stored, (*sweep.over, *inner_dimensions(name)), *describe(name))
+        dataset = writer.array(name, stored, (*sweep.over, *inner_dimensions(name)), *describe(name))
+        if name in sweep.reasons:
+            dataset.attrs["reason"] = sweep.reasons[name]
 
 
 def read(path: str | Path) -> dict[str, Any]:
@@ -94,7 +98,7 @@ def _read_all(file: h5py.File) -> dict[str, Any]:
     data, _ = parse_yaml(file["config"].asstr()[()], "the configuration in the table")
     group = file["sweep"]
     keys = [str(key) for key in group.attrs["over"]]
-    scales = {*keys, "component", "row", "column", "particle"}
+    scales = {*keys, "component", "row", "column", "particle", "spring"}
     over = {key: _values(group[key]) for key in keys}
     found = {name: _values(group[name]) for name in group if name not in scales}
     _check(found, tuple(len(values) for values in over.values()))
@@ -102,6 +106,7 @@ def _read_all(file: h5py.File) -> dict[str, Any]:
         "config": Config(**data),
         "over": over,
         "data": found,
+        "reasons": {name: str(group[name].attrs["reason"]) for name in found if "reason" in group[name].attrs},
         "components": tuple(str(name) for name in group["component"].asstr()[()]),
         "provenance": {
             name: value.item() if isinstance(value, np.generic) else value

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import NullLocator
+from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
 from numpy.typing import NDArray
 
 from fpsolver.io.sweeps import describe
@@ -15,6 +16,7 @@ from fpsolver.result import default_title
 from fpsolver.sweeps.table import Sweep
 
 MAXIMUM_TICKS = 6  # of values on a logarithmic axis; more have round numbers
+STEPS = [1, 2, 2.5, 5, 10]  # between ticks, times a power of ten
 DECADES = 100.0  # ratio of largest and smallest value from which colours and axes are logarithmic
 TINY = 1e-6  # of the largest: smaller values are the errors of a zero, for which a logarithm means nothing
 CHARACTER = 0.03  # of the width of a panel, for a character of a tick label
@@ -50,7 +52,7 @@ class Panel(NamedTuple):
 
 def spans_decades(values: NDArray[Any]) -> bool:
     """True for positive values that need a logarithm, none of which is the error of a zero."""
-    return len(values) > 0 and values.min() > TINY * values.max() and values.max() > DECADES * values.min()
+    return bool(values.min() > TINY * values.max() and values.max() > DECADES * values.min())
 
 
 def symbol(name: str) -> str:
@@ -134,6 +136,23 @@ def label(ax: Axes, found: Sweep, key: str, which: str, *, logarithmic: bool) ->
             getattr(ax, f"{which}axis").set_minor_locator(NullLocator())
 
 
+def keep_ticks_within(ax: Axes, values: NDArray[Any], which: str) -> None:
+    """Ticks where a run is, or between runs: the cells of a map reach beyond the first and the last value."""
+    if values.dtype == object:
+        return
+    axis, low, high = getattr(ax, f"{which}axis"), float(values.min()), float(values.max())
+    if axis.get_scale() == "log":
+        found = axis.get_majorticklocs()
+        axis.set_major_locator(FixedLocator([at for at in found if low * (1 - 1e-9) <= at <= high * (1 + 1e-9)]))
+    elif len(values) <= MAXIMUM_TICKS:
+        ticks = spread(values, which, scale=np.asarray)
+        getattr(ax, f"set_{which}ticks")(ticks, [number(value) for value in ticks])
+    else:
+        margin = 1e-9 * (high - low)
+        found = MaxNLocator(MAXIMUM_TICKS, steps=STEPS).tick_values(low, high)
+        axis.set_major_locator(FixedLocator([at for at in found if low - margin <= at <= high + margin]))
+
+
 def _label_words(ax: Axes, values: NDArray[Any], which: str) -> None:
     words = [style.escaped(str(value)).replace("_", " ") for value in values]
     getattr(ax, f"set_{which}ticks")(range(len(values)), words)
@@ -151,10 +170,11 @@ def round_numbers(values: NDArray[Any]) -> NDArray[Any]:
     return np.asarray(found[(found >= low * (1 - 1e-9)) & (found <= high * (1 + 1e-9))])
 
 
-def spread(values: NDArray[Any], which: str) -> list[Any]:
-    """Those of positive values whose labels do not touch on a logarithmic axis; the ends are kept."""
+def spread(values: NDArray[Any], which: str, scale: Callable[[Any], Any] = np.log) -> list[Any]:
+    """Those values whose labels do not touch on an axis of this scale; the ends are kept."""
     ordered = np.sort(values)
-    place = np.log(ordered / ordered[0]) / np.log(ordered[-1] / ordered[0]) if len(ordered) > 1 else np.zeros(1)
+    at = scale(ordered)
+    place = (at - at[0]) / (at[-1] - at[0]) if len(ordered) > 1 else np.zeros(1)
     room = [LINE if which == "y" else CHARACTER * (len(number(value)) + 1) for value in ordered]
     kept = [0]
     for k in range(1, len(ordered)):

@@ -7,45 +7,46 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from fpsolver.plot import style
-from fpsolver.plot.sweep_axes import DECADES, Panel, coordinates, label, number, spans_decades, symbol
+from fpsolver.plot import lines, style
+from fpsolver.plot.sweep_axes import DECADES, STEPS, Panel, coordinates, label, number, spans_decades, symbol
+from fpsolver.plot.sweep_quantities import Drawn
 from fpsolver.sweeps.table import Sweep
 
 MAXIMUM_CURVES = 7
 EXACT: dict[str, Any] = {"color": "black", "linewidth": 0.7, "zorder": 1}
+ZERO: dict[str, Any] = {"marker": "o", "linestyle": "none", "markersize": 4, "markerfacecolor": "white"}
 MISSING: dict[str, Any] = {"marker": "x", "linestyle": "none", "markersize": 5, "clip_on": False}
 
 
-def draw(figure: Figure, panels: list[Panel], found: Sweep, quantity: str, values: NDArray[Any]) -> None:
+def draw(figure: Figure, panels: list[Panel], found: Sweep, quantity: Drawn) -> None:
     """All panels with axes, words and the legend."""
-    exact = _exact_values(found, quantity)
     for panel in panels:
-        _draw_curves(panel, found, values, exact)
-    _finish(panels, found, quantity, values)
-    drawn = np.concatenate([values[_place(panel, curve)] for panel in panels for curve, _ in _curves(found)])
-    _legend(figure, found, drawn, has_exact=bool(np.isfinite(exact).any()))
+        _draw_curves(panel, found, quantity)
+    _finish(panels, found, quantity)
+    shown = np.concatenate([quantity.values[_place(panel, curve)] for panel in panels for curve, _ in _curves(found)])
+    _legend(figure, found, shown, has_exact=bool(np.isfinite(quantity.exact).any()))
+    if quantity.remark:
+        figure.legend([Line2D([], [], color="0.3", **ZERO)], [quantity.remark], loc="outside lower left")
 
 
-def _exact_values(found: Sweep, quantity: str) -> NDArray[Any]:
-    """Exact values on the grid of the sweep, NaN where there are none."""
-    exact = np.asarray(found.data.get(f"exact_{quantity}", np.full(found.shape, np.nan)), dtype=float)
-    return np.where(np.isfinite(exact), exact, np.nan)
-
-
-def _draw_curves(panel: Panel, found: Sweep, values: NDArray[Any], exact: NDArray[Any]) -> None:
+def _draw_curves(panel: Panel, found: Sweep, quantity: Drawn) -> None:
     """Dots, joined only where no exact values say what is between them; crosses on the axis where there is none."""
     key = next(iter(found.over))
     x, is_words = coordinates(found, key), found.over[key].dtype == object
     order = np.argsort(x)
     for curve, colour in _curves(found):
-        y, known = values[_place(panel, curve)][order], exact[_place(panel, curve)][order]
+        y, known = (each[_place(panel, curve)][order] for each in (quantity.values, quantity.exact))
         has_exact = np.isfinite(known).any()
         line = "none" if is_words or has_exact else "-"
         panel.axes.plot(x[order], y, "o", linestyle=line, linewidth=1.0, color=colour, markersize=4)
         if has_exact:
             panel.axes.plot(x[order], known, **(EXACT | _exact_marks(is_words)))
+        is_zero = quantity.is_zero[_place(panel, curve)][order]
+        if is_zero.any():
+            panel.axes.plot(x[order][is_zero], y[is_zero], color=colour, **ZERO)
         lacking = x[order][np.isnan(y)]
         if len(lacking):  # an empty line that is not clipped would widen the panel to the corner of the figure
             on_axis = panel.axes.get_xaxis_transform()
@@ -71,20 +72,24 @@ def _curves(found: Sweep) -> list[tuple[tuple[int, ...], Any]]:
     return [((int(index),), style.colour(k)) for k, index in enumerate(chosen)]
 
 
-def _finish(panels: list[Panel], found: Sweep, quantity: str, values: NDArray[Any]) -> None:
+def _finish(panels: list[Panel], found: Sweep, quantity: Drawn) -> None:
     """Words and scales: a logarithm only over two decades, of a key also where the values have one."""
     key = next(iter(found.over))
-    known, at = values[np.isfinite(values)], found.over[key]
+    known, at = quantity.values[np.isfinite(quantity.values)], found.over[key]
     is_log = spans_decades(known)
     is_wide = at.dtype != object and at.min() > 0 and at.max() >= DECADES * at.min()
     for panel in panels:
         label(panel.axes, found, key, "x", logarithmic=is_log or is_wide)
-        panel.axes.set_ylabel(symbol(quantity))
+        panel.axes.set_ylabel(quantity.label)
+        if at.dtype != object and panel.axes.get_xscale() == "linear":
+            panel.axes.xaxis.set_major_locator(MaxNLocator(5, steps=STEPS))  # the labels of more may touch
         panel.axes.label_outer()
         if is_log:
             panel.axes.set_yscale("log")
-        if not len(known):
-            style.note(panel.axes, f"no run has a finite {symbol(quantity)}")
+        if quantity.remark:
+            lines.mark_zero(panel.axes)
+            if not known.any():
+                panel.axes.set(ylim=(-1, 1), yticks=[0])
 
 
 def _legend(figure: Figure, found: Sweep, drawn: NDArray[Any], *, has_exact: bool) -> None:

@@ -12,7 +12,8 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from fpsolver.plot import style
-from fpsolver.plot.sweep_axes import TINY, Panel, coordinates, faces, is_log, label, spans_decades, symbol
+from fpsolver.plot.sweep_axes import TINY, Panel, coordinates, faces, is_log, keep_ticks_within, label, spans_decades
+from fpsolver.plot.sweep_quantities import Drawn
 from fpsolver.sweeps.table import Sweep
 
 MISSING = "0.85"
@@ -20,37 +21,38 @@ HATCHED: dict[str, Any] = {"facecolor": "0.93", "edgecolor": "0.55", "hatch": "/
 LEVELS = 6  # contours, at most
 
 
-def draw(figure: Figure, panels: list[Panel], found: Sweep, quantity: str, values: NDArray[Any]) -> None:
+def draw(figure: Figure, panels: list[Panel], found: Sweep, quantity: Drawn) -> None:
     """All panels on one scale of colours, with contours that the colour bar names."""
+    values = quantity.values
     known = values[np.isfinite(values)]
     colours, norm = _scale(known)
     for panel in panels:
         panel.axes.patch.set(**HATCHED)
         mapping = draw_cells(panel, found, values, colours, norm)
-        if not len(known):
-            style.note(panel.axes, f"no run has a finite {symbol(quantity)}")
-    bar = figure.colorbar(mapping, ax=[panel.axes for panel in panels], label=symbol(quantity), pad=0.02)
+    bar = figure.colorbar(mapping, ax=[panel.axes for panel in panels], label=quantity.label, pad=0.02)
     drawn = [_draw_contours(panel, found, values, _levels(known, norm)) for panel in panels]
     for contours in drawn[:1]:
         if contours is not None:
             bar.add_lines(contours)
-    _legend(figure, values)
+    if quantity.remark and not known.any():
+        bar.set_ticks([0])
+    _legend(figure, quantity, colours(norm(0.0)) if quantity.remark else None)
 
 
 def _scale(known: NDArray[Any]) -> tuple[Colormap, Normalize]:
     """Colours of finite values: two-sided around 0 where some are negative, logarithmic over two decades."""
-    low, high = (float(known.min()), float(known.max())) if len(known) else (0.0, 1.0)
+    low, high = float(known.min()), float(known.max())
     if low < 0:
         reach = max(-low, high)
         return style.DIVERGING, Normalize(-reach, reach)
     if spans_decades(known):
         return style.TINTED, LogNorm(low, high)
-    return style.TINTED, Normalize(low, high)
+    return style.TINTED, Normalize(low, high if (low, high) != (0, 0) else 1.0)
 
 
 def _levels(known: NDArray[Any], norm: Normalize) -> NDArray[Any]:
     """Few round values between the smallest and the largest; none if there is nothing between them."""
-    if not len(known) or known.min() == known.max():
+    if known.min() == known.max():
         return np.empty(0)
     low, high = float(known.min()), float(known.max())
     if isinstance(norm, LogNorm):
@@ -86,6 +88,8 @@ def draw_cells(panel: Panel, found: Sweep, values: NDArray[Any], colours: Colorm
     )
     label(panel.axes, found, first, "x", logarithmic=True)
     label(panel.axes, found, second, "y", logarithmic=True)
+    keep_ticks_within(panel.axes, found.over[first], "x")
+    keep_ticks_within(panel.axes, found.over[second], "y")
     panel.axes.label_outer()
     return mapping
 
@@ -96,8 +100,15 @@ def field_of(panel: Panel, values: NDArray[Any]) -> NDArray[Any]:
     return np.asarray(values[place], dtype=float)
 
 
-def _legend(figure: Figure, values: NDArray[Any]) -> None:
-    """How many runs have no value, and how their cells look."""
-    lacking = int(np.isnan(values).sum())
+def _legend(figure: Figure, quantity: Drawn, zero: Any) -> None:
+    """How many runs have no value, and how their cells look; where 0 is drawn for what was computed."""
+    handles, labels = [], []
+    lacking = int(np.isnan(quantity.values).sum())
     if lacking:
-        figure.legend([Patch(**HATCHED)], [f"no value: {lacking} of {values.size}"], loc="outside lower right")
+        handles.append(Patch(**HATCHED))
+        labels.append(f"no value: {lacking} of {quantity.values.size}")
+    if quantity.remark:
+        handles.append(Patch(facecolor=zero))
+        labels.append(quantity.remark)
+    if handles:
+        figure.legend(handles, labels, loc="outside lower right")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,13 +15,14 @@ from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
 from fpsolver.errors import UsageError
-from fpsolver.io.sweeps import inner_dimensions
 from fpsolver.plot import style, sweep_curves, sweep_maps
 from fpsolver.plot.sweep_axes import Panel, number, symbol, title
 from fpsolver.plot.sweep_maps import MISSING
+from fpsolver.plot.sweep_quantities import drawn
 from fpsolver.sweeps.table import Sweep
 
 MAXIMUM_PANELS = 12
+FEW = 3  # values of a key, of which a map makes fat rows and lines as many curves
 
 
 class Phase(NamedTuple):
@@ -42,26 +44,35 @@ PHASES = (
 
 
 def sweep_lines(found: Sweep, quantity: str = "entropy_production") -> Figure:
-    """A quantity over the first key as dots, one colour for each value of the second, exact values as thin lines."""
+    """A quantity over the first key as dots, one colour for each value of the second, exact values as thin lines.
+
+    The first two keys change places if the first has at most three values, and the second more.
+    Of vectors and matrices one component: ``mean.p``, ``covariance.qp``, of several particles ``mean.q1``,
+    ``covariance.q1p2``; particles and springs count from 1, as in ``heat_current.1``.
+    """
+    found = _longer_first(found)
     with style.settings():
         figure, panels = _panels(found, list(found.over)[2:])
-        sweep_curves.draw(figure, panels, found, quantity, quantity_of(found, quantity))
+        sweep_curves.draw(figure, panels, found, drawn(found, quantity))
     return figure
 
 
 def sweep_map(found: Sweep, quantity: str = "entropy_production") -> Figure:
-    """A quantity as colours over the first two keys, logarithmic where it spans two decades; hatched: no value."""
+    """A quantity (as in :func:`sweep_lines`) as colours over the first two keys, logarithmic over two decades.
+
+    Hatched: no value.
+    """
     with style.settings():
-        _require_two(found, "map")
+        _require_two(found, "a map")
         figure, panels = _panels(found, list(found.over)[2:])
-        sweep_maps.draw(figure, panels, found, quantity, quantity_of(found, quantity))
+        sweep_maps.draw(figure, panels, found, drawn(found, quantity))
     return figure
 
 
 def sweep_phases(found: Sweep) -> Figure:
     """Where a model is completely positive and where it has detailed balance, over the first two keys."""
     with style.settings():
-        _require_two(found, "phases")
+        _require_two(found, "a phase diagram")
         figure, panels = _panels(found, list(found.over)[2:])
         numbers = phase_numbers(found)
         colours = ListedColormap([phase.colour for phase in PHASES])
@@ -82,16 +93,17 @@ def draw(found: Sweep, kind: str, quantity: str) -> Figure:
 
 
 def default_kind(found: Sweep) -> str:
-    """Lines for one key, a map for more."""
-    return "lines" if len(found.over) == 1 else "map"
+    """Lines for one key or few values of another, else a map."""
+    return "lines" if len(found.over) == 1 or min(found.shape[:2]) <= FEW else "map"
 
 
-def quantity_of(found: Sweep, quantity: str) -> NDArray[Any]:
-    """Values on the grid of the sweep; UsageError for a name without a number for each run."""
-    plain = [n for n, v in found.data.items() if not inner_dimensions(n) and v.dtype != object]
-    if quantity not in plain:
-        raise UsageError(f"--quantity must be one of {', '.join(sorted(plain))}, but is {quantity!r}")
-    return np.asarray(np.where(np.isfinite(found.data[quantity]), found.data[quantity], np.nan))
+def _longer_first(found: Sweep) -> Sweep:
+    """The sweep with its first two keys exchanged where few values would make short curves, and many of them."""
+    keys = list(found.over)
+    if len(keys) == 1 or not found.shape[0] <= FEW < found.shape[1]:
+        return found
+    over = {key: found.over[key] for key in (keys[1], keys[0], *keys[2:])}
+    return replace(found, over=over, data={name: np.swapaxes(each, 0, 1) for name, each in found.data.items()})
 
 
 def phase_numbers(found: Sweep) -> NDArray[Any]:
@@ -106,7 +118,9 @@ def phase_numbers(found: Sweep) -> NDArray[Any]:
 
 def _require_two(found: Sweep, kind: str) -> None:
     if len(found.over) < 2:
-        raise UsageError(f"--kind {kind} needs a sweep over two keys, but this one is over {next(iter(found.over))}")
+        raise UsageError(
+            f"{kind} needs a sweep over two keys, but this one is over {next(iter(found.over))}; draw lines"
+        )
 
 
 def _panels(found: Sweep, keys: list[str]) -> tuple[Figure, list[Panel]]:
@@ -115,7 +129,7 @@ def _panels(found: Sweep, keys: list[str]) -> tuple[Figure, list[Panel]]:
     if len(combinations) > MAXIMUM_PANELS:
         raise UsageError(
             f"the figure would have {len(combinations)} panels for {', '.join(keys)}, and {MAXIMUM_PANELS} are the "
-            "most; select with fpsolver.load_sweep(..).to_xarray().isel(..)"
+            "most; sweep over fewer values of them, or put keys of many values first: the first two have axes"
         )
     columns = min(len(combinations), 3)
     rows = math.ceil(len(combinations) / columns)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
@@ -13,7 +14,7 @@ from typing import Any
 
 from fpsolver.api import require_config
 from fpsolver.config.reader import Config
-from fpsolver.errors import InterruptedSweepError, UnfinishedOutputError, UsageError
+from fpsolver.errors import FpsolverWarning, InterruptedSweepError, UnfinishedOutputError, UsageError
 from fpsolver.io.kinds import RESULTS, ROWS, rows_in
 from fpsolver.io.lock import locked
 from fpsolver.io.paths import check_output
@@ -23,6 +24,7 @@ from fpsolver.sweeps import worker
 from fpsolver.sweeps.axes import Changes, Values, checked, points
 from fpsolver.sweeps.journal import Journal, header, journal_path
 from fpsolver.sweeps.pools import DaskPool, LocalPool, Pool, local_workers
+from fpsolver.sweeps.remarks import remarks
 from fpsolver.sweeps.table import Sweep, load_sweep, tabulate
 from fpsolver.sweeps.worker import Row
 
@@ -47,8 +49,10 @@ def sweep(
 
     ``over`` maps dotted keys to values (the last key varies fastest). Runs happen on ``workers`` local processes (one
     for each core) or on the Dask cluster of ``scheduler``, an address; the numbers are the same. With ``path`` the
-    table is written there, and until then rows are kept in ``PATH.partial``, from which ``resume`` goes on. ``note``
-    is told what a user should know.
+    table is written there, and until then rows are kept in ``PATH.partial``, from which ``resume`` goes on.
+
+    How many runs have no result, or a warning, is issued as FpsolverWarning; the table has the words of each. A caller
+    that gives ``note`` reads the table itself: nothing is issued, and ``note`` is told what is amiss with the workers.
 
     Raises ConfigError if a key does not exist, OutputExistsError for an existing output without ``force``, OutputError
     if another process is writing it.
@@ -60,11 +64,15 @@ def sweep(
         check_output(target, force=True, kinds=RESULTS)
     with contextlib.nullcontext() if target is None else locked(target):
         if target is not None and resume and target.exists():
-            return _finished(target, config, axes)
-        _refuse(target, resume=resume, force=force)
-        return _swept(
-            config, axes, target, workers, scheduler, resume=resume, force=force, progress=progress, note=note
-        )
+            found = _finished(target, config, axes)
+        else:
+            _refuse(target, resume=resume, force=force)
+            found = _swept(
+                config, axes, target, workers, scheduler, resume=resume, force=force, progress=progress, note=note
+            )
+    for text in remarks(found) if note is None else ():
+        warnings.warn(text, FpsolverWarning, stacklevel=2)
+    return found
 
 
 def _swept(

@@ -141,11 +141,14 @@ def _is_entry(entry: Any, runs: int) -> bool:
     if not isinstance(entry, dict) or not isinstance(entry.get("row"), dict):
         return False
     number, row = entry.get("number"), entry["row"]
+    row.setdefault("reasons", {})  # of which an older fpsolver kept none
     kinds = {**dict.fromkeys(TEXTS, str), **dict.fromkeys(COSTS, float), "axes": list, "numbers": dict}
     return (
         type(number) is int
         and 0 <= number < runs
         and all(isinstance(row.get(name), kind) for name, kind in kinds.items())
+        and isinstance(row["reasons"], dict)
+        and all(isinstance(text, str) for text in row["reasons"].values())
         and all(_is_number(name, value, len(row["axes"])) for name, value in row["numbers"].items())
     )
 
@@ -154,8 +157,11 @@ def _is_number(name: str, value: Any, components: int) -> bool:
     """True for a number, or as many of them as this quantity has."""
     if isinstance(value, float):
         return not inner_dimensions(name)
-    shape = tuple(components // 2 if axis == "particle" else components for axis in inner_dimensions(name))
     try:
-        return np.asarray(value, dtype=float).shape == shape
+        shape = np.asarray(value, dtype=float).shape
     except (ValueError, TypeError):
         return False
+    axes = inner_dimensions(name)
+    if axes == ("spring",):  # any number of them
+        return len(shape) == 1
+    return shape == tuple(components // 2 if axis == "particle" else components for axis in axes)

@@ -31,7 +31,8 @@ class Sweep(Summary):
     """Many runs: ``over`` has the values of each key, ``data`` arrays whose first axes are those of ``over``.
 
     ``sweep["entropy_production"]`` is such an array; NaN where there is no number, with the reason in ``message``
-    (failed runs) or ``warnings``. ``mean`` and ``covariance`` have the components ``components`` as last axes.
+    (failed runs) or, for most runs of a quantity that have none, in ``reasons``. ``mean`` and ``covariance`` have the
+    components ``components`` as last axes.
     """
 
     config: Config
@@ -39,6 +40,7 @@ class Sweep(Summary):
     data: dict[str, NDArray[Any]]
     components: tuple[str, ...] = ("q", "p")
     provenance: dict[str, Any] = field(default_factory=dict)
+    reasons: dict[str, str] = field(default_factory=dict)
 
     def __getitem__(self, name: str) -> NDArray[Any]:
         """Values of a key or of a quantity."""
@@ -73,7 +75,8 @@ class Sweep(Summary):
         for name, values in self.data.items():
             dims = (*self.over, *files.inner_dimensions(name))
             units, long_name = files.describe(name)
-            variables[name] = (dims, values, {"units": units, "long_name": long_name})
+            reason = {"reason": self.reasons[name]} if name in self.reasons else {}
+            variables[name] = (dims, values, {"units": units, "long_name": long_name, **reason})
         coordinates = {**self.over, **{name: list(labels) for name, labels in sizes.items()}}
         found: xarray.Dataset = package().Dataset(variables, coordinates, {"config": self.config.to_yaml()})
         return found
@@ -122,19 +125,38 @@ def tabulate(config: Config, axes: dict[str, Values], rows: list[Row], provenanc
     for name in COSTS:
         data[name] = np.array([row[name] for row in rows], dtype=float).reshape(shape)
     names = dict.fromkeys([*ALWAYS, "mean", "covariance", *(name for row in rows for name in row["numbers"])])
+    sizes = _sizes(rows, len(components))
     for name in names:
-        inner = tuple(len(components) // (2 if d == "particle" else 1) for d in files.inner_dimensions(name))
+        inner = tuple(sizes[dimension] for dimension in files.inner_dimensions(name))
         values = np.full((len(rows), *inner), np.nan)
         for number, row in enumerate(rows):
             if name in row["numbers"]:
-                place = _places(len(row["axes"]), len(components), inner)
-                values[(number, *place)] = row["numbers"][name]
+                values[(number, *_places(row, name, len(components)))] = row["numbers"][name]
         data[name] = values.reshape(*shape, *inner)
-    return Sweep(config, axes, data, components, provenance)
+    return Sweep(config, axes, data, components, provenance, _reasons(rows))
 
 
-def _places(own: int, all_components: int, inner: tuple[int, ...]) -> tuple[Any, ...]:
-    """Where the components of a run with fewer particles belong: q1.. first, then p1.."""
-    half = np.arange(own // 2)
-    both = np.concatenate([half, all_components // 2 + half])
-    return np.ix_(*(both if size == all_components else half for size in inner)) if inner else ()
+def _reasons(rows: list[Row]) -> dict[str, str]:
+    """Why numbers are NaN or infinite, by name: what most runs say that have a result."""
+    said: dict[str, Counter[str]] = {}
+    for row in rows:
+        for name, text in row["reasons"].items():
+            said.setdefault(name, Counter())[text] += 1
+    return {name: texts.most_common(1)[0][0] for name, texts in said.items()}
+
+
+def _sizes(rows: list[Row], components: int) -> dict[str, int]:
+    """Length of each inner dimension: that of the run with most particles or springs."""
+    springs = max((len(row["numbers"].get("spring_current", ())) for row in rows), default=0)
+    whole = dict.fromkeys(("component", "row", "column"), components)
+    return {**whole, "particle": components // 2, "spring": springs}
+
+
+def _places(row: Row, name: str, components: int) -> tuple[Any, ...]:
+    """Where the numbers of a run with fewer particles belong: q1.. first, then p1..; springs in their order."""
+    particles = np.arange(len(row["axes"]) // 2)
+    both = np.concatenate([particles, components // 2 + particles])
+    springs = np.arange(len(row["numbers"].get("spring_current", ())))
+    place = {"particle": particles, "spring": springs}
+    dimensions = files.inner_dimensions(name)
+    return np.ix_(*(place.get(dimension, both) for dimension in dimensions)) if dimensions else ()

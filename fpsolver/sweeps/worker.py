@@ -18,7 +18,7 @@ from fpsolver import api
 from fpsolver.config.reader import Config
 from fpsolver.errors import ConfigError, FpsolverError
 from fpsolver.problem import gaussian_problem
-from fpsolver.recorder import SERIES
+from fpsolver.recorder import EVERYTHING
 from fpsolver.result import Outcome, Result
 from fpsolver.sweeps.axes import Changes, changed
 
@@ -92,26 +92,33 @@ def in_one_line(error: FpsolverError) -> str:
 def failed(reason: str) -> Row:
     """Row of a run without numbers."""
     unknown = {"wall_time": math.nan, "worker_memory": math.nan}
-    return {"status": "failed", "message": reason, "warnings": "", "axes": [], "numbers": {}, **unknown}
+    return {"status": "failed", "message": reason, "warnings": "", "axes": [], "numbers": {}, "reasons": {}, **unknown}
 
 
 def row_of(result: Outcome) -> Row:
     """Last values of the series, verdicts, and exact values where there are any; lists and numbers only."""
-    numbers = {quantity.name: last(result, quantity.name) for quantity in SERIES if quantity.name in result.series}
+    numbers = {quantity.name: last(result, quantity.name) for quantity in EVERYTHING if quantity.name in result.series}
     numbers |= {name: float(v) for name, v in result.diagnostics.items() if isinstance(v, bool | int | float)}
     numbers["time"] = last(result, "time")
     if isinstance(result, Result) and result.exact is not None:
         for name in ("entropy_production", "entropy_flux"):
             numbers[f"exact_{name}"] = float(result.exact[name][-1])
         numbers["W_l1_error"] = result.exact_error
-    reasons = [f"{name} is {numbers[name]}: {text}" for name, text in result.reasons.items() if name in MAIN]
+    told = [f"{name} is {numbers[name]}: {text}" for name, text in result.reasons.items() if name in MAIN]
     return {
         "status": result.status,
         "message": result.message,
-        "warnings": "\n".join([*reasons, *result.warnings]),
+        "warnings": "\n".join([*told, *result.warnings]),
         "axes": component_names(result.series["mean"].shape[-1] // 2),
         "numbers": numbers,
+        "reasons": reasons(result, numbers),
     }
+
+
+def reasons(result: Outcome, numbers: dict[str, Any]) -> dict[str, str]:
+    """Why numbers are NaN or infinite, where that is known."""
+    known = {name: result.reasons.get(name) or result.diagnostics.get(f"{name}_reason") for name in numbers}
+    return {name: str(text) for name, text in known.items() if text and not np.isfinite(numbers[name]).all()}
 
 
 def component_names(particles: int) -> list[str]:

@@ -1,0 +1,28 @@
+"""What is to be said about the runs of a sweep, in a sentence each: on the command line and in Python alike."""
+
+from __future__ import annotations
+
+from fpsolver.sweeps.table import Sweep
+
+
+def remarks(found: Sweep) -> list[str]:
+    """What is worth saying, or nothing."""
+    return [text for text in (lost(found), warned(found)) if text]
+
+
+def lost(found: Sweep) -> str:
+    """How many runs have no result, and the most frequent reason; an empty string if all have one."""
+    runs = found.is_good
+    if runs.all():
+        return ""
+    text, count = found.failures()[0]
+    return f"{(~runs).sum()} of {runs.size} runs have no result; {count} of them: {text}"
+
+
+def warned(found: Sweep) -> str:
+    """How many runs with a result had a warning, and the first of these; an empty string if none had."""
+    texts = [str(text) for text in found["warnings"][found.is_good] if text]
+    if not texts:
+        return ""
+    count = f"{len(texts)} runs had a warning, the first of them" if len(texts) > 1 else "1 run had a warning"
+    return f"{count}: {texts[0].splitlines()[0]} (all are in `warnings` of the table)"
