@@ -39,11 +39,15 @@ def _clausius_words(system: System, clausius: float, flux: float) -> str:
     """Why the entropy flux is not the heat over the temperature (docs/many.md)."""
     if not math.isfinite(flux) or abs(flux - clausius) <= 1e-6 * max(abs(flux), abs(clausius)):
         return ""
-    if flux > clausius and all(_is_at_its_temperature(particle.bath, particle.mass) for particle in system.particles):
-        return (
-            f"; Phi is larger by {flux - clausius:.6g}: the position diffusion of these baths heats the springs and "
-            "wells, which is heat from no temperature"
-        )
+    baths = [particle.bath for particle in system.particles]
+    if all(_is_at_its_temperature(particle.bath, particle.mass) for particle in system.particles):
+        if not any(bath.d_qq for bath in baths):
+            return f"; Phi differs from it by {flux - clausius:+.2g}, which is the error of the grid"
+        if flux > clausius:
+            return (
+                f"; Phi is larger by {flux - clausius:.6g}: the position diffusion of these baths heats the springs "
+                "and wells, which is heat from no temperature"
+            )
     return f"; Phi differs from it by {flux - clausius:+.6g}: they agree for baths on p alone with D_pp = m eta T"
 
 

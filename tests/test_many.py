@@ -12,7 +12,7 @@ import xarray
 from click.testing import CliRunner
 
 import fpsolver as fp
-from fpsolver import cli
+from fpsolver import cli, heat
 from fpsolver.cli.main import cli as commands
 from fpsolver.errors import ConfigError, FpsolverError, NoSteadyStateError, ResourceError
 from fpsolver.physics import energies, linear
@@ -76,12 +76,12 @@ def test_minimally_invasive_baths_cost_more_than_their_heat():
     result = fp.run(two("minimally_invasive"))
     d_qq = np.array([(ETA / 4) ** 2 / (ETA * T) for T in (HOT, COLD)])
     _, _, V = by_hand(2, KAPPA, d_qq)
-    heat = np.array([ETA * (T - V[2 + k, 2 + k]) for k, T in enumerate((HOT, COLD))]) + d_qq * (1 + KAPPA)
+    J = np.array([ETA * (T - V[2 + k, 2 + k]) for k, T in enumerate((HOT, COLD))]) + d_qq * (1 + KAPPA)
     T = np.array([HOT, COLD])
     np.testing.assert_allclose(result.series["covariance"][-1], V, atol=1e-13)
-    np.testing.assert_allclose(result.series["heat_current"][-1], heat, atol=1e-13)
-    clausius = float(-(heat / T).sum())
-    Pi = float(((-heat + d_qq * (1 + KAPPA)) / T).sum())
+    np.testing.assert_allclose(result.series["heat_current"][-1], J, atol=1e-13)
+    clausius = float(-(J / T).sum())
+    Pi = float(((-J + d_qq * (1 + KAPPA)) / T).sum())
     assert result.last("entropy_production") == pytest.approx(Pi, rel=1e-12)
     assert Pi - clausius > 0.1
     words = dict(result.summary())["sum of -J/T"]
@@ -99,6 +99,14 @@ def test_cold_noise_is_no_position_diffusion():
     assert excess < -0.01
     assert f"differs from it by {excess:+.6g}" in words
     assert "position diffusion" not in words
+
+
+def test_without_position_noise_the_difference_is_the_error_of_the_grid():
+    """Caldeira-Leggett baths have Phi = sum of -J/T exactly: no words about a position diffusion that there is not."""
+    system = fp.build_system(two("caldeira_leggett"))
+    words = "; Phi differs from it by +1e-05, which is the error of the grid"
+    assert heat._clausius_words(system, 1.0, 1.0 + 1e-5) == words
+    assert heat._clausius_words(system, 1.0, 1.0 + 1e-7) == ""
 
 
 def test_the_parts_of_each_particle_are_quadratures_of_its_channels():
@@ -380,12 +388,12 @@ def test_check_of_two_oscillators(tmp_path):
     """Its numbers are those of the steady state; matrices are printed because they are small."""
     config = two()
     text, steady = checked(config, tmp_path), fp.exact.steady(fp.build_system(config))
-    heat = energies.heat_currents(steady.system, steady.mean, steady.covariance)
+    J = energies.heat_currents(steady.system, steady.mean, steady.covariance)
     assert "2, hbar 1" in text
     assert f"1-2: {KAPPA:g}" in text
     assert "drift A" in text
     assert f"{steady.Pi:.12g}" in text
-    assert ", ".join(f"{value:.9g}" for value in heat) in text
+    assert ", ".join(f"{value:.9g}" for value in J) in text
     assert "violated (KMS: " in text
     assert "exact moments, no grid" in text
     assert "steady, without steps" in text

@@ -41,7 +41,8 @@ def embedded(text):
 
 
 def unpacked(array):
-    return np.frombuffer(base64.b64decode(array["data"]), dtype="<f4").reshape(array["shape"])
+    single = np.frombuffer(base64.b64decode(array["data"]), dtype="<f4").reshape(array["shape"])
+    return array["scale"] * single.astype(float)
 
 
 def test_the_page_holds_its_data_and_loads_nothing(result, tmp_path):
@@ -189,3 +190,20 @@ def test_in_a_browser(result, tmp_path):
         assert page.text("play") == "stop"
         assert page.exceptions == []
         assert [url for url in page.requests if not url.startswith(("file:", "data:"))] == []
+
+
+def test_numbers_beyond_single_precision():
+    """Currents in SI units exceed 3e38; the scale is a power of two, so that nothing is rounded twice."""
+    large = np.array([0.0, -1.5, 3.0]) * 2.0**400
+    np.testing.assert_array_equal(unpacked(data.packed(large)), large)
+    np.testing.assert_array_equal(unpacked(data.packed(np.zeros(3))), np.zeros(3))
+
+
+def test_rates_belong_to_the_time_of_the_frame_however_short_the_run(result):
+    """In seconds a run may last 1e-14: each frame has the record of its own time."""
+    series = {**result.series, "time": 1e-14 * result.series["time"]}
+    short = replace(result, series=series)
+    for k in (0, len(series["time"]) // 2, -1):
+        final = replace(result.final, time=float(series["time"][k]))
+        found = data._frame(short, replace(short, final=final))
+        assert found["entropy_production"] == result.series["entropy_production"][k]

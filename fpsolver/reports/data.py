@@ -139,7 +139,7 @@ def _seen(centres: FloatArray, bounds: FloatArray) -> Any:
 def _frame(result: Result, frame: Result) -> dict[str, Any]:
     """Time, rates of the record at that time (none if there is no record then), and largest W."""
     times, time = result.series["time"], frame.final.time
-    at = np.nonzero(np.isclose(times, time, rtol=1e-9, atol=1e-12))[0]
+    at = np.nonzero(np.isclose(times, time, rtol=1e-9, atol=0.0))[0]
     known = {name: number(result.series[name][at[0]]) if len(at) else None for name in rates(result)}
     return {"time": number(time), "top": number(frame.final.W.max()), **known}
 
@@ -155,6 +155,8 @@ def clean(values: FloatArray) -> list[float | None]:
 
 
 def packed(values: FloatArray) -> dict[str, Any]:
-    """Little-endian float32 in base64, with its shape."""
-    data = np.ascontiguousarray(values, dtype="<f4").tobytes()
-    return {"shape": list(np.shape(values)), "data": base64.b64encode(data).decode("ascii")}
+    """Little-endian float32 in base64, with its shape and a power of 2 as scale: in SI units numbers exceed float32."""
+    largest = float(np.abs(values).max(initial=0.0))
+    scale = 2.0 ** math.frexp(largest)[1] if largest > 0 else 1.0
+    data = np.ascontiguousarray(np.asarray(values) / scale, dtype="<f4").tobytes()
+    return {"shape": list(np.shape(values)), "scale": scale, "data": base64.b64encode(data).decode("ascii")}

@@ -15,8 +15,8 @@ function unpack(array) {
   const bytes = new Uint8Array(text.length);
   for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
   const view = new DataView(bytes.buffer);
-  const values = new Float32Array(bytes.length / 4);
-  for (let i = 0; i < values.length; i++) values[i] = view.getFloat32(4 * i, true);
+  const values = new Float64Array(bytes.length / 4);
+  for (let i = 0; i < values.length; i++) values[i] = array.scale * view.getFloat32(4 * i, true);
   return values;
 }
 
