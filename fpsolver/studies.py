@@ -18,15 +18,17 @@ from fpsolver.physics.potentials import FloatArray
 from fpsolver.physics.system import System
 from fpsolver.problem import Problem
 from fpsolver.result import Result
+from fpsolver.summary import Summary
 
 LADDER = 2500  # rungs of the linear ladder that are counted to plan the search
 ROUND_OFF = 1e-11  # of the scale of each error: quotients of tails, summed over 10^4 cells
+MOST_MODES = 12  # in a printed table
 CELLS_PER_MODE = 32  # with fewer, most of the modes searched alternate from cell to cell
 QUANTITIES = ("W", "moments", "Pi", "Phi")
 
 
-@dataclass(frozen=True, eq=False)
-class Spectrum:
+@dataclass(frozen=True, eq=False, repr=False)
+class Spectrum(Summary):
     """Slowest relaxation modes: ``values`` on the grid, ``exact`` ones next to them (NaN if there is no closed form).
 
     Complex, 1/time: -decay rate + i frequency.
@@ -35,6 +37,27 @@ class Spectrum:
     values: np.ndarray
     exact: np.ndarray
     problem: Problem
+
+    @property
+    def title(self) -> str:
+        """Title of the configuration."""
+        return self.problem.config.title or "spectrum"
+
+    def summary(self) -> list[tuple[str, str]]:
+        """Rows of the short table: grid, and rate and frequency of the first modes."""
+        cells = " x ".join(str(n) for n in self.problem.grid.shape)
+        rows = [("grid", f"{cells} cells, {self.problem.generator.scheme.words}")]
+        for k, (value, known) in enumerate(zip(self.values[:MOST_MODES], self.exact, strict=False)):
+            words = f", exact {_rate_words(known)}" if np.isfinite(known) else ""
+            rows.append((f"mode {k}", _rate_words(value) + words))
+        more = len(self.values) - MOST_MODES
+        return [*rows, ("more modes", f"{more}, in the attribute values")] if more > 0 else rows
+
+
+def _rate_words(value: complex) -> str:
+    """Decay and turning of a mode, round-off as 0."""
+    rate, frequency = (x if abs(x) > 1e-11 else 0.0 for x in (-value.real, value.imag))
+    return f"rate {rate:.9g}, frequency {frequency:.9g}"
 
 
 def spectrum(config: Config, count: int = 10) -> Spectrum:
@@ -97,8 +120,8 @@ def _nearest(known: np.ndarray, found: np.ndarray) -> np.ndarray:
     return np.array([known[np.argmin(np.abs(known - value))] for value in found])
 
 
-@dataclass(frozen=True, eq=False)
-class Convergence:
+@dataclass(frozen=True, eq=False, repr=False)
+class Convergence(Summary):
     """Errors of one configuration on several grids with the same box; ``errors`` by quantity, one entry a grid.
 
     ``reference`` says what they are measured against: the exact Gaussian, or the finest grid (whose row is left out).
@@ -110,6 +133,21 @@ class Convergence:
     errors: dict[str, FloatArray]
     seconds: FloatArray
     reference: str
+
+    title = "convergence"
+
+    def summary(self) -> list[tuple[str, str]]:
+        """Rows of the short table: the reference, and the errors of each grid with their orders in brackets."""
+        shown = [name for name, values in self.errors.items() if np.isfinite(values).any()]
+        rows = [("errors against", f"{self.reference}, orders in brackets")]
+        for k, n in enumerate(self.cells):
+            words = [f"{name} {self.errors[name][k]:.2e}{self._order_words(name, k)}" for name in shown]
+            rows.append((f"{n} x {n} cells", ", ".join(words)))
+        return rows
+
+    def _order_words(self, name: str, k: int) -> str:
+        order = self.orders(name)[k]
+        return f" ({order:.2f})" if math.isfinite(order) else ""
 
     def orders(self, name: str) -> FloatArray:
         """Observed orders of convergence between neighbouring grids; NaN for the first, and where round-off is left."""

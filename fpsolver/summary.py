@@ -4,6 +4,23 @@ from __future__ import annotations
 
 import html
 
+import numpy as np
+from numpy.typing import NDArray
+
+SMALL = 4  # coordinates of which a vector or matrix is written out
+
+
+def matrix(values: NDArray[np.floating]) -> str:
+    """A small matrix on one line, round-off of correlations as 0: q and p have units of their own."""
+    size = np.sqrt(np.abs(np.diag(values)))
+    values = np.where(np.abs(values) > 1e-14 * np.outer(size, size), values, 0.0)
+    return "[" + ", ".join(vector(row) for row in values) + "]"
+
+
+def vector(values: NDArray[np.floating]) -> str:
+    """A few numbers on one line."""
+    return "[" + ", ".join(f"{x + 0.0:.6g}" for x in values) + "]"  # + 0.0: no negative zeros
+
 
 class Summary:
     """Shown as the rows of ``summary()`` below ``title``, which its subclasses have."""

@@ -24,13 +24,13 @@ import fpsolver as fp
 from fpsolver import api, steady, studies
 from fpsolver.cli import check
 from fpsolver.cli.main import COMMANDS, status_of
-from fpsolver.cli.words import matrix
 from fpsolver.config import schema_system
 from fpsolver.config.catalogue import MODELS
 from fpsolver.errors import UsageError
 from fpsolver.planning import choose_method
 from fpsolver.progress import Bar, Count, on_terminal
 from fpsolver.stepping.explicit import RungeKutta
+from fpsolver.summary import matrix
 
 CONFIG = """\
 title: a small run

@@ -1,8 +1,10 @@
 """Whole runs: rings and wells against closed forms, threads, outcomes."""
 
 import math
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import numba
 import numpy as np
@@ -13,6 +15,8 @@ from fpsolver import api
 from fpsolver.errors import ConfigError, GridError, UsageError
 from fpsolver.planning import round_number, snapshot_times
 from fpsolver.problem import initial_values
+
+CONFIGS = Path(__file__).parents[1] / "configs"
 
 
 def outcome(config):
@@ -262,6 +266,44 @@ def test_printing_is_short():
     for thing in (result, result.config, result.grid, fp.build_system(result.config)):
         assert 1 < len(str(thing).splitlines()) < 40
         assert thing._repr_html_().startswith("<")
+
+
+@pytest.mark.slow
+def test_printing_studies_is_short():
+    """Numbers that answer the question, and no arrays; a mean of -0 is 0."""
+    config = fp.load_config(CONFIGS / "minimally_invasive.yaml")
+    steady = fp.exact.steady(fp.build_system(config))
+    rows = dict(steady.summary())
+    assert rows["mean"] == "[0, 0]"
+    assert rows["Pi = Phi"] == "0.0153125"
+    assert rows["slowest rate"] == "0.25"
+    spectrum = fp.spectrum(config, 20)
+    exact = "rate 0.25, frequency 0.968245837"
+    assert dict(spectrum.summary())["mode 1"] == f"{exact}, exact {exact}"
+    assert "8, in the attribute values" in str(spectrum)
+    convergence = fp.convergence(config.replaced(time={"method": "direct"}), (48, 64))
+    assert re.search(r"64 x 64 cells +W \d\.\d\de-\d\d \(\d+\.\d\d\), moments ", str(convergence))
+    for thing in (steady, spectrum, convergence):
+        assert repr(thing) == str(thing)
+        assert "array" not in str(thing).replace("attribute", "")
+        assert 1 < len(str(thing).splitlines()) < 20
+        assert thing._repr_html_().startswith("<table>")
+
+
+def test_what_a_long_chain_prints_is_short():
+    well = {"kind": "harmonic", "omega": 1.0}
+    bath = {"model": "caldeira_leggett", "eta": 0.5, "beta": 1.0}
+    chain = {"length": 30, "mass": 1.0, "potential": well, "stiffness": 1.0, "left": bath, "right": bath}
+    found = fp.exact.steady(fp.build_system(fp.Config(system={"chain": chain}, time={"method": "gaussian"})))
+    assert len(str(found)) < 400
+    assert "60 x 60" in str(found)
+
+
+def test_a_configuration_that_is_set_says_how_to_replace():
+    config = short()
+    with pytest.raises(UsageError, match=r"cannot be set to 'x'; make another one with config\.replaced\(title='x'\)"):
+        config.title = "x"
+    assert config.title != "x"
 
 
 def test_round_numbers_and_snapshot_times():

@@ -16,7 +16,6 @@ from fpsolver.autogrid import moment
 from fpsolver.cli import check_many, check_moments
 from fpsolver.cli.options import config_argument, set_option, table, warn
 from fpsolver.cli.sheet import model_rows
-from fpsolver.cli.words import matrix
 from fpsolver.config.axes import is_ring
 from fpsolver.config.reader import Config, load_config
 from fpsolver.errors import GridError, NoSteadyStateError, ResourceError, StabilityError
@@ -28,6 +27,7 @@ from fpsolver.simulation import make_stepper
 from fpsolver.stepping.explicit import ORDERS, StepSize, stable_step
 from fpsolver.stepping.magnus import MagnusStepSize
 from fpsolver.stepping.rational import ImplicitStepSize
+from fpsolver.summary import matrix
 from fpsolver.thermo.detailed_balance import gaussian_detailed_balance, has_gibbs_state, kms_residual, parity_residual
 from fpsolver.thermo.state import State
 from fpsolver.trajectory import Plan

@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from fpsolver.cli.words import bath_words, matrix, positivity
+from fpsolver.cli.words import bath_words, positivity
 from fpsolver.physics import energies, exact
 from fpsolver.physics.system import System
+from fpsolver.summary import matrix
 from fpsolver.thermo.detailed_balance import gaussian_detailed_balance, kms_residual, parity_residual
 
 SHOWN = 6  # particles that are listed one by one

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from fpsolver.cli import check_many
-from fpsolver.cli.words import bath_words, matrix, positivity
+from fpsolver.cli.words import bath_words, positivity
 from fpsolver.config.reader import Config
 from fpsolver.physics.system import System
+from fpsolver.summary import matrix
 
 
 def model_rows(config: Config, system: System) -> list[tuple[str, Any]]:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from fpsolver.physics.baths import Bath
-from fpsolver.physics.potentials import FloatArray
 from fpsolver.physics.system import System
 
 
@@ -14,13 +11,6 @@ def bath_words(bath: Bath) -> str:
     names = ("eta", "alpha", "xi", "d_qq", "d_pp", "d_qp", "beta", "stiffness")
     values = [f"{name} {value:.6g}" for name in names if (value := getattr(bath, name))]
     return f"{bath.model}: {', '.join(values)}" if values else bath.model
-
-
-def matrix(values: FloatArray) -> str:
-    """A small matrix on one line, round-off of correlations as 0: q and p have units of their own."""
-    size = np.sqrt(np.abs(np.diag(values)))
-    values = np.where(np.abs(values) > 1e-14 * np.outer(size, size), values, 0.0)
-    return "[" + ", ".join("[" + ", ".join(f"{x:.6g}" for x in row) + "]" for row in values) + "]"
 
 
 def positivity(system: System) -> str:

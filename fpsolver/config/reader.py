@@ -19,6 +19,7 @@ from fpsolver.config.lines import Lines, is_index, located, place_of
 from fpsolver.config.objects import is_object_section, with_field, without_objects
 from fpsolver.config.rules import all_faults
 from fpsolver.config.types import shown
+from fpsolver.config.unchanged import Unchanged
 from fpsolver.errors import ConfigError, Fault, UsageError
 from fpsolver.physics import arguments
 
@@ -28,7 +29,7 @@ MAXIMUM_NODES = 10_000
 MAXIMUM_DEPTH = 20
 
 
-class Config(schema.ConfigData):
+class Config(Unchanged):
     """A validated configuration; build it from keywords, or with :func:`load_config` from a YAML file."""
 
     _source: str = PrivateAttr("")

@@ -24,6 +24,7 @@ from fpsolver.physics.potentials import FloatArray
 from fpsolver.physics.readonly import ReadOnlyArrays, read_only
 from fpsolver.physics.stability import require_stable
 from fpsolver.physics.system import System, require_system
+from fpsolver.summary import SMALL, Summary, matrix, vector
 
 INFINITE_REASON = (
     "infinite: the irreversible drift has a component without noise "
@@ -164,8 +165,8 @@ class Gaussian(ReadOnlyArrays):
         return wigner_entropy(self.moments(time)[1])
 
 
-@dataclass(frozen=True, eq=False)
-class SteadyState(ReadOnlyArrays):
+@dataclass(frozen=True, eq=False, repr=False)
+class SteadyState(ReadOnlyArrays, Summary):
     """The Gaussian steady state of a quadratic system."""
 
     system: System
@@ -205,6 +206,19 @@ class SteadyState(ReadOnlyArrays):
     def slowest_rate(self) -> float:
         """Decay rate of the slowest mode, 1/time."""
         return float(linear.rates(self.system.drift_matrix)[0]) if math.isnan(self.slowest) else self.slowest
+
+    title = "Gaussian steady state"
+
+    def summary(self) -> list[tuple[str, str]]:
+        """Rows of the short table: moments (of one or two particles) and rates."""
+        size = len(self.mean)
+        written = size <= SMALL
+        return [
+            ("mean", vector(self.mean) if written else f"of {size} coordinates: the attribute mean"),
+            ("covariance", matrix(self.covariance) if written else f"{size} x {size}: the attribute covariance"),
+            ("Pi = Phi", f"{self.Pi:.12g}" + (f" ({self.rates.reason})" if self.rates.reason else "")),
+            ("slowest rate", f"{self.slowest_rate:.6g}"),
+        ]
 
     def spectrum(self, count: int) -> np.ndarray:
         """The ``count`` slowest eigenvalues of the generator, 0 first (complex, 1/time)."""
