@@ -2,6 +2,7 @@ from . import interop as interop
 from . import plot as plot
 from . import thermo as thermo
 from ._version import __version__ as __version__
+from .api import build_generator as build_generator
 from .api import build_system as build_system
 from .api import prepare as prepare
 from .api import run as run

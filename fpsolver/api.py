@@ -38,7 +38,7 @@ def build_system(config: Config) -> System:
 
 
 def build_generator(config: Config, grid: Grid) -> Generator:
-    """Generator of a configuration on a given grid."""
+    """Generator of a configuration, with its scheme, on a given grid."""
     return Generator(build_system(config), grid, build.build_scheme(config))
 
 

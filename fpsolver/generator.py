@@ -41,9 +41,7 @@ class Generator:
     def __init__(self, system: System, grid: Grid, scheme: Scheme | None = None) -> None:
         check_axes(system, grid)
         if scheme is not None and not isinstance(scheme, Scheme):
-            raise GridError(
-                f"scheme must be a fpsolver.Scheme, but is {arguments.shown(scheme)}; write Scheme(order=8)"
-            )
+            _refuse_scheme(scheme)
         self.system = system
         self.grid = grid
         self.scheme = scheme or Scheme()
@@ -129,6 +127,16 @@ class Generator:
 def _refuse_out(out: object, grid: Grid) -> NoReturn:
     given = f"{out.dtype} of {out.shape}" if isinstance(out, np.ndarray) else arguments.shown(out)
     raise GridError(f"out must be float64 of shape {grid.shape}, but is {given}; give np.empty({grid.shape})")
+
+
+def _refuse_scheme(scheme: object) -> NoReturn:
+    """The section of a configuration looks the same when it is printed."""
+    is_section = type(scheme).__module__.startswith("fpsolver.config")
+    given = "the scheme section of a configuration" if is_section else arguments.shown(scheme)
+    raise GridError(
+        f"scheme must be a fpsolver.Scheme, but is {given}; write Scheme(order=8), or "
+        "fpsolver.build_generator(config, grid) for what a configuration says"
+    )
 
 
 def _fluxes(system: System, grid: Grid, scheme: Scheme) -> Fluxes:

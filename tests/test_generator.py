@@ -3,10 +3,12 @@
 import copy
 import math
 import pickle
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+import fpsolver as fp
 from fpsolver.errors import GridError, UsageError
 from fpsolver.generator import Generator, Scheme
 from fpsolver.grid import Axis, Grid
@@ -16,6 +18,7 @@ from fpsolver.physics.system import Coupling, Particle, System
 from fpsolver.schemes import chang_cooper, moyal
 from tests import systems
 
+CONFIGS = Path(__file__).parents[1] / "configs"
 BATH = baths.caldeira_leggett(mass=1.0, eta=0.5, beta=1.0)
 RING = Particle(1.0, potentials.Cosine(0.5, 1.0), BATH)
 WELL = Particle(1.0, potentials.harmonic(mass=1.0, omega=1.0), BATH)
@@ -70,6 +73,16 @@ def test_axes_that_do_not_belong_to_the_system(particles, names, words):
 def test_a_scheme_is_a_scheme():
     with pytest.raises(GridError, match=r"scheme must be a fpsolver\.Scheme, but is 8"):
         Generator(System((WELL,)), grid("q", "p"), 8)
+
+
+def test_the_scheme_of_a_configuration_has_a_function_of_its_own():
+    """The section prints as the object that is wanted; the cure is public, and gives the scheme of the section."""
+    config = fp.load_config(CONFIGS / "minimally_invasive.yaml", ["scheme.order=4"])
+    with pytest.raises(
+        GridError, match=r"is the scheme section of a configuration.*fpsolver\.build_generator\(config, "
+    ):
+        Generator(fp.build_system(config), grid("q", "p"), config.scheme)
+    assert fp.build_generator(config, grid("q", "p")).scheme == Scheme(order=4)
 
 
 def test_chang_cooper_is_for_one_particle_without_quantum_terms():
