@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
@@ -126,13 +126,14 @@ class Convergence(Summary):
 
     ``reference`` says what they are measured against: the exact Gaussian, or the finest grid (whose row is left out).
     W: L1 distance; moments: largest entry of mean and covariance over the largest covariance; Pi, Phi: over
-    max(Pi, abs(Phi), friction rate).
+    max(Pi, abs(Phi), friction rate). ``reasons``: why an error of Pi or Phi is NaN, by quantity.
     """
 
     cells: tuple[int, ...]
     errors: dict[str, FloatArray]
     seconds: FloatArray
     reference: str
+    reasons: dict[str, str] = field(default_factory=dict)
 
     title = "convergence"
 
@@ -143,7 +144,7 @@ class Convergence(Summary):
         for k, n in enumerate(self.cells):
             words = [f"{name} {self.errors[name][k]:.2e}{self._order_words(name, k)}" for name in shown]
             rows.append((f"{n} x {n} cells", ", ".join(words)))
-        return rows
+        return [*rows, *((f"no error of {name}", reason) for name, reason in self.reasons.items())]
 
     def _order_words(self, name: str, k: int) -> str:
         order = self.orders(name)[k]
@@ -167,11 +168,26 @@ def convergence(config: Config, cells: tuple[int, ...] = (48, 64, 96, 128)) -> C
     seconds = np.array([result.provenance["wall_solve"] for result in results])
     if results[-1].exact is not None:
         rows = [_errors(result, exact_end(result)) for result in results]
-        reference = "the exact Gaussian"
+        reference = "the exact Gaussian" if results[-1].exact_is_gaussian else "the exact solution"
     else:
         rows = [_errors(result, end(results[-1])) for result in results[:-1]]
         reference, cells, seconds = f"the grid of {cells[-1]} x {cells[-1]} cells", cells[:-1], seconds[:-1]
-    return Convergence(cells, {name: np.array([row[name] for row in rows]) for name in QUANTITIES}, seconds, reference)
+    errors = {name: np.array([row[name] for row in rows]) for name in QUANTITIES}
+    return Convergence(cells, errors, seconds, reference, _reasons(results, errors))
+
+
+def _reasons(results: list[Result], errors: dict[str, FloatArray]) -> dict[str, str]:
+    """Why there is no error of Pi or Phi on some grid: it or what it is compared with does not exist."""
+    found = {}
+    for name, member in (("Pi", "entropy_production"), ("Phi", "entropy_flux")):
+        if not np.isnan(errors[name]).any():
+            continue
+        lacking = [result for result in results if not math.isfinite(result.last(member))]
+        found[name] = f"the exact solution is no Gaussian and has no {name}"
+        if lacking:
+            cells = " x ".join(map(str, lacking[0].grid.shape))
+            found[name] = f"with {cells} cells {name} is {lacking[0].reasons.get(member, lacking[0].last(member))}"
+    return found
 
 
 def _finished(problem: Problem, n: int) -> Result:
@@ -212,7 +228,8 @@ def exact_end(result: Result) -> dict[str, Any]:
 def _errors(result: Result, reference: dict[str, Any]) -> dict[str, float]:
     found = end(result)
     friction = -float(np.trace(api.build_system(result.config).dissipative_drift))
-    rate = max(abs(reference["Pi"]), abs(reference["Phi"]), friction)
+    known = [abs(reference[name]) for name in ("Pi", "Phi") if math.isfinite(reference[name])]
+    rate = max([friction, *known])
     size = float(np.nanmax(np.abs(reference["moments"])))
     return {
         "W": result.exact_error if reference["W"] == 0 else math.nan,

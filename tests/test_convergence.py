@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 from pathlib import Path
 
@@ -108,6 +109,30 @@ def test_runs_that_did_not_converge_are_not_compared(capsys, tmp_path):
     out, err = capsys.readouterr()
     assert out == ""
     assert "give a larger time.max_time" in err
+
+
+@pytest.mark.filterwarnings("ignore::fpsolver.FpsolverWarning")
+@pytest.mark.parametrize(
+    ("until", "words"),
+    [
+        (0.05, r"with 48 x 48 cells Pi is undefined: W is negative somewhere \(negativity 0\.\d+\)"),
+        (3.0, "the exact solution is no Gaussian and has no Pi"),
+    ],
+)
+def test_what_has_no_error_says_why(until, words, capsys, tmp_path):
+    """W of a Fock state is negative at first; its Phi has an error all the same."""
+    start = {"kind": "fock", "n": 1, "omega": 1.0}
+    bath = {"model": "quantum_optical", "eta": 0.3, "beta": 1.5}
+    config = coarse(until=until).replaced(initial=start, system={"bath": bath})
+    found = fp.convergence(config, (48, 64))
+    assert found.reference == "the exact solution"
+    assert np.isfinite(found.errors["Phi"]).all()
+    assert found.reasons.keys() == {"Pi"}
+    assert re.fullmatch(words, found.reasons["Pi"])
+    assert "no error of Pi" in str(found)
+    (tmp_path / "run.yaml").write_text(config.to_yaml())
+    assert status_of(["convergence", str(tmp_path / "run.yaml"), "--cells", "48,64"]) == 0
+    assert re.search(f"  no error of Pi: {words}\n", capsys.readouterr().out)
 
 
 def test_orders_stop_at_round_off():

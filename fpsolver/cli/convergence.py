@@ -81,7 +81,7 @@ def rows(found: studies.Convergence) -> list[str]:
             words = f" ({order:.2f})" if math.isfinite(order) else ""
             line += f"{found.errors[name][k]:.2e}{words}".rjust(20)
         lines.append(line + f"{found.seconds[k]:>10.2f}")
-    return lines
+    return [*lines, *(f"  no error of {LABELS[name]}: {reason}" for name, reason in found.reasons.items())]
 
 
 def as_dict(found: studies.Convergence) -> dict[str, Any]:
@@ -92,4 +92,5 @@ def as_dict(found: studies.Convergence) -> dict[str, Any]:
         "errors": found.errors,
         "orders": {name: found.orders(name) for name in found.errors},
         "seconds": found.seconds,
+        "reasons": found.reasons,
     }
