@@ -297,6 +297,19 @@ def test_settled_runs_are_cut(result):
     assert "run ends at 100" in ax.get_xlabel()
 
 
+def test_no_curve_runs_through_the_legend(result):
+    """Four curves that leave no corner free."""
+    names = (*lines.RATES, "entropy_moyal")
+    shapes = np.random.default_rng(0).uniform(-1.0, 1.0, (len(names), len(result.series["time"])))
+    wild = dataclasses.replace(result, series=result.series | dict(zip(names, shapes, strict=True)), exact=None)
+    figure = draw(plot.overview(wild))
+    legends = [ax for ax in figure.axes if ax.get_legend() and "$S_{" in ax.get_legend().get_texts()[-1].get_text()]
+    for ax in legends:
+        bottom = ax.transData.inverted().transform(ax.get_legend().get_window_extent())[0, 1]
+        assert bottom > max(np.nanmax(line.get_ydata()) for line in ax.lines)
+    assert len(legends) == 1
+
+
 @pytest.mark.parametrize("kind", ["overview", "wigner"])
 def test_letters_and_formulas_have_the_font_of_the_user(kind, result):
     """One kind of font for everything, also for ticks that are made when the figure is saved."""

@@ -155,6 +155,5 @@ def _draw_rates(axes: Any, result: Result) -> list[Line2D]:
         ax.set_xlabel(style.TIME_LABEL)
         lines.note_missing(ax, result, names)
         lines.mark_zero(ax)
-        if ax.get_legend_handles_labels()[0]:
-            ax.legend(loc="best", ncols=2)
+        style.legend_above(ax)
     return [ax.axvline(0.0, color=style.NEUTRAL, linewidth=0.8) for ax, _ in shown]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import io
+import math
 import textwrap
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
@@ -27,6 +28,7 @@ WITHOUT_GRID = ("profile", "series")  # kinds of figures that need no grid
 
 COLUMN = 3.4  # inches, width of a journal column and of one panel
 DPI = 200  # of PNG files
+LEGEND_COLUMNS, LEGEND_ROW = 4, 0.13  # of a legend in a panel; height of a row in heights of the curves
 
 # Neither font.family nor mathtext.fontset: they belong together, and a user who sets them (serif with cm, say) has the
 # figures of a paper in mind. One of them from here would mix two kinds of letters; both would still leave the ticks
@@ -170,6 +172,16 @@ def tag(ax: Axes, text: str) -> None:
     """Short name of a panel in its upper left corner."""
     box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 2}
     ax.text(0.03, 0.97, text, transform=ax.transAxes, ha="left", va="top", bbox=box, zorder=4)
+
+
+def legend_above(ax: Axes) -> None:
+    """Legend of the labelled curves, if any, in a strip at the top of the panel that is made for it: free of curves."""
+    count = len(ax.get_legend_handles_labels()[0])
+    if not count:
+        return
+    low, high = ax.get_ylim()
+    ax.set_ylim(low, high + (0.08 + LEGEND_ROW * math.ceil(count / LEGEND_COLUMNS)) * (high - low))
+    ax.legend(loc="upper right", ncols=LEGEND_COLUMNS, handlelength=1.2, columnspacing=1.2)
 
 
 def heading(ax: Axes, text: str, *, width: int = 52) -> None:

@@ -73,5 +73,4 @@ def _draw_rates(ax: Axes, result: Result) -> None:
     lines.finish_time(ax, [result])
     lines.note_missing(ax, result, list(lines.RATES))
     lines.mark_zero(ax)
-    if ax.get_legend_handles_labels()[0]:
-        ax.legend(loc="best", ncols=3)
+    style.legend_above(ax)
