@@ -114,6 +114,28 @@ def test_a_report_replaces_a_report_and_nothing_else(result, tmp_path):
     assert "thesis" in path.read_text()
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("model", ["minimally_invasive", "caldeira_leggett"])
+def test_small_currents_are_enlarged_by_a_round_factor(model):
+    """J^I of a steady state is a hundredth of that at the start; where theory says 0, the rest of it stays small."""
+    bath = {"model": model, "eta": 0.5, "beta": 0.7}
+    is_balanced = model == "caldeira_leggett"
+    changes = {"system": {**CONFIG["system"], "bath": bath}, "units": {"hbar": 0.0 if is_balanced else 1.0}}
+    steady = fp.run(fp.Config(**CONFIG | changes | {"time": {"until": "steady"}, "output": {"snapshots": 5}}))
+    fields = data.collect(steady)["fields"]
+    for name in ("J_reversible", "J_irreversible"):
+        widths = np.diff(fields["box"]).reshape(1, 2, 1, 1)
+        sizes = np.hypot(*np.moveaxis(unpacked(fields[name]) / widths, 1, 0)).max(axis=(1, 2))
+        shown = sizes * fields["enlarged"][name] / sizes.max()
+        if is_balanced and name == "J_irreversible":
+            assert fields["enlarged"][name][-1] == 1
+            assert shown[-1] < 1e-3
+        else:
+            assert (shown > 1 / 3).all()
+            assert (shown < 1 + 1e-6).all()  # arrays of the page have seven digits
+    assert (fields["enlarged"]["J_irreversible"][-1] == 20) is not is_balanced
+
+
 def test_large_grids_are_thinned(result):
     assert len(result.grid.axes[0].centres[data._seen(np.linspace(-1, 1, 80), np.array([-1, 1]))]) == 80
     thinned = np.linspace(-1, 1, 1000)[data._seen(np.linspace(-1, 1, 1000), np.array([-0.5, 0.5]))]
@@ -134,8 +156,10 @@ def test_command_line(result, tmp_path, monkeypatch, capsys):
 def test_in_a_browser(result, tmp_path):
     """Keys move the slider, the numbers follow, the pictures change, the pointer reads W."""
     path = fp.report(result, tmp_path / "run.html")
+    path.write_text(path.read_text().replace('"J_irreversible": [1, 1, 1, 1, 1]', '"J_irreversible": [1, 1, 1, 1, 20]'))
     with browser.opened(path, tmp_path / "profile") as page:
         assert page.text("time") == "t = 2"
+        assert page.text("irreversible_enlarged") == ", arrows ×20"
         before = page.evaluate("document.getElementById('reversible').toDataURL()")
         page.evaluate("document.getElementById('slider').focus()")
         page.press("ArrowLeft", 37)
@@ -155,6 +179,7 @@ def test_in_a_browser(result, tmp_path):
             )  # its edge is softened
         page.press("Home", 36)
         assert page.text("time") == "t = 0"
+        assert page.text("irreversible_enlarged") == ""
         page.point("irreversible", 230, 180)
         q, p, W = map(float, re.match(r"q = (\S+), p = (\S+): W = (\S+),", page.text("probe")).groups())
         i, j = (int(np.argmin(np.abs(axis.centres - x))) for axis, x in zip(result.grid.axes, (q, p), strict=True))

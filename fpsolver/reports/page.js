@@ -106,6 +106,7 @@ class Fields {
     this.marginals = data.marginals.map(unpack);
     this.top = data.top;
     this.bottom = data.bottom;
+    this.enlarged = data.enlarged;
     this.longest = { J_reversible: this.strongest("J_reversible"), J_irreversible: this.strongest("J_irreversible") };
   }
   widths() { return this.box.map(([low, high]) => high - low); }
@@ -150,23 +151,27 @@ class Fields {
     plot.pen.imageSmoothingEnabled = true;
     plot.pen.drawImage(picture, x0, y0, x1 - x0, y1 - y0);
     this.arrows(plot, name, ink, frame);
-    this.key(plot, name);
+    this.key(plot, name, frame);
+    const times = this.enlarged[name][frame];
+    element(`${id}_enlarged`).value = times > 1 ? `, arrows ×${times}` : "";
     plot.pen.restore();
     plot.frame();
   }
+  // Current of the longest arrow at a time.
+  reach(name, frame) { return this.longest[name] / this.enlarged[name][frame]; }
   // Length of the arrow of a unit current, in widths of the view.
-  length(name) { return LONGEST / Math.max(this.lattice[0], this.lattice[1]) / this.longest[name]; }
+  length(name, frame) { return LONGEST / Math.max(this.lattice[0], this.lattice[1]) / this.reach(name, frame); }
   // An arrow of a round size along the coordinate in which most flows, with its number.
-  key(plot, name) {
+  key(plot, name, frame) {
     if (!(this.longest[name] > 0)) return;
-    const size = this.arrow_q.length, reach = [0, 1].map((c) => {
+    const size = this.arrow_q.length, flows = [0, 1].map((c) => {
       let largest = 0;
       for (let f = 0; f < this.frames.length; f++)
         for (let k = 0; k < size; k++) largest = Math.max(largest, Math.abs(this.current(name, f, c, k)));
       return largest / this.widths()[c];
     });
-    const c = reach[1] > reach[0] ? 1 : 0, value = Number((this.longest[name] * this.widths()[c]).toPrecision(1));
-    const long = this.length(name) * value, pen = plot.pen, x = plot.right - 20, y = plot.bottom - 26;
+    const c = flows[1] > flows[0] ? 1 : 0, value = Number((this.reach(name, frame) * this.widths()[c]).toPrecision(1));
+    const long = this.length(name, frame) * value, pen = plot.pen, x = plot.right - 20, y = plot.bottom - 26;
     const text = `J${name === "J_reversible" ? "ᴿ" : "ᴵ"} along ${"qp"[c]}: ${format(value)} /(${c ? "position" : "momentum"}·time)`;
     pen.font = "12px sans-serif";
     pen.textAlign = "right";
@@ -198,9 +203,9 @@ class Fields {
     for (const v of ticks(low, high, 6)) { pen.fillRect(X(v), 16, 1, 4); pen.fillText(format(v), X(v), 33); }
   }
   arrows(plot, name, ink, frame) {
-    const [wq, wp] = this.widths(), longest = this.longest[name];
+    const [wq, wp] = this.widths(), longest = this.reach(name, frame);
     if (!(longest > 0)) return;
-    const length = this.length(name);
+    const length = this.length(name, frame);
     plot.pen.strokeStyle = plot.pen.fillStyle = ink;
     plot.pen.lineWidth = 1.6;
     for (let k = 0; k < this.arrow_q.length; k++) {
