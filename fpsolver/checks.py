@@ -106,7 +106,7 @@ class Checks:
         found = {} if is_coarse else self._alternation(W, bounds.alternation, time)
         error = balance_error(record, self.slowest)
         if error > bounds.balance * (1 if self.generator.system.size == 1 else SEVERAL):
-            found["balance"] = _unbalanced(error, time)
+            found["balance"] = _unbalanced(error, time, has_moyal=bool(record.get("entropy_moyal")))
         if self._path is not None and math.isfinite(time):
             error = moment_error(record, *self._path.moments(time))
             if error > bounds.moments:
@@ -219,9 +219,10 @@ def _grows(name: str, mass: float, time: float) -> str:
     )
 
 
-def _unbalanced(error: float, time: float) -> str:
+def _unbalanced(error: float, time: float, *, has_moyal: bool) -> str:
+    balance = "Pi - Phi + S_Moyal" if has_moyal else "Pi - Phi"
     return (
-        f"{moment(time)} dS/dt and Pi - Phi differ by {error:.2g} of the largest of them: Pi is no better than that; "
+        f"{moment(time)} dS/dt and {balance} differ by {error:.2g} of the largest of them: Pi is no better than that; "
         "give more cells, or central fluxes of a higher scheme.order"
     )
 

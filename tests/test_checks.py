@@ -99,6 +99,9 @@ def test_a_balance_that_does_not_close(monkeypatch):
     assert "dS/dt and Pi - Phi differ by" in text
     assert "central fluxes of a higher scheme.order" in text
     assert run(strict=True, **second).status == "failed"
+    quartic = {**GOOD["system"], "potential": {"kind": "quartic", "omega": 1.0, "quartic": 0.05}}
+    warned = run(**{**second, "system": quartic, "time": {"until": 0.25}}).warnings
+    assert any("dS/dt and Pi - Phi + S_Moyal differ by" in text for text in warned)
 
 
 def test_moments_off_the_exact_gaussian():
