@@ -19,6 +19,7 @@ from fpsolver.config.lines import Lines, is_index, located, place_of
 from fpsolver.config.objects import is_object_section, with_field, without_objects
 from fpsolver.config.rules import all_faults
 from fpsolver.config.types import shown
+from fpsolver.config.unchanged import Unchanged
 from fpsolver.errors import ConfigError, Fault, UsageError
 from fpsolver.physics import arguments
 
@@ -28,7 +29,7 @@ MAXIMUM_NODES = 10_000
 MAXIMUM_DEPTH = 20
 
 
-class Config(schema.ConfigData):
+class Config(Unchanged):
     """A validated configuration; build it from keywords, or with :func:`load_config` from a YAML file."""
 
     _source: str = PrivateAttr("")
@@ -47,15 +48,6 @@ class Config(schema.ConfigData):
     def __eq__(self, other: object) -> bool:
         """Equal contents; where they were read from does not matter."""
         return isinstance(other, Config) and self.model_dump() == other.model_dump()
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        """Configurations are checked as a whole, when they are made; only their source is noted later."""
-        if not name.startswith("_"):
-            raise UsageError(
-                f"a configuration is not changed: {name} cannot be set to {arguments.shown(value)}; make another one "
-                f"with config.replaced({name}={arguments.shown(value)})"
-            )
-        super().__setattr__(name, value)
 
     def to_yaml(self) -> str:
         """The configuration with every default written out, as YAML that repeats the run."""

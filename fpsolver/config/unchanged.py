@@ -1,0 +1,21 @@
+"""Configurations are checked as a whole, when they are made: afterwards nothing in them is set."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fpsolver.config import schema
+from fpsolver.errors import UsageError
+from fpsolver.physics import arguments
+
+
+class Unchanged(schema.ConfigData):
+    """The sections of a configuration, of which none is set later; only the source is noted, in private members."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not name.startswith("_"):
+            raise UsageError(
+                f"a configuration is not changed: {name} cannot be set to {arguments.shown(value)}; make another one "
+                f"with config.replaced({name}={arguments.shown(value)})"
+            )
+        super().__setattr__(name, value)
