@@ -188,6 +188,18 @@ def test_a_ring_goes_on_with_more_cells(tmp_path):
         assert second.last(name) == pytest.approx(whole.last(name), abs=1e-8)
 
 
+def test_a_ring_without_any_structure_goes_on(tmp_path):
+    """W that does not depend on q has no waves along it, and nothing to resolve there."""
+    ring = {**SYSTEM, "potential": {"kind": "free"}, "bath": {"model": "caldeira_leggett", "eta": 1.0, "beta": 1.0}}
+    box = {"q": {"cells": 32, "extent": [0.0, 1.0], "boundary": "periodic"}, "p": {"cells": 112}}
+    classical = {"units": {"hbar": 0.0}}
+    run({"kind": "uniform", "momentum_variance": 2.0}, box, ring, 0.2, **classical).save(tmp_path / "first.h5")
+    again = {"kind": "file", "path": str(tmp_path / "first.h5")}
+    for cells in (32, 48):
+        second = run(again, {**box, "q": {**box["q"], "cells": cells}}, ring, 0.2, **classical)
+        assert second.last("mass") == pytest.approx(1.0, abs=1e-12)
+
+
 def test_a_density_with_limited_fluxes(tmp_path):
     """W >= 0 at the start is what these fluxes need to keep it so."""
     classical = {"units": {"hbar": 0.0}, "scheme": {"flux": "chang_cooper", "reversible": "limited"}}

@@ -27,7 +27,7 @@ def finest_structure(W: FloatArray, widths: FloatArray) -> FloatArray:
     scaled = 2 * math.pi * np.stack([np.fft.fftfreq(n, 1 / n)[k] for n, k in zip(W.shape, kept, strict=True)])
     _, directions = np.linalg.eigh(scaled * power @ scaled.T)
     moments = ((directions.T @ scaled) ** 16 @ power / power.sum()) ** (1 / 16)
-    lengths = directions * (EIGHTH_ORDER / moments)
+    lengths = directions * (EIGHTH_ORDER / moments.clip(min=1.0))  # no waves: nothing finer than the box
     return np.asarray(lengths @ lengths.T * np.outer(widths, widths))
 
 
