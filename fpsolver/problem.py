@@ -35,13 +35,14 @@ from fpsolver.planning import (
     refuse_large,
     refuse_matrices,
 )
+from fpsolver.summary import Summary
 from fpsolver.trajectory import Plan
 
 P = TypeVar("P")
 
 
-@dataclass(frozen=True, eq=False)
-class Problem:
+@dataclass(frozen=True, eq=False, repr=False)
+class Problem(Summary):
     """A configuration turned into everything a run needs, before anything large is allocated."""
 
     config: Config
@@ -53,6 +54,21 @@ class Problem:
     plan: Plan
     warnings: tuple[str, ...]
     has_known_error: bool = False  # Pi will be off, and a warning says so
+
+    @property
+    def title(self) -> str:
+        """That of the configuration."""
+        return self.config.title or "fpsolver problem"
+
+    def summary(self) -> list[tuple[str, str]]:
+        """Rows of the short table: what is going to be computed, and how."""
+        cells, until = " x ".join(str(n) for n in self.grid.shape), self.plan.until
+        method = self.plan.method if self.plan.method == "direct" else f"{self.plan.method} ({self.plan.stepper})"
+        return [
+            ("grid", f"{cells} cells, {self.generator.scheme.words}; {self.resolution}"),
+            ("method", f"{method} until {'the steady state' if math.isinf(until) else f't = {until:g}'}"),
+            *(("warning", text) for text in self.warnings),
+        ]
 
     @property
     def on_line(self) -> bool:

@@ -351,3 +351,16 @@ def test_what_is_no_path_is_a_sentence(read, path):
     """A dict in place of a file is the likely slip."""
     with pytest.raises(UsageError, match="the path of a file is needed, but got"):
         read(path)
+
+
+def test_a_problem_prints_what_is_going_to_be_computed():
+    """A few lines, not its matrices and tables."""
+    well = {"mass": 1.0, "potential": {"kind": "harmonic", "omega": 1.0}, "bath": DAMPED}
+    config = fp.Config(units={"hbar": 0.0}, system=well, initial=START)
+    text = repr(fp.prepare(config))
+    assert "cells, order 8; " in text
+    assert "spans" in text
+    assert "stepping (rk4) until" in text
+    assert len(text) < 400
+    solved = repr(fp.prepare(config.replaced(time={"method": "direct"})))
+    assert "direct until the steady state" in solved
