@@ -139,7 +139,8 @@ def tabulated(points: Sequence[ArrayLike], W: ArrayLike, periodic: Sequence[bool
     if state.roughness > COARSE:
         raise UsageError(
             f"the points are too far apart for W (a Fourier amplitude of {state.roughness:.2g} of the largest at the "
-            f"finest waves they hold, and at most {COARSE:g} is allowed); give W on a finer grid"
+            f"finest waves they hold, and at most {COARSE:g} is allowed); give W on a finer grid, or smooth it if it "
+            "is noisy"
         )
     return TabulatedState(axes, values / mass, state.periodic)
 
