@@ -430,13 +430,31 @@ def test_a_quantity_that_no_run_has_is_a_sentence_with_the_reason(draw, here, tm
 
 
 def test_reasons_are_those_of_numbers_that_are_not_there():
-    """A W that was negative on the way, and a verdict that is not known, have numbers at the end."""
+    """A W that was negative on the way has a number at the end."""
     said = {"entropy_production": "W was negative", "mean": "on a ring", "entropy_flux": "without noise"}
-    diagnostics = {"slowest_rate_reason": "not looked for", "satisfies_detailed_balance_reason": "not known"}
+    diagnostics = {"slowest_rate_reason": "not looked for"}
     numbers = {"entropy_production": 1.0, "mean": [np.nan, 0.0], "entropy_flux": np.inf, "slowest_rate": np.nan}
-    numbers |= {"satisfies_detailed_balance": 0.0, "purity": np.nan}
+    numbers["purity"] = np.nan
     found = worker.reasons(SimpleNamespace(reasons=said, diagnostics=diagnostics), numbers)
     assert found == {"mean": "on a ring", "entropy_flux": "without noise", "slowest_rate": "not looked for"}
+
+
+def test_a_verdict_that_is_not_known_is_none():
+    """Of a quantum quartic well before its steady state: neither 1 nor 0, and no phase."""
+    config = fp.Config(
+        system={
+            "mass": 1.0,
+            "potential": {"kind": "quartic", "omega": 1.0, "quartic": 0.1},
+            "bath": {"model": "caldeira_leggett", "eta": 0.5, "beta": 0.5},
+        },
+        initial={"kind": "gaussian", "mean": [0.5, 0.0], "covariance": [[1.0, 0.0], [0.0, 1.5]]},
+        time={"until": 0.1},
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", fp.FpsolverWarning)  # Caldeira-Leggett is not completely positive
+        row = worker.row_of(fp.run(config))
+    assert np.isnan(row["numbers"]["satisfies_detailed_balance"])
+    assert "not known" in row["reasons"]["satisfies_detailed_balance"]
 
 
 def test_rows_without_reasons_are_read(rows, tmp_path):

@@ -33,7 +33,7 @@ class Phase(NamedTuple):
 
 
 PHASES = (
-    Phase("no result", MISSING),
+    Phase("no result, or not known", MISSING),
     Phase("completely positive and detailed balance", style.COLOURS[2]),
     Phase("completely positive only", style.COLOURS[5]),
     Phase("detailed balance only", style.COLOURS[4]),
@@ -113,7 +113,8 @@ def phase_numbers(found: Sweep) -> NDArray[Any]:
     quantum = np.where(positive, np.where(balance, 1, 2), np.where(balance, 3, 4))
     classical = np.where(balance, 5, 6)
     numbers = np.where(np.isfinite(found.data["cp_margin"]), quantum, classical)
-    return np.asarray(np.where(found.is_good, numbers, 0))
+    is_known = found.is_good & np.isfinite(found.data["satisfies_detailed_balance"])
+    return np.asarray(np.where(is_known, numbers, 0))
 
 
 def _require_two(found: Sweep, kind: str) -> None:

@@ -99,6 +99,8 @@ def row_of(result: Outcome) -> Row:
     """Last values of the series, verdicts, and exact values where there are any; lists and numbers only."""
     numbers = {quantity.name: last(result, quantity.name) for quantity in EVERYTHING if quantity.name in result.series}
     numbers |= {name: float(v) for name, v in result.diagnostics.items() if isinstance(v, bool | int | float)}
+    if "satisfies_detailed_balance_reason" in result.diagnostics:
+        numbers["satisfies_detailed_balance"] = math.nan  # not known, which is no verdict
     numbers["time"] = last(result, "time")
     if isinstance(result, Result) and result.exact is not None:
         for name in ("entropy_production", "entropy_flux"):
