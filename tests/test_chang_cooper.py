@@ -129,6 +129,7 @@ def test_limited_face_values_keep_w_positive():
     assert min(W.min() for W in steps_from(generator, narrow(grid), 10_000)) >= 0.0
 
 
+@pytest.mark.slow
 @given(arrays(float, (16, 18), elements=st.just(0.0) | st.floats(1e-9, 1)), st.sampled_from(sorted(WELLS)))
 @settings(max_examples=60, deadline=None)
 def test_limited_steps_keep_any_w_positive_and_its_mass(W, name):

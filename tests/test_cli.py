@@ -112,6 +112,7 @@ def test_run_and_info_in_real_processes(tmp_path):
     assert json.loads(info.stdout)["status"] == "finished"
 
 
+@pytest.mark.slow
 def test_refusal_in_a_real_process(tmp_path):
     (tmp_path / "run.yaml").write_text(CONFIG.replace("mass: 1.0", "mass: -1"))
     run = spawned(tmp_path, "run", "run.yaml")
@@ -1023,6 +1024,7 @@ def test_a_bar_on_a_terminal(monkeypatch):
         assert ("runs:  25%" in screen.getvalue()) == is_terminal
 
 
+@pytest.mark.slow
 def test_commands_show_a_bar_on_a_terminal_only(cli):
     assert "%|" not in cli("run", "run.yaml", *sets("time.until=0.1")).err
     found = cli("sweep", "run.yaml", "--over", "system.bath.eta=1,2", *sets("time.method=gaussian"), "--workers", "1")

@@ -308,6 +308,7 @@ def independent_pairs():
             yield one, other
 
 
+@pytest.mark.slow
 def test_no_fault_hides_another(tmp_path):
     """Of two independent faults, be it in the schema or in rules between sections, both are told, and no third."""
     pairs = list(independent_pairs())

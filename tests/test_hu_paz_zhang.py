@@ -352,6 +352,7 @@ def outcome(chosen):
     return api.run_problem(api.prepare(chosen))
 
 
+@pytest.mark.slow
 def test_frames_have_the_currents_of_their_time():
     """At t = 0 the bath does not act yet; later the densities integrate to the Pi of the series."""
     chosen = config(time={"until": 0.6}, output={"every": 0.2, "snapshots": [0.0, 0.2, 0.4, 0.6]})
@@ -458,6 +459,7 @@ def test_more_refusals():
         fp.exact.Gaussian(system(beta=1e9), MEAN, COVARIANCE).covariance(1e9)
 
 
+@pytest.mark.slow
 def test_auto_method_steps():
     plan = api.prepare(config(time={"method": "auto", "stepper": "auto"})).plan
     assert (plan.method, plan.stepper, plan.why) == ("stepping", "rk4", "auto: coefficients change with time")

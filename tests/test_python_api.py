@@ -310,6 +310,7 @@ def test_bath_objects_of_the_package():
     assert fp.build_system(config(bath=bath)).particles[0].bath is bath
 
 
+@pytest.mark.slow
 def test_who_asks_for_a_bar_gets_it(capfd):
     """Also where standard error is no terminal, as here and in notebooks."""
     fp.run(config(), progress=True)

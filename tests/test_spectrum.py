@@ -151,6 +151,7 @@ def test_the_command_prints_modes_and_differences(capsys, tmp_path):
     assert found["exact_rate"] == pytest.approx([0.0, 0.5, 1.0], abs=1e-12)
 
 
+@pytest.mark.slow
 def test_the_command_needs_no_initial_state(capsys, tmp_path):
     path = tmp_path / "bare.yaml"
     path.write_text(

@@ -98,6 +98,7 @@ def run(initial, grid=FINE, system=SYSTEM, until=1.0, **sections):
     return fp.run(fp.Config(system=system, initial=initial, grid=grid, time={"until": until}, **sections))
 
 
+@pytest.mark.slow
 def test_a_run_from_values_is_the_run_from_the_gaussian(tmp_path):
     """The same W at the start to 1e-13, so the same numbers; the moments have their exact solution, too."""
     from_values = run(stored(tmp_path))
@@ -122,6 +123,7 @@ def test_the_automatic_grid_holds_and_resolves_the_state(tmp_path):
     assert found.resolution.cells >= 4
 
 
+@pytest.mark.slow
 def test_a_result_goes_on_in_a_wider_box(tmp_path):
     """A quench to ten times the temperature needs more room than the grid of the first run had."""
     first = run({"kind": "thermal", "beta": 1.0, "omega": 1.0})
@@ -150,6 +152,7 @@ def test_a_run_goes_on_from_a_snapshot(tmp_path):
     assert caught.value.exit_status == 2
 
 
+@pytest.mark.slow
 def test_a_box_that_a_quench_outgrows_is_told_beforehand(tmp_path):
     """The walls of the first run are 4.4 deviations of the hotter steady state away; a wider box has nothing to say."""
     first = run({"kind": "thermal", "beta": 1.0, "omega": 1.0})
@@ -168,6 +171,7 @@ def test_a_box_that_a_quench_outgrows_is_told_beforehand(tmp_path):
     assert "in the steady state a wall is only" in note
 
 
+@pytest.mark.slow
 def test_a_ring_goes_on_with_more_cells(tmp_path):
     """The same ring from another point on, and finer: periodic Fourier sums, no ends."""
     ring = {

@@ -153,6 +153,7 @@ def test_walls_are_counted_in_thermal_deviations():
         in_a_well({"cells": 128, "extent": [-3.5, 3.5]}, q=3.0)
 
 
+@pytest.mark.slow
 def test_walls_in_the_thin_tails_of_a_quantum_well():
     """Position diffusion makes <p^2> twice m T and tails thinner still: 5.5 deviations away, and refused as 3.4."""
     well = {"kind": "polynomial", "coefficients": [0, 0.2, 0.41, 0.05, 0.12]}
