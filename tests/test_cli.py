@@ -670,6 +670,7 @@ def test_continuing_from_a_file(cli):
         assert second.series["energy"][0] == first.series["energy"][-1]
 
 
+@pytest.mark.slow
 def test_continuing_on_another_grid(cli):
     """48 cells on [-7, 7] and the same for p become 64 on [-8, 8]: their W is interpolated."""
     assert cli("run", "run.yaml").status == 0

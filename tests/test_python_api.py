@@ -274,6 +274,7 @@ def test_xarray_and_back(kind, tmp_path):
         fp.Result.from_xarray(dataset)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("until", ["steady", 2.0])
 def test_moments_as_xarray_and_back(until, tmp_path):
     """The series of every particle, by name; the profile is the last time."""

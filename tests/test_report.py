@@ -78,6 +78,7 @@ def test_results_of_every_kind_have_a_page(result, tmp_path):
         fp.report(result, tmp_path / "run.pdf")
 
 
+@pytest.mark.slow
 def test_several_particles_are_shown_one_by_one(tmp_path):
     """The profile is in the page as a picture: there is no W to draw."""
     well = {"kind": "harmonic", "omega": 1.0}

@@ -141,6 +141,7 @@ def test_failed_runs_are_rows_with_their_reason(here):
     assert found["entropy_production"][1, 0] > 0
 
 
+@pytest.mark.slow
 def test_what_the_runs_had_to_say_is_a_warning(here, tmp_path, capsys):
     """In Python the sentences of the command line, at the line of the user; nothing where nothing was said."""
     over = {ETA: [0.5], BETA: [-1.0, 0.7, 0.8]}
@@ -330,6 +331,7 @@ def pair(**more):
     return fp.Config(system={"particles": [hot, cold], **more}, time={"method": "gaussian"})
 
 
+@pytest.mark.slow
 def test_every_number_of_the_series_of_several_particles_is_in_the_table(here, tmp_path):
     """docs/files.md says so; in memory, in the file and for xarray."""
     spring, path = {"couplings": [{"between": [0, 1], "stiffness": 0.6}]}, tmp_path / "s.h5"
@@ -348,6 +350,7 @@ def test_every_number_of_the_series_of_several_particles_is_in_the_table(here, t
     np.testing.assert_array_equal(figure.axes[0].lines[0].get_ydata(), found["temperature"][:, 1])
 
 
+@pytest.mark.slow
 def test_particles_without_springs(here, tmp_path):
     """Not one spring is a dimension of length 0."""
     found = fp.sweep(pair(), {"system.particles.0.bath.eta": [0.3, 0.6]}, path=tmp_path / "s.h5")
@@ -405,6 +408,7 @@ def test_scales_of_figures_follow_the_numbers(here):
     assert list(y) == [1.0, 1e-4]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("draw", [fp.plot.sweep_lines, fp.plot.sweep_map])
 def test_a_quantity_that_no_run_has_is_a_sentence_with_the_reason(draw, here, tmp_path):
     """In place of an empty figure; the reason is an attribute of the array, as in files of results."""
@@ -439,6 +443,7 @@ def test_reasons_are_those_of_numbers_that_are_not_there():
     assert found == {"mean": "on a ring", "entropy_flux": "without noise", "slowest_rate": "not looked for"}
 
 
+@pytest.mark.slow
 def test_a_verdict_that_is_not_known_is_none():
     """Of a quantum quartic well before its steady state: neither 1 nor 0, and no phase."""
     config = fp.Config(

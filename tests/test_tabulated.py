@@ -192,6 +192,7 @@ def test_a_ring_goes_on_with_more_cells(tmp_path):
         assert second.last(name) == pytest.approx(whole.last(name), abs=1e-8)
 
 
+@pytest.mark.slow
 def test_a_ring_without_any_structure_goes_on(tmp_path):
     """W that does not depend on q has no waves along it, and nothing to resolve there."""
     ring = {**SYSTEM, "potential": {"kind": "free"}, "bath": {"model": "caldeira_leggett", "eta": 1.0, "beta": 1.0}}
@@ -204,6 +205,7 @@ def test_a_ring_without_any_structure_goes_on(tmp_path):
         assert second.last("mass") == pytest.approx(1.0, abs=1e-12)
 
 
+@pytest.mark.slow
 def test_a_density_with_limited_fluxes(tmp_path):
     """W >= 0 at the start is what these fluxes need to keep it so."""
     classical = {"units": {"hbar": 0.0}, "scheme": {"flux": "chang_cooper", "reversible": "limited"}}

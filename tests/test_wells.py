@@ -169,6 +169,7 @@ def test_walls_in_the_thin_tails_of_a_quantum_well():
     assert [(axis.low, axis.high) for axis in fp.prepare(config).grid.axes] == [(-6, 6), (-10, 10)]
 
 
+@pytest.mark.slow
 def test_the_box_of_a_driven_ring_holds_locked_and_running_states():
     """At weak friction both exist; a box around the drift alone left 5e-8 at its edge, where 1e-9 gives a warning."""
     well = {"kind": "cosine", "amplitude": 1.0, "wavenumber": 1.0, "tilt": 0.5}
