@@ -146,6 +146,19 @@ def test_the_resolution_of_wells_counts_their_thermal_width():
         in_a_well({"cells": 23, "extent": [-8, 8]})
 
 
+def test_the_estimate_of_a_rate_is_no_result():
+    """It is right in its order of magnitude only: files and tables have NaN, and where the rate is to be had."""
+    config = fp.Config(
+        units={"hbar": 0},
+        system=CLASSICAL_QUARTIC,
+        grid={"q": {"cells": 64, "extent": [-5, 5]}, "p": {"cells": 64, "extent": [-7, 7]}},
+        time={"method": "direct"},
+    )
+    found = fp.run(config).diagnostics
+    assert math.isnan(found["slowest_rate"])
+    assert "`fpsolver spectrum` finds it" in found["slowest_rate_reason"]
+
+
 def test_walls_are_counted_in_thermal_deviations():
     """Of <p^2> = m T = 1 as far as 36 T reach; how far the start swings first is no reason to refuse a box."""
     assert in_a_well({"cells": 128, "extent": [-5, 5]}, q=3.0).grid.axes[1].high == 5
