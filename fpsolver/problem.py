@@ -150,13 +150,13 @@ def _prepare(config: Config) -> Problem:
     until = build.until_time(config)
     decay = slowest_rate(system, length) if math.isinf(until) else None
     refuse_cells([request.cells for request in requests])
-    grid, found, rules, displacement = _choose_grid(config, system, state, requests, until, length)
+    grid, path, found, rules, displacement = _choose_grid(config, system, state, requests, until, length)
     generator = Generator(system, grid, build.build_scheme(config))
     refuse_large(generator, config)
     plan = make_plan(config, decay, until, generator, displacement)
     refuse_endless(generator, plan)
     notes = _warnings(config, system, state, found, grid)
-    if tail := _tail_note(system, None if config.time.method == "direct" else state, until, grid):
+    if tail := _tail_note(system, None if config.time.method == "direct" else state, until, grid, path):
         notes += (tail,)
     doubts, slow = dispersion.warnings(rules, grid), long_warning(config, generator, plan)
     notes += (*doubts, slow) if slow else tuple(doubts)
@@ -186,9 +186,10 @@ def _require_complete_positivity(config: Config, system: System) -> None:
 
 
 class Choice(NamedTuple):
-    """A grid, its resolution, what predicts errors of Pi on it, and how far away the state is (deviations)."""
+    """A grid and the path it holds, its resolution, what predicts errors of Pi, and the deviations to the end."""
 
     grid: Grid
+    path: autogrid.Path
     resolution: autogrid.Resolution
     rules: tuple[dispersion.GridRule, ...] = ()
     displacement: float = 0.0
@@ -222,16 +223,18 @@ def _choose_grid(
         autogrid.refuse_coarse(found, grid)
     walls.refuse_cut(near, grid)
     has_order_8 = config.scheme.flux == "central" and build.build_scheme(config).order == 8
-    return Choice(grid, found, rules if has_order_8 and not is_coarse else (), distance)
+    return Choice(grid, path, found, rules if has_order_8 and not is_coarse else (), distance)
 
 
-def _tail_note(system: System, state: LocalState | UniformState | None, until: float, grid: Grid) -> str:
+def _tail_note(
+    system: System, state: LocalState | UniformState | None, until: float, grid: Grid, path: autogrid.Path
+) -> str:
     """A sentence where the walls are near the exact path of a Gaussian (None: its steady state), or nothing."""
     start = starts.as_gaussian(state)
     if not system.is_quadratic or any(axis.periodic for axis in grid.axes) or (start is None and state is not None):
         return ""
     cure = "" if isinstance(state, TabulatedState) else "`extent: auto` or "  # a file may bring its box
-    return walls.cut_warning(_path(system, start, until), grid, cure)
+    return walls.cut_warning(path if start is state else _path(system, start, until), grid, cure)
 
 
 def _refuse_open(system: System, requests: starts.Requests, length: float | None) -> None:

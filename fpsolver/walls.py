@@ -30,8 +30,8 @@ def nearest_walls(path: Path, grid: Grid, cure: str = "`extent: auto` or ") -> l
             continue
         distances = np.minimum(path.centres[:, k] - axis.low, axis.high - path.centres[:, k]) / path.deviations[:, k]
         worst = int(np.argmin(distances))
-        reach = WIDEST_BOX * path.deviations[:, k]
-        low, high = (path.centres[:, k] - reach).min(), (path.centres[:, k] + reach).max()
+        needed = WIDEST_BOX * path.deviations[:, k]
+        low, high = (path.centres[:, k] - needed).min(), (path.centres[:, k] + needed).max()
         words = (
             f"grid.{axis.name[0]}.extent is [{axis.low:g}, {axis.high:g}] for {axis.name}, and "
             f"{moment(float(path.times[worst]))} a wall is only about {max(float(distances[worst]), 0):.2g} standard "

@@ -52,8 +52,8 @@ def layout(
 
 def _shallow_path(system: System, state: LocalState | UniformState | None) -> Path:
     """The initial state alone, or thermal states of the bottoms of the wells."""
-    if state is not None and not isinstance(state, UniformState):
-        boxes = [(packet.mean, packet.covariance) for packet in state.packets]
+    if packets := _packets(state):
+        boxes = [(packet.mean, packet.covariance) for packet in packets]
     else:
         temperature, centre, widths = effective_temperature(system), np.zeros(2 * system.size), np.ones(2 * system.size)
         for k, particle in enumerate(system.particles):
@@ -67,8 +67,13 @@ def _shallow_path(system: System, state: LocalState | UniformState | None) -> Pa
 
 def _times(state: LocalState | UniformState | None, count: int) -> FloatArray:
     """Times of so many boxes: 0 for those of the initial state, which come first, infinity for those of the wells."""
-    packets = 0 if state is None else 1 if isinstance(state, UniformState) else len(state.packets)
-    return np.where(np.arange(count) < packets, 0.0, math.inf)
+    own = 1 if isinstance(state, UniformState) else len(_packets(state))
+    return np.where(np.arange(count) < own, 0.0, math.inf)
+
+
+def _packets(state: LocalState | UniformState | None) -> tuple[GaussianState, ...]:
+    """Gaussians that cover the initial state; none without a start, or for one that is all around a ring."""
+    return () if state is None or isinstance(state, UniformState) else state.packets
 
 
 def well_path(
@@ -89,18 +94,14 @@ def well_path(
     particle = system.particles[0]
     temperature = effective_temperature(system)
     p_deviation = math.sqrt(particle.mass * temperature)
-    boxes: list[tuple[FloatArray, FloatArray]] = []
-    finest = None
+    packets = _packets(state)
+    boxes = [(packet.mean, packet.covariance) for packet in packets]
     if isinstance(state, UniformState):
-        length = periodic_length or 1.0
-        boxes.append((np.zeros(2), np.diag([length**2 / 12, state.momentum_variance])))
-    elif state is not None:
-        boxes += [(packet.mean, packet.covariance) for packet in state.packets]
-        finest = None if isinstance(state, GaussianState) else state.finest
+        boxes.append((np.zeros(2), np.diag([(periodic_length or 1.0) ** 2 / 12, state.momentum_variance])))
     if particle.potential.is_confining:
         energy = CONFINING_TEMPERATURES * temperature
-        if has_energy and state is not None and not isinstance(state, UniformState):
-            energy += max(_energy_above_minimum(system, packet) for packet in state.packets)
+        if has_energy and packets:
+            energy += max(_energy_above_minimum(system, packet) for packet in packets)
         fastest = math.sqrt(2 * particle.mass * energy)
         boxes.append(_box(particle.potential.range_below(energy), (-fastest, fastest)))
         if shape is not None:
@@ -109,15 +110,16 @@ def well_path(
         around = np.diag([periodic_length**2 / 12, p_deviation**2])
         boxes += [(np.array([0.0, p]), around) for p in (0.0, _drift_velocity(system))]  # locked, running
     centres, covariances = zip(*boxes, strict=True)
-    count = len(boxes)
-    everywhere = None if finest is None else np.array([finest] * count)
-    return Path(_times(state, count), np.array(centres), np.array(covariances), everywhere)
+    finest = None
+    if not isinstance(state, GaussianState | UniformState | None):  # finer than its packets
+        finest = np.array([state.finest] * len(boxes))
+    return Path(_times(state, len(boxes)), np.array(centres), np.array(covariances), finest)
 
 
 def _wells_path(system: System, state: LocalState | UniformState | None, *, has_energy: bool) -> Path:
     """The same for several particles: the well of each, at the temperature of the hottest."""
     n, energy = system.size, CONFINING_TEMPERATURES * effective_temperature(system)
-    packets = () if state is None or isinstance(state, UniformState) else state.packets
+    packets = _packets(state)
     centre, widths = np.zeros(2 * n), np.zeros(2 * n)
     for k, particle in enumerate(system.particles):
         on = np.ix_([k, n + k], [k, n + k])

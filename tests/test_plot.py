@@ -1076,6 +1076,7 @@ def test_no_arrows_for_a_current_that_is_none(own_axes):
 MISTAKES = {
     "another order": (lambda ax, r: plot.draw_wigner(r, ax), "draws on matplotlib axes, but got Result"),
     "another current": (lambda ax, r: plot.draw_current(ax, r, "J"), "'reversible' or 'irreversible', but is 'J'"),
+    "no scale": (lambda ax, r: plot.draw_current(ax, r, "reversible", scale=0), "scale must be"),
     "no such particle": (lambda ax, r: plot.draw_wigner(ax, r, particle=1), "must be 0 to 0 of the 1"),
     "no result": (lambda ax, r: plot.draw_wigner(ax, "out.h5"), "needs results, but got str"),
 }

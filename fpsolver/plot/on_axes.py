@@ -13,6 +13,7 @@ from matplotlib.quiver import Quiver
 
 from fpsolver import views
 from fpsolver.errors import FpsolverWarning, UsageError
+from fpsolver.physics import arguments
 from fpsolver.plot import phase_space, snapshots, style
 from fpsolver.result import Result
 
@@ -67,6 +68,8 @@ def draw_current(
     shown = _one(ax, result, particle, "draw_current")
     if which not in CURRENTS:
         raise UsageError(f"the current must be {' or '.join(map(repr, CURRENTS))}, but is {which!r}")
+    if scale is not None:
+        scale = arguments.positive("scale", scale)
     current, view = CURRENTS[which], phase_space.view([shown])
     box = np.array([sorted(ax.get_xlim()), sorted(ax.get_ylim())]) if ax.has_data() else view
     is_nothing = scale is None and phase_space.is_round_off(shown, current, view)
