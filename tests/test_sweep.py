@@ -295,7 +295,7 @@ def test_runs_of_different_size_share_a_table():
         one | {"axes": ["q1", "q2", "p1", "p2"], "numbers": {"mean": [1.0, 2.0, 3.0, 4.0], "heat_current": [5.0, 6.0]}},
         worker.failed("no"),
     ]
-    found = table.tabulate(small(), {"n": np.array([1, 2, 3])}, rows, {})
+    found = table.tabulate(small(), axes.Axes({"n": np.array([1, 2, 3])}), rows, {})
     nan = np.nan
     assert found.components == ("q1", "q2", "p1", "p2")
     np.testing.assert_array_equal(found["mean"], [[1, nan, 2, nan], [1, 2, 3, 4], [nan] * 4])
@@ -663,7 +663,7 @@ def test_two_sweeps_on_one_output(said, here, tmp_path):
 def test_a_table_without_what_every_sweep_has(name, values, text, here, tmp_path):
     fp.sweep(small(), {ETA: [0.2, 0.3]}, path=tmp_path / "table.h5")
     with h5py.File(tmp_path / "table.h5", "r+") as file:
-        del file["sweep"][name]
+        file["sweep"].pop(name, None)
         if values is not None:
             file["sweep"][name] = values
     with pytest.raises(FileFormatError, match=text):

@@ -78,6 +78,7 @@ def show_sweep(path: Path, *, as_json: bool) -> int:
     found = load_sweep(path)
     if as_json:
         everything = {"file": str(path), "title": found.title, "over": found.over, "data": found.data}
+        everything |= {"linked": found.linked} if found.linked else {}
         click.echo(json.dumps(clean(everything), indent=2))
         return 0
     click.echo(found.title or str(path))

@@ -23,7 +23,7 @@ from fpsolver.errors import ConfigError, FpsolverError, UsageError
 from fpsolver.io.kinds import is_journal, rows_in
 from fpsolver.progress import on_terminal
 from fpsolver.sweeps import engine, remarks
-from fpsolver.sweeps.axes import Values, parse_over
+from fpsolver.sweeps.axes import Axes, axes_of, parse_over
 from fpsolver.sweeps.journal import journal_path
 from fpsolver.sweeps.table import Sweep
 
@@ -36,7 +36,8 @@ from fpsolver.sweeps.table import Sweep
     multiple=True,
     required=True,
     metavar="KEY=VALUES",
-    help="Values of one key: 0.1,0.2,0.5 or linspace(a,b,n) or logspace(a,b,n), from a to b. Repeatable.",
+    help="Values of one key: 0.1,0.2,0.5 or linspace(a,b,n) or logspace(a,b,n), from a to b. Repeatable. "
+    "Keys that change together stand in one --over: 'KEY=VALUES; KEY=VALUES'.",
 )
 @set_option
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="HDF5 file (default: STEM-sweep.h5).")
@@ -61,8 +62,9 @@ def command(
     A run that fails is a row with its reason. Rows are kept in OUTPUT.partial until all are there. The steady state
     without stepping (--set time.method=direct) is the quickest.
     """
-    axes = parse_over(over)
-    refuse_conflicts(axes.keys() & {text.partition("=")[0].strip() for text in overrides}, workers, scheduler)
+    wanted = parse_over(over)
+    axes = axes_of(wanted)
+    refuse_conflicts({*axes.keys} & {text.partition("=")[0].strip() for text in overrides}, workers, scheduler)
     loaded = load_base(config, overrides, axes)
     path = output or Path(f"{config.stem}-sweep.h5")
     refuse_itself(config, path)
@@ -70,7 +72,7 @@ def command(
     with naming_the_command(), telling_of_rows(path):
         found = engine.sweep(
             loaded,
-            axes,
+            wanted,
             path=path,
             workers=workers,
             scheduler=scheduler,
@@ -82,12 +84,12 @@ def command(
     return finish(found, path, was_complete=was_complete, quiet=quiet)
 
 
-def load_base(path: Path, overrides: tuple[str, ...], axes: dict[str, Values]) -> Config:
+def load_base(path: Path, overrides: tuple[str, ...], axes: Axes) -> Config:
     """The configuration; with the first values of the keys swept where only these make it complete."""
     try:
         return load_config(path, overrides)
     except ConfigError as error:
-        first = (f"{key}={json.dumps(values[:1].tolist()[0])}" for key, values in axes.items())
+        first = (f"{key}={json.dumps(value)}" for key, value in axes.point([0] * len(axes.shape)).items())
         with contextlib.suppress(FpsolverError):
             return load_config(path, (*overrides, *first))
         raise error

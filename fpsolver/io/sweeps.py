@@ -74,7 +74,8 @@ def _write_all(file: h5py.File, sweep: Sweep) -> None:
     group.attrs["over"] = list(sweep.over)
     writer = Writer(group)
     for key, values in sweep.over.items():
-        writer.scale(key, values.astype(_TEXT) if values.dtype == object else values, "user's", key)
+        writer.scale(key, _stored(values), "user's", key)
+    _write_linked(writer, sweep)
     labels = np.array(sweep.components, dtype=_TEXT)
     for name in ("component", "row", "column"):
         writer.scale(name, labels, "1", "component of x")
@@ -82,10 +83,25 @@ def _write_all(file: h5py.File, sweep: Sweep) -> None:
     if "spring_current" in sweep.data:
         writer.scale("spring", np.arange(sweep.data["spring_current"].shape[-1]), "1", "index of the spring")
     for name, values in sweep.data.items():
-        stored = values.astype(_TEXT) if values.dtype == object else values
-        dataset = writer.array(name, stored, (*sweep.over, *inner_dimensions(name)), *describe(name))
+        dataset = writer.array(name, _stored(values), (*sweep.over, *inner_dimensions(name)), *describe(name))
         if name in sweep.reasons:
             dataset.attrs["reason"] = sweep.reasons[name]
+
+
+def _stored(values: Any) -> Any:
+    """Words as HDF5 has them."""
+    return values.astype(_TEXT) if values.dtype == object else values
+
+
+def _write_linked(writer: Writer, sweep: Sweep) -> None:
+    """Keys that change along with that of a dimension: more coordinates of it, which xarray is told of."""
+    for key, more in sweep.linked.items():
+        writer.group[key].attrs["linked"] = list(more)
+        for other, values in more.items():
+            writer.array(other, _stored(values), (key,), "user's", other)
+    others = [other for more in sweep.linked.values() for other in more]
+    if others:
+        writer.group.attrs["coordinates"] = " ".join(others)
 
 
 def read(path: str | Path) -> dict[str, Any]:
@@ -98,13 +114,16 @@ def _read_all(file: h5py.File) -> dict[str, Any]:
     data, _ = parse_yaml(file["config"].asstr()[()], "the configuration in the table")
     group = file["sweep"]
     keys = [str(key) for key in group.attrs["over"]]
-    scales = {*keys, "component", "row", "column", "particle", "spring"}
     over = {key: _values(group[key]) for key in keys}
+    linked = _read_linked(group, over)
+    others = [other for more in linked.values() for other in more]
+    scales = {*keys, *others, "component", "row", "column", "particle", "spring"}
     found = {name: _values(group[name]) for name in group if name not in scales}
     _check(found, tuple(len(values) for values in over.values()))
     return {
         "config": Config(**data),
         "over": over,
+        "linked": linked,
         "data": found,
         "reasons": {name: str(group[name].attrs["reason"]) for name in found if "reason" in group[name].attrs},
         "components": tuple(str(name) for name in group["component"].asstr()[()]),
@@ -113,6 +132,16 @@ def _read_all(file: h5py.File) -> dict[str, Any]:
             for name, value in file["provenance"].attrs.items()
         },
     }
+
+
+def _read_linked(group: h5py.Group, over: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Keys that change along with others; ValueError if they have other numbers of values."""
+    names = {key: [str(other) for other in group[key].attrs["linked"]] for key in over if "linked" in group[key].attrs}
+    linked = {key: {other: _values(group[other]) for other in others} for key, others in names.items()}
+    for key, more in linked.items():
+        if any(values.shape != over[key].shape for values in more.values()):
+            raise ValueError(f"the keys that change with {key} have other numbers of values")
+    return linked
 
 
 def _check(data: dict[str, Any], shape: tuple[int, ...]) -> None:

@@ -125,7 +125,7 @@ def coordinates(found: Sweep, key: str) -> NDArray[Any]:
 def label(ax: Axes, found: Sweep, key: str, which: str, *, logarithmic: bool) -> None:
     """Name, scale and ticks of one axis, which is logarithmic if it may be."""
     values = found.over[key]
-    getattr(ax, f"set_{which}label")(key_label(key))
+    getattr(ax, f"set_{which}label")(", with ".join([key_label(key), *map(symbol, found.linked.get(key, ()))]))
     if values.dtype == object:
         _label_words(ax, values, which)
     elif logarithmic and is_geometric(values):

@@ -6,11 +6,10 @@ import contextlib
 import time
 import warnings
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
-from typing import Any
 
 from fpsolver.api import require_config
 from fpsolver.config.reader import Config
@@ -21,7 +20,7 @@ from fpsolver.io.paths import check_output
 from fpsolver.io.provenance import collect
 from fpsolver.progress import Count
 from fpsolver.sweeps import worker
-from fpsolver.sweeps.axes import Changes, Values, checked, points
+from fpsolver.sweeps.axes import Axes, Changes, Over, checked
 from fpsolver.sweeps.journal import Journal, header, journal_path
 from fpsolver.sweeps.pools import DaskPool, LocalPool, Pool, local_workers
 from fpsolver.sweeps.remarks import remarks
@@ -35,7 +34,7 @@ Keep = Callable[[int, Row], None]
 
 def sweep(
     config: Config,
-    over: Mapping[str, Iterable[Any]],
+    over: Over,
     *,
     path: str | Path | None = None,
     workers: int | None = None,
@@ -47,19 +46,20 @@ def sweep(
 ) -> Sweep:
     """Run a configuration for every combination of values of some keys; a failed run is a row with its reason.
 
-    ``over`` maps dotted keys to values (the last key varies fastest). Runs happen on ``workers`` local processes (one
-    for each core) or on the Dask cluster of ``scheduler``, an address; the numbers are the same. With ``path`` the
-    table is written there, and until then rows are kept in ``PATH.partial``, from which ``resume`` goes on.
+    ``over`` maps dotted keys to values (the last key varies fastest), and tuples of keys that change together to tuples
+    of values: ``{(a, b): zip(values_of_a, values_of_b)}``. Runs happen on ``workers`` local processes (one for each
+    core) or on the Dask cluster of ``scheduler``, an address; the numbers are the same. With ``path`` the table is
+    written there, and until then rows are kept in ``PATH.partial``, from which ``resume`` goes on.
 
     How many runs have no result, or a warning, is issued as FpsolverWarning; the table has the words of each. A caller
     that gives ``note`` reads the table itself: nothing is issued, and ``note`` is told what is amiss with the workers.
 
-    Raises ConfigError if a key does not exist, OutputExistsError for an existing output without ``force``, OutputError
-    if another process is writing it.
+    Raises ConfigError if a key does not exist, UsageError for values that cannot be swept over, OutputExistsError for
+    an existing output without ``force``, OutputError if another process is writing it, or it cannot be written.
     """
     require_config(config)
-    axes = checked(config, over)
     target = None if path is None else Path(path)
+    axes = checked(config, over)
     if target is not None:
         check_output(target, force=True, kinds=RESULTS)
     with contextlib.nullcontext() if target is None else locked(target):
@@ -68,8 +68,9 @@ def sweep(
         else:
             _refuse(target, resume=resume, force=force)
             found = _swept(
-                config, axes, target, workers, scheduler, resume=resume, force=force, progress=progress, note=note
-            )
+                config, axes, target, workers, scheduler, resume=resume, force=force, progress=progress,
+                note=note,
+            )  # fmt: skip
     for text in remarks(found) if note is None else ():
         warnings.warn(text, FpsolverWarning, stacklevel=2)
     return found
@@ -77,7 +78,7 @@ def sweep(
 
 def _swept(
     config: Config,
-    axes: dict[str, Values],
+    axes: Axes,
     target: Path | None,
     workers: int | None,
     scheduler: str | None,
@@ -88,7 +89,7 @@ def _swept(
     note: Note | None,
 ) -> Sweep:
     """The table, written if there is a target."""
-    runs = points(axes)
+    runs = axes.points()
     with Journal(None if target is None else journal_path(target), header(config, axes)) as journal:
         rows = journal.read() if resume else {}
         try:
@@ -107,10 +108,10 @@ def _swept(
     return found
 
 
-def _finished(target: Path, config: Config, axes: dict[str, Values]) -> Sweep:
+def _finished(target: Path, config: Config, axes: Axes) -> Sweep:
     """The table that is there already; UsageError if it belongs to another sweep."""
     found = load_sweep(target)
-    if header(found.config, found.over) != header(config, axes):
+    if header(found.config, found.axes) != header(config, axes):
         raise UsageError(f"{target} is the table of another sweep; name another output, or use --force")
     return found
 

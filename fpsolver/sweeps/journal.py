@@ -17,7 +17,7 @@ from fpsolver.io.kinds import JOURNAL as FORMAT
 from fpsolver.io.kinds import ROWS
 from fpsolver.io.paths import check_output, replace_file
 from fpsolver.io.sweeps import inner_dimensions
-from fpsolver.sweeps.axes import Values
+from fpsolver.sweeps.axes import Axes
 from fpsolver.sweeps.worker import COSTS, TEXTS, Row
 
 
@@ -26,13 +26,15 @@ def journal_path(path: Path) -> Path:
     return path.with_name(f"{path.name}.partial")
 
 
-def header(config: Config, axes: dict[str, Values]) -> dict[str, Any]:
-    """What makes two sweeps the same one."""
+def header(config: Config, axes: Axes) -> dict[str, Any]:
+    """What makes two sweeps the same one; what most of them do not have is left out, as in older journals."""
+    linked = {key: {other: values.tolist() for other, values in more.items()} for key, more in axes.linked.items()}
     return {
         "format": FORMAT,
         "fpsolver": fpsolver.__version__,
         "config": config.replaced(output={"path": None}).to_yaml(),
-        "over": {key: values.tolist() for key, values in axes.items()},
+        "over": {key: values.tolist() for key, values in axes.over.items()},
+        **({"linked": linked} if linked else {}),
     }
 
 
@@ -72,9 +74,9 @@ class Journal:
 
     def _differences(self, head: dict[str, Any]) -> str:
         found = []
-        for name in ("fpsolver", "over"):
-            if head.get(name) != self._head[name]:
-                found.append(f"{name} was {head.get(name)} and is {self._head[name]}")
+        for name in ("fpsolver", "over", "linked"):
+            if head.get(name) != self._head.get(name):
+                found.append(f"{name} was {head.get(name)} and is {self._head.get(name)}")
         then, now = str(head.get("config", "")).splitlines(), str(self._head["config"]).splitlines()
         if then != now:
             gone = "; ".join(line.strip() for line in then if line not in now)

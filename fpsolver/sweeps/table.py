@@ -16,7 +16,7 @@ from fpsolver.io import sweeps as files
 from fpsolver.io.xarrays import package
 from fpsolver.physics import arguments
 from fpsolver.summary import Summary
-from fpsolver.sweeps.axes import Values
+from fpsolver.sweeps.axes import Axes, Values
 from fpsolver.sweeps.worker import COSTS, TEXTS, Row
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class Sweep(Summary):
 
     ``sweep["entropy_production"]`` is such an array; NaN where there is no number, with the reason in ``message``
     (failed runs) or, for most runs of a quantity that have none, in ``reasons``. ``mean`` and ``covariance`` have the
-    components ``components`` as last axes.
+    components ``components`` as last axes. ``linked``: of a key in ``over``, the values of others that change with it.
     """
 
     config: Config
@@ -41,13 +41,23 @@ class Sweep(Summary):
     components: tuple[str, ...] = ("q", "p")
     provenance: dict[str, Any] = field(default_factory=dict)
     reasons: dict[str, str] = field(default_factory=dict)
+    linked: dict[str, dict[str, Values]] = field(default_factory=dict)
 
     def __getitem__(self, name: str) -> NDArray[Any]:
         """Values of a key or of a quantity."""
-        found = self.over.get(name, self.data.get(name))
-        if found is None:
-            raise UsageError(f"the sweep has no {name!r}; it has {', '.join([*self.over, *self.data])}")
-        return found
+        everything = self.over | self._linked_keys | self.data
+        if name not in everything:
+            raise UsageError(f"the sweep has no {name!r}; it has {', '.join(everything)}")
+        return everything[name]
+
+    @property
+    def _linked_keys(self) -> dict[str, Values]:
+        return {other: values for more in self.linked.values() for other, values in more.items()}
+
+    @property
+    def axes(self) -> Axes:
+        """The keys, their values, and which change together."""
+        return Axes(self.over, self.linked)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -77,7 +87,9 @@ class Sweep(Summary):
             units, long_name = files.describe(name)
             reason = {"reason": self.reasons[name]} if name in self.reasons else {}
             variables[name] = (dims, values, {"units": units, "long_name": long_name, **reason})
-        coordinates = {**self.over, **{name: list(labels) for name, labels in sizes.items()}}
+        coordinates: dict[str, Any] = {**self.over, **{name: list(labels) for name, labels in sizes.items()}}
+        for key, more in self.linked.items():
+            coordinates |= {other: (key, values) for other, values in more.items()}
         found: xarray.Dataset = package().Dataset(variables, coordinates, {"config": self.config.to_yaml()})
         return found
 
@@ -87,7 +99,8 @@ class Sweep(Summary):
 
     def summary(self) -> list[tuple[str, str]]:
         """Rows of the short table."""
-        keys = " x ".join(f"{key} ({len(values)})" for key, values in self.over.items())
+        names = {key: " with ".join([key, *self.linked.get(key, ())]) for key in self.over}
+        keys = " x ".join(f"{names[key]} ({len(values)})" for key, values in self.over.items())
         good = self.is_good
         rows = [("runs", f"{good.size} over {keys}"), ("ended well", f"{good.sum()} of {good.size}")]
         rows += [("without result", f"{count}: {text}") for text, count in self.failures()[:3]]
@@ -104,10 +117,9 @@ class Sweep(Summary):
         return f"{low:.6g} at {self._place(values == low)} to {high:.6g} at {self._place(values == high)}"
 
     def _place(self, mask: NDArray[np.bool_]) -> str:
-        index = np.argwhere(mask)[0]
-        words = [f"{key.split('.')[-1]} {v[i]:.6g}" if v.dtype != object else f"{v[i]}"
-                 for (key, v), i in zip(self.over.items(), index, strict=True)]  # fmt: skip
-        return ", ".join(words)
+        found = self.axes.point(np.argwhere(mask)[0])
+        return ", ".join(f"{v}" if isinstance(v, str | bool) else f"{key.split('.')[-1]} {v:.6g}"
+                         for key, v in found.items())  # fmt: skip
 
 
 def load_sweep(path: str | Path) -> Sweep:
@@ -115,9 +127,9 @@ def load_sweep(path: str | Path) -> Sweep:
     return Sweep(**files.read(arguments.path(path)))
 
 
-def tabulate(config: Config, axes: dict[str, Values], rows: list[Row], provenance: dict[str, Any]) -> Sweep:
-    """Rows (in the order of :func:`fpsolver.sweeps.axes.points`) as arrays; what a row lacks is NaN."""
-    shape = tuple(len(values) for values in axes.values())
+def tabulate(config: Config, axes: Axes, rows: list[Row], provenance: dict[str, Any]) -> Sweep:
+    """Rows (in the order of the points of ``axes``) as arrays; what a row lacks is NaN."""
+    shape = axes.shape
     components = max((tuple(row["axes"]) for row in rows), key=len, default=()) or ("q", "p")
     data: dict[str, NDArray[Any]] = {}
     for name in TEXTS:
@@ -133,7 +145,7 @@ def tabulate(config: Config, axes: dict[str, Values], rows: list[Row], provenanc
             if name in row["numbers"]:
                 values[(number, *_places(row, name, len(components)))] = row["numbers"][name]
         data[name] = values.reshape(*shape, *inner)
-    return Sweep(config, axes, data, components, provenance, _reasons(rows))
+    return Sweep(config, axes.over, data, components, provenance, _reasons(rows), axes.linked)
 
 
 def _reasons(rows: list[Row]) -> dict[str, str]:
