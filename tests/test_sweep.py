@@ -63,14 +63,14 @@ class Here:
     def __init__(self, fatal=None):
         self.fatal, self.handed_out, self.restarts = fatal or {}, [], 0
 
-    def submit(self, config, changes):
+    def submit(self, config, changes, wanted):
         future, key = Future(), changes.get(ETA)
         self.handed_out.append(key)
         if self.fatal.get(key, 0):
             self.fatal[key] -= 1
             future.set_exception(BrokenProcessPool("a worker died"))
         else:
-            future.set_result(worker.run_point(config, changes))
+            future.set_result(worker.run_point(config, changes, wanted))
         return future
 
     def restart(self):
@@ -211,10 +211,10 @@ def test_an_interrupted_sweep_goes_on(here, tmp_path, monkeypatch):
     whole = fp.sweep(small(), over)
     submit, here.handed_out = here.submit, []
 
-    def interrupted(config, changes):
+    def interrupted(config, changes, wanted):
         if changes[ETA] == 0.8:
             raise KeyboardInterrupt
-        return submit(config, changes)
+        return submit(config, changes, wanted)
 
     with monkeypatch.context() as patch:
         patch.setattr(here, "submit", interrupted)
@@ -657,6 +657,7 @@ def test_two_sweeps_on_one_output(said, here, tmp_path):
         ("status", None, "it has no status of its runs"),
         ("entropy_flux", None, "it has no entropy_flux of its runs"),
         ("entropy_flux", ["a", "b"], "it has no entropy_flux of its runs"),
+        ("mode_rate", np.ones(2), r"mode_rate has the shape \(2,\) instead of one number for each mode"),
         ("mass", np.ones(3), r"mass has the shape \(3,\), which does not begin with \(2,\)"),
     ],
 )

@@ -40,6 +40,7 @@ from fpsolver.sweeps.table import Sweep
     "Keys that change together stand in one --over: 'KEY=VALUES; KEY=VALUES'.",
 )
 @set_option
+@click.option("--modes", type=click.IntRange(min=1), metavar="N", help="Also the rates of the N slowest modes.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="HDF5 file (default: STEM-sweep.h5).")
 @click.option("--workers", type=int, help="Local processes (default: one for each core).")
 @click.option("--scheduler", metavar="ADDRESS", help="Run on the Dask cluster of this scheduler instead.")
@@ -50,6 +51,7 @@ def command(
     config: Path,
     over: tuple[str, ...],
     overrides: tuple[str, ...],
+    modes: int | None,
     output: Path | None,
     workers: int | None,
     scheduler: str | None,
@@ -73,6 +75,7 @@ def command(
         found = engine.sweep(
             loaded,
             wanted,
+            modes=modes or 0,
             path=path,
             workers=workers,
             scheduler=scheduler,
@@ -125,7 +128,7 @@ def finish(found: Sweep, path: Path, *, was_complete: bool, quiet: bool) -> int:
         click.echo(table([*found.summary(), ("wall time", wall_words(found)), ("written to", path)]))
     if text := remarks.lost(found):
         click.echo(f"fpsolver: {text}", err=True)
-    warn([text] if (text := remarks.warned(found)) else [])
+    warn([text for text in (remarks.without_modes(found), remarks.warned(found)) if text])
     return 0 if found.is_good.any() else 3
 
 

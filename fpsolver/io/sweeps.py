@@ -36,7 +36,12 @@ _WORDS = {
     "exact_entropy_production": ("1/time", "exact Pi"),
     "exact_entropy_flux": ("1/time", "exact Phi"),
     "W_l1_error": ("1", "int abs(W - exact W)"),
+    "mode_rate": ("1/time", "decay rate of the slowest modes on the grid"),
+    "mode_frequency": ("1/time", "frequency of the slowest modes on the grid"),
+    "exact_mode_rate": ("1/time", "exact decay rate next to it"),
+    "exact_mode_frequency": ("1/time", "exact frequency next to it"),
 }
+_OF_MODES = dict.fromkeys(("mode_rate", "mode_frequency", "exact_mode_rate", "exact_mode_frequency"), ("mode",))
 
 
 def describe(name: str) -> tuple[str, str]:
@@ -47,7 +52,7 @@ def describe(name: str) -> tuple[str, str]:
 
 def inner_dimensions(name: str) -> tuple[str, ...]:
     """Dimensions of a quantity beyond the keys of the sweep."""
-    return DIMENSIONS.get(name, ())
+    return (DIMENSIONS | _OF_MODES).get(name, ())
 
 
 def write(sweep: Sweep, path: Path, *, force: bool = False) -> Path:
@@ -82,6 +87,9 @@ def _write_all(file: h5py.File, sweep: Sweep) -> None:
     writer.scale("particle", np.arange(len(sweep.components) // 2), "1", "index of the particle")
     if "spring_current" in sweep.data:
         writer.scale("spring", np.arange(sweep.data["spring_current"].shape[-1]), "1", "index of the spring")
+    if "mode_rate" in sweep.data:
+        count = sweep.data["mode_rate"].shape[-1]
+        writer.scale("mode", np.arange(1, count + 1), "1", "index of the mode; 0 would be the steady state")
     for name, values in sweep.data.items():
         dataset = writer.array(name, _stored(values), (*sweep.over, *inner_dimensions(name)), *describe(name))
         if name in sweep.reasons:
@@ -117,7 +125,7 @@ def _read_all(file: h5py.File) -> dict[str, Any]:
     over = {key: _values(group[key]) for key in keys}
     linked = _read_linked(group, over)
     others = [other for more in linked.values() for other in more]
-    scales = {*keys, *others, "component", "row", "column", "particle", "spring"}
+    scales = {*keys, *others, "component", "row", "column", "particle", "spring", "mode"}
     found = {name: _values(group[name]) for name in group if name not in scales}
     _check(found, tuple(len(values) for values in over.values()))
     return {
@@ -151,6 +159,8 @@ def _check(data: dict[str, Any], shape: tuple[int, ...]) -> None:
             if name not in data or data[name].dtype.kind not in kinds:
                 raise ValueError(f"it has no {name} of its runs")
     for name, values in data.items():
+        if name in _OF_MODES and values.ndim != len(shape) + 1:
+            raise ValueError(f"{name} has the shape {values.shape} instead of one number for each mode")
         if values.shape[: len(shape)] != shape:
             raise ValueError(f"{name} has the shape {values.shape}, which does not begin with {shape}")
 

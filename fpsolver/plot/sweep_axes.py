@@ -32,6 +32,8 @@ SYMBOLS = {
     "wehrl_production": r"$\Pi_Q$ (1/time)",
     "wehrl_flux": r"$\Phi_Q$ (1/time)",
     "W_l1_error": r"$L_1$ error of $W$",
+    "mode_rate": "slowest decay rate (1/time)",
+    "mode_frequency": "frequency of the slowest mode (1/time)",
 }
 UNITS = {
     "eta": "1/time",

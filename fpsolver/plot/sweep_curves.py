@@ -27,7 +27,7 @@ def draw(figure: Figure, panels: list[Panel], found: Sweep, quantity: Drawn) -> 
         _draw_curves(panel, found, quantity)
     _finish(panels, found, quantity)
     shown = np.concatenate([quantity.values[_place(panel, curve)] for panel in panels for curve, _ in _curves(found)])
-    _legend(figure, found, shown, has_exact=bool(np.isfinite(quantity.exact).any()))
+    _legend(figure, found, shown, quantity)
     if quantity.remark:
         figure.legend([Line2D([], [], color="0.3", **ZERO)], [quantity.remark], loc="outside lower left")
 
@@ -92,16 +92,16 @@ def _finish(panels: list[Panel], found: Sweep, quantity: Drawn) -> None:
                 panel.axes.set(ylim=(-1, 1), yticks=[0])
 
 
-def _legend(figure: Figure, found: Sweep, drawn: NDArray[Any], *, has_exact: bool) -> None:
+def _legend(figure: Figure, found: Sweep, drawn: NDArray[Any], quantity: Drawn) -> None:
     keys = list(found.over)
     handles, labels = [], []
     if len(keys) > 1:
         for (index,), colour in _curves(found):
             handles.append(Line2D([], [], color=colour, marker="o", linestyle="none"))
             labels.append(f"{symbol(keys[1])} = {number(found.over[keys[1]][index])}")
-    if has_exact:
+    if np.isfinite(quantity.exact).any():
         handles.append(Line2D([], [], **(EXACT | _exact_marks(found.over[keys[0]].dtype == object))))
-        labels.append("exact Gaussian")
+        labels.append(quantity.exact_label)
     lacking = int(np.isnan(drawn).sum())
     if lacking:
         handles.append(Line2D([], [], color="0.3", **MISSING))

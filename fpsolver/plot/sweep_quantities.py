@@ -24,6 +24,8 @@ COUNTED = {
     "entropy_production_particle": r"$\Pi$ of particle {}",
     "entropy_flux_particle": r"$\Phi$ of particle {}",
     "spring_current": "current through spring {}",
+    "mode_rate": "decay rate of mode {}",
+    "mode_frequency": "frequency of mode {}",
 }
 
 
@@ -39,6 +41,7 @@ class Drawn:
     exact: NDArray[Any]
     is_zero: NDArray[np.bool_]
     remark: str
+    exact_label: str = "exact Gaussian"
 
 
 def drawn(found: Sweep, name: str) -> Drawn:
@@ -52,11 +55,13 @@ def drawn(found: Sweep, name: str) -> Drawn:
     values = _finite(found.data[base][place])
     if not np.isfinite(values).any():
         raise UsageError(f"no run has a finite {name}: {_why_missing(found, base)}")
-    exact = _finite(found.data.get(f"exact_{name}", np.full(found.shape, np.nan)))
+    known = found.data.get(f"exact_{base}")
+    exact = np.full(found.shape, np.nan) if known is None else _finite(known[place])
     is_zero = _is_zero(found, base) & np.isfinite(values)
     exact = np.where(is_zero & np.isfinite(exact), 0.0, exact)
     label = _label(found, base, part)
-    return Drawn(label, np.where(is_zero, 0.0, values), exact, is_zero, _remark(values[is_zero]))
+    exact_label = "exact mode" if inner_dimensions(base) == ("mode",) else Drawn.exact_label
+    return Drawn(label, np.where(is_zero, 0.0, values), exact, is_zero, _remark(values[is_zero]), exact_label)
 
 
 def _finite(values: NDArray[Any]) -> NDArray[Any]:
@@ -109,7 +114,7 @@ def _place(found: Sweep, base: str, part: str) -> tuple[int, ...]:
         case ("row", "column") if pair := re.fullmatch(r"([qp]\d*)([qp]\d*)", part):
             if set(pair.groups()) <= set(found.components):
                 return tuple(map(found.components.index, pair.groups()))
-        case ("particle",) | ("spring",) if part.isdecimal() and 1 <= int(part) <= sizes[0]:
+        case ("particle",) | ("spring",) | ("mode",) if part.isdecimal() and 1 <= int(part) <= sizes[0]:
             return (int(part) - 1,)
     if 0 in sizes:
         raise UsageError(f"the quantity {base} is empty, since no run has a spring; draw another one")

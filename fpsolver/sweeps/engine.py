@@ -11,6 +11,8 @@ from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
+import numpy as np
+
 from fpsolver.api import require_config
 from fpsolver.config.reader import Config
 from fpsolver.errors import FpsolverWarning, InterruptedSweepError, UnfinishedOutputError, UsageError
@@ -25,7 +27,7 @@ from fpsolver.sweeps.journal import Journal, header, journal_path
 from fpsolver.sweeps.pools import DaskPool, LocalPool, Pool, local_workers
 from fpsolver.sweeps.remarks import remarks
 from fpsolver.sweeps.table import Sweep, load_sweep, tabulate
-from fpsolver.sweeps.worker import Row
+from fpsolver.sweeps.worker import NUMBERS_ONLY, Row, Wanted
 
 DEATHS = 3  # of workers that had nothing but this run in hand: then it is the run's fault
 Note = Callable[[str], None]
@@ -36,6 +38,7 @@ def sweep(
     config: Config,
     over: Over,
     *,
+    modes: int = 0,
     path: str | Path | None = None,
     workers: int | None = None,
     scheduler: str | None = None,
@@ -51,6 +54,9 @@ def sweep(
     core) or on the Dask cluster of ``scheduler``, an address; the numbers are the same. With ``path`` the table is
     written there, and until then rows are kept in ``PATH.partial``, from which ``resume`` goes on.
 
+    ``modes``: also the decay rates and frequencies (1/time) of so many modes of each run's generator, the slowest
+    after the steady state, as :func:`fpsolver.spectrum` finds them: ``mode_rate`` and ``mode_frequency``.
+
     How many runs have no result, or a warning, is issued as FpsolverWarning; the table has the words of each. A caller
     that gives ``note`` reads the table itself: nothing is issued, and ``note`` is told what is amiss with the workers.
 
@@ -59,16 +65,17 @@ def sweep(
     """
     require_config(config)
     target = None if path is None else Path(path)
+    wanted = _wanted(modes)
     axes = checked(config, over)
     if target is not None:
         check_output(target, force=True, kinds=RESULTS)
     with contextlib.nullcontext() if target is None else locked(target):
         if target is not None and resume and target.exists():
-            found = _finished(target, config, axes)
+            found = _finished(target, config, axes, wanted)
         else:
             _refuse(target, resume=resume, force=force)
             found = _swept(
-                config, axes, target, workers, scheduler, resume=resume, force=force, progress=progress,
+                config, axes, wanted, target, workers, scheduler, resume=resume, force=force, progress=progress,
                 note=note,
             )  # fmt: skip
     for text in remarks(found) if note is None else ():
@@ -79,6 +86,7 @@ def sweep(
 def _swept(
     config: Config,
     axes: Axes,
+    wanted: Wanted,
     target: Path | None,
     workers: int | None,
     scheduler: str | None,
@@ -90,13 +98,15 @@ def _swept(
 ) -> Sweep:
     """The table, written if there is a target."""
     runs = axes.points()
-    with Journal(None if target is None else journal_path(target), header(config, axes)) as journal:
+    with Journal(None if target is None else journal_path(target), header(config, axes, wanted)) as journal:
         rows = journal.read() if resume else {}
         try:
             journal.open(rows)
             begun = time.perf_counter()
-            used = _run_missing(config, runs, rows, journal, workers, scheduler, progress=progress, note=note)
-            found = tabulate(config, axes, [rows[number] for number in range(len(runs))], collect(1))
+            used = _run_missing(
+                config, runs, rows, journal, workers, scheduler, progress=progress, note=note, wanted=wanted
+            )
+            found = tabulate(config, axes, [rows[number] for number in range(len(runs))], collect(1), wanted)
             spent = {"wall_sweep": time.perf_counter() - begun, "workers": used, "scheduler": scheduler or ""}
             found.provenance |= spent
             if target is not None:
@@ -108,10 +118,17 @@ def _swept(
     return found
 
 
-def _finished(target: Path, config: Config, axes: Axes) -> Sweep:
+def _wanted(modes: int) -> Wanted:
+    """What is kept of each run; UsageError for what cannot be."""
+    if isinstance(modes, bool) or not isinstance(modes, int | np.integer) or modes < 0:
+        raise UsageError(f"the number of modes must be a whole number of at least 1, or 0 for none, but is {modes!r}")
+    return Wanted(int(modes))
+
+
+def _finished(target: Path, config: Config, axes: Axes, wanted: Wanted) -> Sweep:
     """The table that is there already; UsageError if it belongs to another sweep."""
     found = load_sweep(target)
-    if header(found.config, found.axes) != header(config, axes):
+    if header(found.config, found.axes, found.wanted) != header(config, axes, wanted):
         raise UsageError(f"{target} is the table of another sweep; name another output, or use --force")
     return found
 
@@ -139,6 +156,7 @@ def _run_missing(
     *,
     progress: bool,
     note: Note | None,
+    wanted: Wanted,
 ) -> int:
     """Complete ``rows``; returns the number of workers."""
     missing = [number for number in range(len(runs)) if number not in rows]
@@ -156,14 +174,14 @@ def _run_missing(
         count.step(failed=row["status"] not in ("steady", "finished"))
 
     try:
-        run_all(pool, config, {number: runs[number] for number in missing}, keep)
+        run_all(pool, config, {number: runs[number] for number in missing}, keep, wanted)
     finally:
         count.close()
         pool.close()
     return pool.workers
 
 
-def run_all(pool: Pool, config: Config, runs: dict[int, Changes], keep: Keep) -> None:
+def run_all(pool: Pool, config: Config, runs: dict[int, Changes], keep: Keep, wanted: Wanted = NUMBERS_ONLY) -> None:
     """Every run once, as workers become free; a dead worker costs a repetition of what it had in hand.
 
     A broken pool does not say which of its runs killed it. So those it had in hand are repeated one at a time, and a
@@ -175,10 +193,10 @@ def run_all(pool: Pool, config: Config, runs: dict[int, Changes], keep: Keep) ->
     while waiting or suspects or running:
         while suspects and not running:
             number = suspects.popleft()
-            running[pool.submit(config, runs[number])] = number
+            running[pool.submit(config, runs[number], wanted)] = number
         while waiting and not suspects and not deaths.keys() & set(running.values()) and len(running) < pool.window:
             number = waiting.popleft()
-            running[pool.submit(config, runs[number])] = number
+            running[pool.submit(config, runs[number], wanted)] = number
         done, _ = wait(running, return_when=FIRST_COMPLETED)
         dead = _collect(done, running, keep)
         if dead:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import asdict, fields
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -18,7 +19,7 @@ from fpsolver.io.kinds import ROWS
 from fpsolver.io.paths import check_output, replace_file
 from fpsolver.io.sweeps import inner_dimensions
 from fpsolver.sweeps.axes import Axes
-from fpsolver.sweeps.worker import COSTS, TEXTS, Row
+from fpsolver.sweeps.worker import COSTS, NUMBERS_ONLY, TEXTS, Row, Wanted
 
 
 def journal_path(path: Path) -> Path:
@@ -26,7 +27,7 @@ def journal_path(path: Path) -> Path:
     return path.with_name(f"{path.name}.partial")
 
 
-def header(config: Config, axes: Axes) -> dict[str, Any]:
+def header(config: Config, axes: Axes, wanted: Wanted = NUMBERS_ONLY) -> dict[str, Any]:
     """What makes two sweeps the same one; what most of them do not have is left out, as in older journals."""
     linked = {key: {other: values.tolist() for other, values in more.items()} for key, more in axes.linked.items()}
     return {
@@ -35,6 +36,7 @@ def header(config: Config, axes: Axes) -> dict[str, Any]:
         "config": config.replaced(output={"path": None}).to_yaml(),
         "over": {key: values.tolist() for key, values in axes.over.items()},
         **({"linked": linked} if linked else {}),
+        **{name: value for name, value in asdict(wanted).items() if value},
     }
 
 
@@ -74,7 +76,7 @@ class Journal:
 
     def _differences(self, head: dict[str, Any]) -> str:
         found = []
-        for name in ("fpsolver", "over", "linked"):
+        for name in ("fpsolver", "over", "linked", *(field.name for field in fields(Wanted))):
             if head.get(name) != self._head.get(name):
                 found.append(f"{name} was {head.get(name)} and is {self._head.get(name)}")
         then, now = str(head.get("config", "")).splitlines(), str(self._head["config"]).splitlines()
@@ -164,6 +166,6 @@ def _is_number(name: str, value: Any, components: int) -> bool:
     except (ValueError, TypeError):
         return False
     axes = inner_dimensions(name)
-    if axes == ("spring",):  # any number of them
+    if axes in (("spring",), ("mode",)):  # any number of them
         return len(shape) == 1
     return shape == tuple(components // 2 if axis == "particle" else components for axis in axes)

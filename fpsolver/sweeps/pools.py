@@ -14,6 +14,7 @@ from fpsolver.config.reader import Config
 from fpsolver.errors import FpsolverError, UsageError
 from fpsolver.sweeps import worker
 from fpsolver.sweeps.axes import Changes
+from fpsolver.sweeps.worker import Wanted
 
 # a run uses one core: runs side by side gain more than threads that wait for one another
 ONE_THREAD = dict.fromkeys(
@@ -29,7 +30,7 @@ class Pool(Protocol):
     window: int  # runs handed out at a time
     advice: str  # what the user should know, or nothing
 
-    def submit(self, config: Config, changes: Changes) -> Future[Any]:
+    def submit(self, config: Config, changes: Changes, wanted: Wanted) -> Future[Any]:
         """A run."""
 
     def restart(self) -> None:
@@ -58,11 +59,11 @@ class LocalPool:
                 self.workers, timeout=None, initializer=worker.start, initargs=(os.getpid(),), env=ONE_THREAD
             )
 
-    def submit(self, config: Config, changes: Changes) -> Future[Any]:
+    def submit(self, config: Config, changes: Changes, wanted: Wanted) -> Future[Any]:
         """A run; of a pool that broke while it was idle, a future that says so."""
         future: Future[Any] = Future()
         try:
-            future = self._executor.submit(worker.run_point, config, changes)
+            future = self._executor.submit(worker.run_point, config, changes, wanted)
         except BrokenProcessPool as error:
             future.set_exception(error)
         return future
@@ -114,9 +115,9 @@ class DaskPool:
             )
         self._executor = self._client.get_executor(pure=False)
 
-    def submit(self, config: Config, changes: Changes) -> Future[Any]:
+    def submit(self, config: Config, changes: Changes, wanted: Wanted) -> Future[Any]:
         """A run."""
-        future: Future[Any] = self._executor.submit(worker.run_point, config, changes)
+        future: Future[Any] = self._executor.submit(worker.run_point, config, changes, wanted)
         return future
 
     def restart(self) -> None:

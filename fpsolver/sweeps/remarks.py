@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import numpy as np
+
+from fpsolver.sweeps.modes import RATE
 from fpsolver.sweeps.table import Sweep
 
 
 def remarks(found: Sweep) -> list[str]:
     """What is worth saying, or nothing."""
-    return [text for text in (lost(found), warned(found)) if text]
+    return [text for text in (lost(found), without_modes(found), warned(found)) if text]
 
 
 def lost(found: Sweep) -> str:
@@ -17,6 +20,15 @@ def lost(found: Sweep) -> str:
         return ""
     text, count = found.failures()[0]
     return f"{(~runs).sum()} of {runs.size} runs have no result; {count} of them: {text}"
+
+
+def without_modes(found: Sweep) -> str:
+    """How many runs have no slow modes, of a sweep for these; an empty string if all have them."""
+    if RATE not in found.data:
+        return ""
+    is_missing = np.isnan(found[RATE]).any(axis=-1)
+    reason = f"; most of them: {found.reasons[RATE]}" if RATE in found.reasons else ""
+    return f"{is_missing.sum()} of {is_missing.size} runs lack decay rates{reason}" if is_missing.any() else ""
 
 
 def warned(found: Sweep) -> str:

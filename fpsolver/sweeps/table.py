@@ -17,7 +17,8 @@ from fpsolver.io.xarrays import package
 from fpsolver.physics import arguments
 from fpsolver.summary import Summary
 from fpsolver.sweeps.axes import Axes, Values
-from fpsolver.sweeps.worker import COSTS, TEXTS, Row
+from fpsolver.sweeps.modes import FREQUENCY, RATE
+from fpsolver.sweeps.worker import COSTS, NUMBERS_ONLY, TEXTS, Row, Wanted
 
 if TYPE_CHECKING:
     import xarray
@@ -60,6 +61,11 @@ class Sweep(Summary):
         return Axes(self.over, self.linked)
 
     @property
+    def wanted(self) -> Wanted:
+        """What there is of each run besides its last numbers."""
+        return Wanted(self.data[RATE].shape[-1] if RATE in self.data else 0)
+
+    @property
     def shape(self) -> tuple[int, ...]:
         """Number of values of each key."""
         return tuple(len(values) for values in self.over.values())
@@ -90,6 +96,8 @@ class Sweep(Summary):
         coordinates: dict[str, Any] = {**self.over, **{name: list(labels) for name, labels in sizes.items()}}
         for key, more in self.linked.items():
             coordinates |= {other: (key, values) for other, values in more.items()}
+        if RATE in self.data:
+            coordinates["mode"] = np.arange(1, self.wanted.modes + 1)
         found: xarray.Dataset = package().Dataset(variables, coordinates, {"config": self.config.to_yaml()})
         return found
 
@@ -105,12 +113,13 @@ class Sweep(Summary):
         rows = [("runs", f"{good.size} over {keys}"), ("ended well", f"{good.sum()} of {good.size}")]
         rows += [("without result", f"{count}: {text}") for text, count in self.failures()[:3]]
         for name, label in (("entropy_production", "Pi  (production)"), ("entropy_flux", "Phi (flux)")):
-            rows.append((label, self._range(name)))
+            rows.append((label, self._range(self.data[name], self.is_good)))
+        if RATE in self.data:  # failed runs may have it, too
+            rows.append(("slowest decay rate", self._range(self.data[RATE][..., 0], np.ones(self.shape, dtype=bool))))
         return rows
 
-    def _range(self, name: str) -> str:
-        values = self.data[name]
-        known = np.isfinite(values) & self.is_good
+    def _range(self, values: NDArray[Any], among: NDArray[np.bool_]) -> str:
+        known = np.isfinite(values) & among
         if not known.any():
             return "no finite value"
         low, high = values[known].min(), values[known].max()
@@ -127,7 +136,9 @@ def load_sweep(path: str | Path) -> Sweep:
     return Sweep(**files.read(arguments.path(path)))
 
 
-def tabulate(config: Config, axes: Axes, rows: list[Row], provenance: dict[str, Any]) -> Sweep:
+def tabulate(
+    config: Config, axes: Axes, rows: list[Row], provenance: dict[str, Any], wanted: Wanted = NUMBERS_ONLY
+) -> Sweep:
     """Rows (in the order of the points of ``axes``) as arrays; what a row lacks is NaN."""
     shape = axes.shape
     components = max((tuple(row["axes"]) for row in rows), key=len, default=()) or ("q", "p")
@@ -136,8 +147,9 @@ def tabulate(config: Config, axes: Axes, rows: list[Row], provenance: dict[str, 
         data[name] = np.array([row[name] for row in rows], dtype=object).reshape(shape)
     for name in COSTS:
         data[name] = np.array([row[name] for row in rows], dtype=float).reshape(shape)
-    names = dict.fromkeys([*ALWAYS, "mean", "covariance", *(name for row in rows for name in row["numbers"])])
-    sizes = _sizes(rows, len(components))
+    always = [*ALWAYS, "mean", "covariance", *((RATE, FREQUENCY) if wanted.modes else ())]
+    names = dict.fromkeys([*always, *(name for row in rows for name in row["numbers"])])
+    sizes = _sizes(rows, len(components)) | {"mode": wanted.modes}
     for name in names:
         inner = tuple(sizes[dimension] for dimension in files.inner_dimensions(name))
         values = np.full((len(rows), *inner), np.nan)
@@ -169,6 +181,6 @@ def _places(row: Row, name: str, components: int) -> tuple[Any, ...]:
     particles = np.arange(len(row["axes"]) // 2)
     both = np.concatenate([particles, components // 2 + particles])
     springs = np.arange(len(row["numbers"].get("spring_current", ())))
-    place = {"particle": particles, "spring": springs}
+    place = {"particle": particles, "spring": springs, "mode": np.arange(len(row["numbers"].get(RATE, ())))}
     dimensions = files.inner_dimensions(name)
     return np.ix_(*(place.get(dimension, both) for dimension in dimensions)) if dimensions else ()

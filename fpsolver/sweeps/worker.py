@@ -8,7 +8,9 @@ import signal
 import sys
 import threading
 import time
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import numba
 import numpy as np
@@ -20,15 +22,27 @@ from fpsolver.errors import ConfigError, FpsolverError
 from fpsolver.problem import gaussian_problem
 from fpsolver.recorder import EVERYTHING
 from fpsolver.result import Outcome, Result
+from fpsolver.sweeps import modes
 from fpsolver.sweeps.axes import Changes, changed
 
 if sys.platform != "win32":
     import resource
 
 Row = dict[str, Any]
+Answer = TypeVar("Answer")
 TEXTS = ("status", "message", "warnings")  # of a row
 COSTS = ("wall_time", "worker_memory")
 _one_at_a_time = threading.Lock()
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is wanted of each run besides its last numbers: that many slow modes."""
+
+    modes: int = 0
+
+
+NUMBERS_ONLY = Wanted()
 
 
 def start(parent: int) -> None:
@@ -49,7 +63,7 @@ def version() -> str:
     return fpsolver.__version__
 
 
-def run_point(config: Config, changes: Changes) -> Row:
+def run_point(config: Config, changes: Changes, wanted: Wanted = NUMBERS_ONLY) -> Row:
     """Row of one run; what cannot be run is a row, too, with status ``failed`` and the reason.
 
     A process runs one at a time on one thread (the layer below Numba's threads forbids two calls at once).
@@ -57,15 +71,24 @@ def run_point(config: Config, changes: Changes) -> Row:
     with _one_at_a_time:
         numba.set_num_threads(1)
         begun = time.perf_counter()
-        try:
-            row = row_of(outcome(changed(config, changes)))
-        except MemoryError:
-            row = failed("there is not enough memory for this run")
-        except FpsolverError as error:
-            row = failed(in_one_line(error))
-        except Exception as error:  # of a potential or bath of the user's, or of ours: the other runs go on
-            row = failed(f"unexpected {type(error).__name__}: {error}")
+        row, reason = attempt(lambda: row_of(outcome(changed(config, changes))))
+        row = row or failed(reason)
+        if wanted.modes:  # of a run that failed, too: between high wells there is no steady state, but a rate
+            found, reason = attempt(lambda: modes.slow_modes(changed(config, changes), wanted.modes))
+            modes.add_modes(row, found or modes.without(wanted.modes, reason))
         return row | {"wall_time": time.perf_counter() - begun, "worker_memory": peak_memory()}
+
+
+def attempt(work: Callable[[], Answer]) -> tuple[Answer | None, str]:
+    """What came out, or None and the reason."""
+    try:
+        return work(), ""
+    except MemoryError:
+        return None, "there is not enough memory for this run"
+    except FpsolverError as error:
+        return None, in_one_line(error)
+    except Exception as error:  # of a potential or bath of the user's, or of ours: the other runs go on
+        return None, f"unexpected {type(error).__name__}: {error}"
 
 
 def outcome(config: Config) -> Outcome:
