@@ -41,6 +41,7 @@ from fpsolver.sweeps.table import Sweep
 )
 @set_option
 @click.option("--modes", type=click.IntRange(min=1), metavar="N", help="Also the rates of the N slowest modes.")
+@click.option("--keep-results", is_flag=True, help="Keep each run's whole result, in the folder STEM-runs.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="HDF5 file (default: STEM-sweep.h5).")
 @click.option("--workers", type=int, help="Local processes (default: one for each core).")
 @click.option("--scheduler", metavar="ADDRESS", help="Run on the Dask cluster of this scheduler instead.")
@@ -52,6 +53,7 @@ def command(
     over: tuple[str, ...],
     overrides: tuple[str, ...],
     modes: int | None,
+    keep_results: bool,
     output: Path | None,
     workers: int | None,
     scheduler: str | None,
@@ -76,6 +78,7 @@ def command(
             loaded,
             wanted,
             modes=modes or 0,
+            keep_results=keep_results,
             path=path,
             workers=workers,
             scheduler=scheduler,

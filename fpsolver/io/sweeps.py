@@ -40,6 +40,7 @@ _WORDS = {
     "mode_frequency": ("1/time", "frequency of the slowest modes on the grid"),
     "exact_mode_rate": ("1/time", "exact decay rate next to it"),
     "exact_mode_frequency": ("1/time", "exact frequency next to it"),
+    "file": ("1", "file of the whole result"),
 }
 _OF_MODES = dict.fromkeys(("mode_rate", "mode_frequency", "exact_mode_rate", "exact_mode_frequency"), ("mode",))
 

@@ -21,7 +21,7 @@ from fpsolver.io.lock import locked
 from fpsolver.io.paths import check_output
 from fpsolver.io.provenance import collect
 from fpsolver.progress import Count
-from fpsolver.sweeps import worker
+from fpsolver.sweeps import kept, worker
 from fpsolver.sweeps.axes import Axes, Changes, Over, checked
 from fpsolver.sweeps.journal import Journal, header, journal_path
 from fpsolver.sweeps.pools import DaskPool, LocalPool, Pool, local_workers
@@ -39,6 +39,7 @@ def sweep(
     over: Over,
     *,
     modes: int = 0,
+    keep_results: bool = False,
     path: str | Path | None = None,
     workers: int | None = None,
     scheduler: str | None = None,
@@ -56,6 +57,8 @@ def sweep(
 
     ``modes``: also the decay rates and frequencies (1/time) of so many modes of each run's generator, the slowest
     after the steady state, as :func:`fpsolver.spectrum` finds them: ``mode_rate`` and ``mode_frequency``.
+    ``keep_results``: also the whole result of each run, in the folder ``STEM-runs`` beside the table, for
+    :meth:`Sweep.result`.
 
     How many runs have no result, or a warning, is issued as FpsolverWarning; the table has the words of each. A caller
     that gives ``note`` reads the table itself: nothing is issued, and ``note`` is told what is amiss with the workers.
@@ -65,7 +68,7 @@ def sweep(
     """
     require_config(config)
     target = None if path is None else Path(path)
-    wanted = _wanted(modes)
+    wanted = _wanted(modes, keep_results, target)
     axes = checked(config, over)
     if target is not None:
         check_output(target, force=True, kinds=RESULTS)
@@ -73,7 +76,7 @@ def sweep(
         if target is not None and resume and target.exists():
             found = _finished(target, config, axes, wanted)
         else:
-            _refuse(target, resume=resume, force=force)
+            _refuse(target, wanted, resume=resume, force=force)
             found = _swept(
                 config, axes, wanted, target, workers, scheduler, resume=resume, force=force, progress=progress,
                 note=note,
@@ -100,17 +103,21 @@ def _swept(
     runs = axes.points()
     with Journal(None if target is None else journal_path(target), header(config, axes, wanted)) as journal:
         rows = journal.read() if resume else {}
+        if target is not None and wanted.keep_results:
+            rows = {number: row for number, row in rows.items() if kept.is_there(target, row)}
         try:
             journal.open(rows)
             begun = time.perf_counter()
+            keep = _keeper(len(runs), rows, journal, target)
             used = _run_missing(
-                config, runs, rows, journal, workers, scheduler, progress=progress, note=note, wanted=wanted
+                config, runs, rows, keep, workers, scheduler, progress=progress, note=note, wanted=wanted
             )
             found = tabulate(config, axes, [rows[number] for number in range(len(runs))], collect(1), wanted)
             spent = {"wall_sweep": time.perf_counter() - begun, "workers": used, "scheduler": scheduler or ""}
             found.provenance |= spent
             if target is not None:
                 found.save(target, force=force)
+                found.path = target
                 journal.discard()
         except (KeyboardInterrupt, CancelledError) as error:
             cause = "interrupted" if isinstance(error, KeyboardInterrupt) else f"the scheduler at {scheduler} is gone"
@@ -118,11 +125,30 @@ def _swept(
     return found
 
 
-def _wanted(modes: int) -> Wanted:
+def _wanted(modes: int, keep_results: bool, target: Path | None) -> Wanted:
     """What is kept of each run; UsageError for what cannot be."""
     if isinstance(modes, bool) or not isinstance(modes, int | np.integer) or modes < 0:
         raise UsageError(f"the number of modes must be a whole number of at least 1, or 0 for none, but is {modes!r}")
-    return Wanted(int(modes))
+    if not isinstance(keep_results, bool):
+        raise UsageError(f"keep_results must be True or False, but is {keep_results!r}")
+    if keep_results and target is None:
+        raise UsageError("keep_results needs a path: the results are files in a folder beside the table; give path=..")
+    return Wanted(int(modes), keep_results)
+
+
+def _keeper(runs: int, rows: dict[int, Row], journal: Journal, target: Path | None) -> Keep:
+    """What takes a finished run into the table and the journal, its whole result into a file before."""
+
+    def keep(number: int, row: Row) -> None:
+        """Take one run."""
+        image = row.pop("image", None)
+        if image is not None and target is not None:
+            row["file"] = kept.file_name(number, runs)
+            kept.write(target, row["file"], image)
+        rows[number] = row
+        journal.add(number, row)
+
+    return keep
 
 
 def _finished(target: Path, config: Config, axes: Axes, wanted: Wanted) -> Sweep:
@@ -133,7 +159,7 @@ def _finished(target: Path, config: Config, axes: Axes, wanted: Wanted) -> Sweep
     return found
 
 
-def _refuse(target: Path | None, *, resume: bool, force: bool) -> None:
+def _refuse(target: Path | None, wanted: Wanted, *, resume: bool, force: bool) -> None:
     """OutputExistsError for a finished table, or for rows of an interrupted sweep, that nobody said to replace."""
     if target is None:
         return
@@ -144,13 +170,15 @@ def _refuse(target: Path | None, *, resume: bool, force: bool) -> None:
         count = rows_in(partial)
         raise UnfinishedOutputError(f"{partial} holds {count} row{'s' if count != 1 else ''} of an interrupted sweep")
     check_output(target, force=force, kinds=RESULTS)
+    if wanted.keep_results:
+        kept.prepare(target, resume=resume, force=force)
 
 
 def _run_missing(
     config: Config,
     runs: list[Changes],
     rows: dict[int, Row],
-    journal: Journal,
+    keep: Keep,
     workers: int | None,
     scheduler: str | None,
     *,
@@ -158,7 +186,7 @@ def _run_missing(
     note: Note | None,
     wanted: Wanted,
 ) -> int:
-    """Complete ``rows``; returns the number of workers."""
+    """Do what is missing in ``rows``, which ``keep`` completes; returns the number of workers."""
     missing = [number for number in range(len(runs)) if number not in rows]
     if not missing:
         return 0
@@ -167,14 +195,13 @@ def _run_missing(
         note(pool.advice)
     count = Count(len(runs), len(rows), shown=progress)
 
-    def keep(number: int, row: Row) -> None:
-        """Take a finished run into the table and the journal."""
-        rows[number] = row
-        journal.add(number, row)
+    def keep_and_count(number: int, row: Row) -> None:
+        """Keep a finished run."""
+        keep(number, row)
         count.step(failed=row["status"] not in ("steady", "finished"))
 
     try:
-        run_all(pool, config, {number: runs[number] for number in missing}, keep, wanted)
+        run_all(pool, config, {number: runs[number] for number in missing}, keep_and_count, wanted)
     finally:
         count.close()
         pool.close()

@@ -152,6 +152,7 @@ def _is_entry(entry: Any, runs: int) -> bool:
         and 0 <= number < runs
         and all(isinstance(row.get(name), kind) for name, kind in kinds.items())
         and isinstance(row["reasons"], dict)
+        and isinstance(row.get("file", ""), str)
         and all(isinstance(text, str) for text in row["reasons"].values())
         and all(_is_number(name, value, len(row["axes"])) for name, value in row["numbers"].items())
     )

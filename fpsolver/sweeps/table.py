@@ -15,7 +15,9 @@ from fpsolver.errors import UsageError
 from fpsolver.io import sweeps as files
 from fpsolver.io.xarrays import package
 from fpsolver.physics import arguments
+from fpsolver.result import GaussianResult, Result, load_result
 from fpsolver.summary import Summary
+from fpsolver.sweeps import kept
 from fpsolver.sweeps.axes import Axes, Values
 from fpsolver.sweeps.modes import FREQUENCY, RATE
 from fpsolver.sweeps.worker import COSTS, NUMBERS_ONLY, TEXTS, Row, Wanted
@@ -34,6 +36,7 @@ class Sweep(Summary):
     ``sweep["entropy_production"]`` is such an array; NaN where there is no number, with the reason in ``message``
     (failed runs) or, for most runs of a quantity that have none, in ``reasons``. ``mean`` and ``covariance`` have the
     components ``components`` as last axes. ``linked``: of a key in ``over``, the values of others that change with it.
+    ``path``: its file, if there is one.
     """
 
     config: Config
@@ -43,6 +46,7 @@ class Sweep(Summary):
     provenance: dict[str, Any] = field(default_factory=dict)
     reasons: dict[str, str] = field(default_factory=dict)
     linked: dict[str, dict[str, Values]] = field(default_factory=dict)
+    path: Path | None = None
 
     def __getitem__(self, name: str) -> NDArray[Any]:
         """Values of a key or of a quantity."""
@@ -63,7 +67,7 @@ class Sweep(Summary):
     @property
     def wanted(self) -> Wanted:
         """What there is of each run besides its last numbers."""
-        return Wanted(self.data[RATE].shape[-1] if RATE in self.data else 0)
+        return Wanted(self.data[RATE].shape[-1] if RATE in self.data else 0, "file" in self.data)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -83,6 +87,20 @@ class Sweep(Summary):
     def save(self, path: str | Path, *, force: bool = False) -> Path:
         """Write the table to an HDF5 file, complete or not at all; OutputError if it exists and not ``force``."""
         return files.write(self, Path(path), force=force)
+
+    def result(self, *place: int) -> Result | GaussianResult:
+        """The whole result of one run, by its indices in the arrays, of a sweep with ``keep_results``.
+
+        UsageError if there is none, FileFormatError if its file cannot be read.
+        """
+        if "file" not in self.data or self.path is None:
+            raise UsageError("the sweep kept no results; sweep again with keep_results=True and a path")
+        if len(place) != len(self.shape) or not all(-n <= k < n for k, n in zip(place, self.shape, strict=True)):
+            raise UsageError(f"the indices must be of a table of shape {self.shape}, but are {place}")
+        name = str(self.data["file"][place])
+        if not name:
+            raise UsageError(f"the run at {place} has no result: {self.data['message'][place]}")
+        return load_result(kept.existing(self.path, name))
 
     def to_xarray(self) -> xarray.Dataset:
         """The same as an xarray Dataset with the keys as coordinates."""
@@ -116,6 +134,8 @@ class Sweep(Summary):
             rows.append((label, self._range(self.data[name], self.is_good)))
         if RATE in self.data:  # failed runs may have it, too
             rows.append(("slowest decay rate", self._range(self.data[RATE][..., 0], np.ones(self.shape, dtype=bool))))
+        if "file" in self.data and self.path is not None:
+            rows.append(("results", f"{(self.data['file'] != '').sum()} in {kept.folder_of(self.path)}"))
         return rows
 
     def _range(self, values: NDArray[Any], among: NDArray[np.bool_]) -> str:
@@ -133,7 +153,8 @@ class Sweep(Summary):
 
 def load_sweep(path: str | Path) -> Sweep:
     """Read the table of a sweep; FileFormatError if it is none."""
-    return Sweep(**files.read(arguments.path(path)))
+    found = Path(arguments.path(path))
+    return Sweep(**files.read(found), path=found)
 
 
 def tabulate(
@@ -147,6 +168,8 @@ def tabulate(
         data[name] = np.array([row[name] for row in rows], dtype=object).reshape(shape)
     for name in COSTS:
         data[name] = np.array([row[name] for row in rows], dtype=float).reshape(shape)
+    if wanted.keep_results:
+        data["file"] = np.array([row.get("file", "") for row in rows], dtype=object).reshape(shape)
     always = [*ALWAYS, "mean", "covariance", *((RATE, FREQUENCY) if wanted.modes else ())]
     names = dict.fromkeys([*always, *(name for row in rows for name in row["numbers"])])
     sizes = _sizes(rows, len(components)) | {"mode": wanted.modes}

@@ -6,10 +6,12 @@ import math
 import os
 import signal
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeVar
 
 import numba
@@ -37,9 +39,10 @@ _one_at_a_time = threading.Lock()
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What is wanted of each run besides its last numbers: that many slow modes."""
+    """What is wanted of each run besides its last numbers: that many slow modes, and its whole result."""
 
     modes: int = 0
+    keep_results: bool = False
 
 
 NUMBERS_ONLY = Wanted()
@@ -71,7 +74,7 @@ def run_point(config: Config, changes: Changes, wanted: Wanted = NUMBERS_ONLY) -
     with _one_at_a_time:
         numba.set_num_threads(1)
         begun = time.perf_counter()
-        row, reason = attempt(lambda: row_of(outcome(changed(config, changes))))
+        row, reason = attempt(lambda: _row_of_run(changed(config, changes), wanted))
         row = row or failed(reason)
         if wanted.modes:  # of a run that failed, too: between high wells there is no steady state, but a rate
             found, reason = attempt(lambda: modes.slow_modes(changed(config, changes), wanted.modes))
@@ -89,6 +92,17 @@ def attempt(work: Callable[[], Answer]) -> tuple[Answer | None, str]:
         return None, in_one_line(error)
     except Exception as error:  # of a potential or bath of the user's, or of ours: the other runs go on
         return None, f"unexpected {type(error).__name__}: {error}"
+
+
+def _row_of_run(config: Config, wanted: Wanted) -> Row:
+    result = outcome(config)
+    return row_of(result) | ({"image": image_of(result)} if wanted.keep_results else {})
+
+
+def image_of(result: Outcome) -> bytes:
+    """The file of a result: made here, compressed side by side with others, and written where the table will be."""
+    with tempfile.TemporaryDirectory() as folder:
+        return result.save(Path(folder) / "result.h5").read_bytes()
 
 
 def outcome(config: Config) -> Outcome:

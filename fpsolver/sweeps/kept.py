@@ -1,0 +1,68 @@
+"""Whole results of the runs of a sweep: files in a folder beside the table, each complete before its row is kept."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from fpsolver.errors import FileFormatError, OutputError, OutputExistsError
+from fpsolver.io.kinds import RESULT
+from fpsolver.io.paths import check_output, replace_file
+from fpsolver.sweeps.worker import Row
+
+_NAME = re.compile(r"run-\d+\.h5")
+
+
+def folder_of(path: Path) -> Path:
+    """Where the results of a table are: ``sweep-runs`` beside ``sweep.h5``."""
+    return path.with_name(f"{path.stem}-runs")
+
+
+def file_name(number: int, runs: int) -> str:
+    """Name of the result of one run, so that names are in the order of the runs."""
+    return f"run-{number:0{len(str(runs - 1))}}.h5"
+
+
+def prepare(path: Path, *, resume: bool, force: bool) -> None:
+    """Make room for the results of another sweep; OutputExistsError for old ones without ``force``.
+
+    With ``force`` their table goes, too. It must be one, or absent.
+    """
+    folder = folder_of(path)
+    if folder.exists() and not folder.is_dir():
+        raise OutputError(f"{folder} is a file, but the results of the runs go into a folder of that name; rename it")
+    old = [] if resume or not folder.exists() else [each for each in folder.iterdir() if _NAME.fullmatch(each.name)]
+    if old and not force:
+        raise OutputExistsError(f"{folder} holds {len(old)} results of another sweep")
+    for each in old:  # all are looked at before the first is removed
+        check_output(each, force=True, kinds=(RESULT,))
+    for each in old:
+        each.unlink()
+    if old:  # a table never stands beside results that are not its own
+        path.unlink(missing_ok=True)
+
+
+def write(path: Path, name: str, image: bytes) -> None:
+    """The result of one run, complete or not at all; OutputError if it cannot be written."""
+    target = folder_of(path) / name
+    check_output(target, force=True, kinds=(RESULT,))
+    try:
+        replace_file(target, lambda temporary: temporary.write_bytes(image))
+    except OSError as error:
+        what = f"the result {target} cannot be written: {error.strerror or error}"
+        raise OutputError(f"{what}; the runs that ended before are kept, and --resume goes on from there") from None
+
+
+def existing(path: Path, name: str) -> Path:
+    """The file of a result of this table; FileFormatError if it is no longer there."""
+    target = folder_of(path) / Path(name).name  # never beyond the folder, whatever the table says
+    if not target.is_file():
+        raise FileFormatError(
+            f"the result {target} is not there; keep the folder beside the table when you move it, under its name"
+        )
+    return target
+
+
+def is_there(path: Path, row: Row) -> bool:
+    """False for a row whose result has been removed since."""
+    return not row.get("file") or (folder_of(path) / row["file"]).is_file()
