@@ -89,6 +89,15 @@ def test_the_command_line_says_the_same():
     assert axes.axes_of(same).linked["a"]["b"].tolist() == [3, 3]
 
 
+def test_three_keys_in_words():
+    """An end of a box is called after the box."""
+    keys = (BETA, "grid.q.extent.0", "grid.q.extent.1")
+    config = small(64).replaced(grid={"q": {"extent": [-8.0, 8.0]}})
+    found = fp.sweep(config, {keys: [(0.7, -9.0, 9.0), (1.5, -7.0, 7.0)]})
+    assert f"2 over {BETA} with grid.q.extent.0 and grid.q.extent.1 (2)" in str(found)
+    assert "at beta 1.5, extent.0 -7, extent.1 7" in str(found)
+
+
 @pytest.mark.parametrize(
     ("texts", "sentence"),
     [

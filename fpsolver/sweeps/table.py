@@ -125,8 +125,8 @@ class Sweep(Summary):
 
     def summary(self) -> list[tuple[str, str]]:
         """Rows of the short table."""
-        names = {key: " with ".join([key, *self.linked.get(key, ())]) for key in self.over}
-        keys = " x ".join(f"{names[key]} ({len(values)})" for key, values in self.over.items())
+        others = {key: f" with {' and '.join(more)}" for key, more in self.linked.items()}
+        keys = " x ".join(f"{key}{others.get(key, '')} ({len(values)})" for key, values in self.over.items())
         good = self.is_good
         rows = [("runs", f"{good.size} over {keys}"), ("ended well", f"{good.sum()} of {good.size}")]
         rows += [("without result", f"{count}: {text}") for text, count in self.failures()[:3]]
@@ -147,8 +147,14 @@ class Sweep(Summary):
 
     def _place(self, mask: NDArray[np.bool_]) -> str:
         found = self.axes.point(np.argwhere(mask)[0])
-        return ", ".join(f"{v}" if isinstance(v, str | bool) else f"{key.split('.')[-1]} {v:.6g}"
+        return ", ".join(f"{v}" if isinstance(v, str | bool) else f"{_short(key)} {v:.6g}"
                          for key, v in found.items())  # fmt: skip
+
+
+def _short(key: str) -> str:
+    """The last word of a key, with the index after it."""
+    words = key.split(".")
+    return ".".join(words[-2:]) if words[-1].isdecimal() else words[-1]
 
 
 def load_sweep(path: str | Path) -> Sweep:
