@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 import warnings
+from typing import Any
 
 import numpy as np
 
@@ -43,9 +44,15 @@ def build_generator(config: Config, grid: Grid) -> Generator:
 
 
 def run(
-    config: Config, *, progress: bool | Progress = False, callback: Observer | None = None
+    config: Config, *, initial: Any = None, progress: bool | Progress = False, callback: Observer | None = None
 ) -> Result | GaussianResult:
     """Run a configuration to its end and return the result (in memory: ``result.save(path)`` writes it).
+
+    ``initial`` is a state at time 0 in place of that of the configuration: W with its axes, (q, p, W) or (q1, q2, ..,
+    p1, p2, .., W), a wave function (q, psi), W at the centres of a Grid as (grid, W), an earlier Result, a DataArray of
+    xarray, a Qobj of QuTiP, a state of ``fp.states``, or a section. The file of the result holds it, so that the run
+    can be repeated from there. ConfigError or GridError, with the cure, for what is not normalised, not all on its
+    axes, or too coarse on them.
 
     ``progress=True`` shows a bar on standard error while it steps. ``callback(time, W, record)`` is called at every
     record (``output.every``) with the W of that time (read-only) and the numbers of the series by name; what it returns
@@ -54,6 +61,8 @@ def run(
     """
     require_config(config)
     _require_functions(progress, callback)
+    if initial is not None:
+        config = config.replaced(initial=initial)
     if config.time.method == "gaussian":
         if callback is not None:
             raise UsageError("a callback gets W at every record, and time.method: gaussian has none; leave it out")

@@ -20,6 +20,7 @@ from fpsolver.errors import ConfigError, Fault, FpsolverError, GridError, UsageE
 from fpsolver.gaussian import GaussianProblem
 from fpsolver.generator import Generator
 from fpsolver.grid import Grid
+from fpsolver.io.reading import loaded
 from fpsolver.physics.exact import Gaussian, steady
 from fpsolver.physics.potentials import FloatArray
 from fpsolver.physics.states import GaussianState, GaussianSum, LocalState, UniformState
@@ -126,7 +127,7 @@ def _explained(build_problem: Callable[[Config], P], config: Config) -> P:
     """Run it, with file and line in front of faults, and a sentence for numbers beyond arithmetic."""
     try:
         with np.errstate(over="raise", divide="raise", invalid="raise"):
-            return build_problem(config)
+            return build_problem(loaded(config))
     except ConfigError as error:
         raise config.located(error) from None
     except (ArithmeticError, np.linalg.LinAlgError):

@@ -13,7 +13,8 @@ from fpsolver.config.schema_initial import FileInitial
 from fpsolver.errors import GridError, UsageError
 from fpsolver.grid import Grid
 from fpsolver.io import arrays
-from fpsolver.io.reading import MASS_ERROR, fits, start_of
+from fpsolver.io.reading import MASS_ERROR, check_start, fits, read_state
+from fpsolver.io.starts import held
 from fpsolver.physics.potentials import FloatArray
 from fpsolver.physics.states import GaussianState, LocalState, UniformState
 from fpsolver.physics.structure import WIDEST_BOX
@@ -26,11 +27,13 @@ Requests = tuple[autogrid.AxisRequest, ...]
 
 def state_of(config: Config) -> LocalState | UniformState | None:
     """Initial state, from its section or the arrays in a file; None for the final W of a result."""
+    if (given := held(config)) is not None:
+        return initial.given_state(config, given)
     section = initial.array_section(config)
     if section is None:
         return initial.build_initial(config)
     names = initial.array_names(config, section)
-    return initial.sampled_initial(config, section, arrays.read_arrays(section.path, names))
+    return initial.sampled_initial(config, section.kind, arrays.read_arrays(section.path, names))
 
 
 def stored_start(config: Config, size: int, requests: Requests) -> tuple[LocalState | None, Requests]:
@@ -39,9 +42,17 @@ def stored_start(config: Config, size: int, requests: Requests) -> tuple[LocalSt
     On its own axes W is taken as it stands, on others it has to bear interpolation.
     """
     section = config.initial[0] if isinstance(config.initial, list) else config.initial
-    if not isinstance(section, FileInitial) or config.time.method == "direct":
+    given = held(config)
+    if config.time.method == "direct":
         return None, requests
-    grid, W = start_of(section.path, size, section.time)
+    if given is not None:
+        what, grid, W = "the result", given.grid, given.arrays["W"]
+    elif isinstance(section, FileInitial):
+        what = section.path
+        grid, W = read_state(section.path, section.time)
+    else:
+        return None, requests
+    check_start(what, grid, W, size)
     points = [axis.centres for axis in grid.axes]
     if fits(grid, requests):
         own = tuple(autogrid.AxisRequest(a.name, a.cells, (a.low, a.high), a.periodic) for a in grid.axes)
@@ -49,7 +60,7 @@ def stored_start(config: Config, size: int, requests: Requests) -> tuple[LocalSt
     try:
         return initial.tabulated_initial(config, points, W), requests
     except UsageError as error:
-        raise GridError(f"the W of {section.path} cannot be moved to the grid of the configuration: {error}") from None
+        raise GridError(f"the W of {what} cannot be moved to the grid of the configuration: {error}") from None
 
 
 def as_gaussian(state: LocalState | UniformState | None) -> GaussianState | None:

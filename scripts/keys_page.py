@@ -177,6 +177,7 @@ INITIALS = {
     "wavefunction": "initial: {kind: wavefunction, path: psi.npz}\n",
     "density_matrix": "initial: {kind: density_matrix, path: rho.npz}\n",
     "distribution": "initial: {kind: distribution, path: w.npz}\n",
+    "stored": "initial: {kind: stored, path: given.h5}\n",
 }
 QUANTUM = "Needs ħ > 0"
 INITIAL_TEXTS = {
@@ -191,6 +192,8 @@ INITIAL_TEXTS = {
     "wavefunction": f"{QUANTUM}, and a closed box. [Files of arrays](states.md#files-of-arrays) has the layout.",
     "density_matrix": f"{QUANTUM}, and a closed box. [Files of arrays](states.md#files-of-arrays) has the layout.",
     "distribution": "Of one particle or of all. [Files of arrays](states.md#files-of-arrays) has the layout.",
+    "stored": "`fpsolver info --config RESULT.h5` writes it, for a run that was [given its start in Python]"
+    "(states.md#starts-in-memory).",
 }
 
 GRID_TEXT = f"""\

@@ -13,6 +13,7 @@ import numpy as np
 from fpsolver.api import build_system
 from fpsolver.cli import sheet
 from fpsolver.cli.options import table
+from fpsolver.config.objects import without_objects
 from fpsolver.config.reader import Config
 from fpsolver.config.schema import to_plain
 from fpsolver.errors import FpsolverError
@@ -32,7 +33,9 @@ def command(result: Path, as_json: bool, only_config: bool) -> int:
     """Say what is in RESULT, or in the table of a sweep."""
     is_sweep = file_format(result) == SWEEP
     if only_config:
-        click.echo((load_sweep(result) if is_sweep else load_result(result)).config.to_yaml(), nl=False)
+        click.echo(
+            (load_sweep(result) if is_sweep else load_result(result)).config.repeating(result).to_yaml(), nl=False
+        )
         return 0
     if is_sweep:
         return show_sweep(result, as_json=as_json)
@@ -105,7 +108,7 @@ def as_dict(result: Result | GaussianResult, path: Path) -> dict[str, Any]:
             for a in (result.grid.axes if isinstance(result, Result) else ())
         ],
         "provenance": result.provenance,
-        "config": to_plain(result.config.model_dump(exclude_none=True)),
+        "config": without_objects(to_plain(result.config.repeating(path).model_dump(exclude_none=True))),
     }
 
 

@@ -11,17 +11,23 @@ import numpy as np
 from fpsolver.config import axes, schema, schema_initial
 from fpsolver.config.build import check_symmetric, square
 from fpsolver.config.faults import Collector
+from fpsolver.config.given import Given
 from fpsolver.config.schema_many import particles_of
 from fpsolver.errors import ConfigError, Fault, UsageError
 from fpsolver.grid import coordinate_names
 from fpsolver.physics import fock, states, tabulated, weyl
-from fpsolver.physics.states import GaussianState, LocalState, UniformState
+from fpsolver.physics.states import GaussianState, GaussianSum, LocalState, UniformState
 from fpsolver.physics.tabulated import TabulatedState
 from fpsolver.physics.weyl import SampledState
 
 State = LocalState | UniformState
 # of all particles together
-WHOLE = schema_initial.GaussianInitial | schema_initial.FileInitial | schema_initial.DistributionInitial
+WHOLE = (
+    schema_initial.GaussianInitial
+    | schema_initial.FileInitial
+    | schema_initial.DistributionInitial
+    | schema_initial.StoredInitial
+)
 ARRAYS: dict[type, tuple[tuple[str, ...], ...]] = {
     schema_initial.WavefunctionInitial: (("q", "psi"),),
     schema_initial.DensityMatrixInitial: (("q", "rho"), ("rho_fock", "omega")),
@@ -85,6 +91,10 @@ def _state(config: schema.ConfigData, section: Any, mass: float, hbar: float, co
             return UniformState(section.momentum_variance)
         case schema_initial.FockInitial() | schema_initial.CatInitial():
             return _nongaussian(config, section, mass, hbar)
+        case schema_initial.StoredInitial() if section.source is None and section.path is None:
+            what = section.content or "a state"
+            text = f"required, but missing: {what} was given from Python, and the result of its run holds it; "
+            raise ConfigError(Fault("initial.path", f"{text}give the path of that file"))
         case _:
             return None
 
@@ -129,22 +139,67 @@ def array_names(config: schema.ConfigData, section: Any) -> tuple[tuple[str, ...
     return ARRAYS[type(section)] or ((*coordinates, "W"),)
 
 
-def sampled_initial(config: schema.ConfigData, section: Any, arrays: dict[str, Any]) -> State:
-    """State from the arrays of its file; ConfigError with what is wrong."""
+def sampled_initial(config: schema.ConfigData, kind: str, arrays: dict[str, Any], key: str = "initial.path") -> State:
+    """State from the arrays of its file, or of a Python object; ConfigError with what is wrong."""
     mass, hbar = particles_of(config.system)[0].mass, config.units.hbar
-    if not isinstance(section, schema_initial.DistributionInitial):
-        _require_quantum(section.kind, hbar)
-        _require_line(config, section.kind)
+    if kind != "distribution":
+        _require_quantum(kind, hbar)
+        _require_line(config, kind)
     try:
-        if isinstance(section, schema_initial.WavefunctionInitial):
+        if kind == "wavefunction":
             return weyl.wavefunction(arrays["q"], arrays["psi"], hbar=hbar)
         if "rho" in arrays:
             return weyl.density_matrix(arrays["q"], arrays["rho"], hbar=hbar)
         if "rho_fock" in arrays:
             return fock.from_fock(arrays["rho_fock"], mass=mass, hbar=hbar, omega=arrays["omega"])
-        return tabulated_initial(config, [x for name, x in arrays.items() if name != "W"], arrays["W"])
+        return tabulated_initial(config, [arrays[name] for name in coordinate_names(len(arrays) // 2)], arrays["W"])
     except UsageError as error:
-        raise ConfigError(Fault("initial.path", str(error))) from None
+        raise ConfigError(Fault(key, str(error))) from None
+
+
+def stored_section(config: schema.ConfigData) -> schema_initial.StoredInitial | None:
+    """The section of a state that was given from Python, None for all others."""
+    return config.initial if isinstance(config.initial, schema_initial.StoredInitial) else None
+
+
+def given_state(config: schema.ConfigData, given: Given) -> State | None:
+    """State that was given from Python; None for W on a grid, which may be taken as it stands."""
+    arrays: dict[str, Any] = dict(given.arrays)
+    form, particles = given.form, particles_of(config.system)
+    size = given.arrays["W"].ndim // 2 if "W" in arrays else 1
+    if size != len(particles):
+        raise ConfigError(Fault("initial", f"is a state of {size} particle(s), but the system has {len(particles)}"))
+    if form in ("sum", "sampled"):
+        _require_quantum("stored", config.units.hbar)
+        _require_line(config, "stored")
+        return _sum(arrays) if form == "sum" else _sampled(config, arrays)
+    if "rho_fock" in arrays:
+        arrays["omega"] = given.omega or _well(particles[0])
+    return None if form == "grid" else sampled_initial(config, form, arrays, "initial")
+
+
+def _well(particle: Any) -> float:
+    """Frequency of the harmonic well, whose levels a density matrix in the Fock basis means unless it says so."""
+    omega = getattr(particle.potential, "omega", None)
+    if particle.potential.kind != "harmonic" or omega is None:
+        text = "a state in the Fock basis needs the omega of its oscillator, since the potential is not harmonic"
+        cure = 'give initial={"kind": "density_matrix", "rho_fock": state, "omega": omega}'
+        raise ConfigError(Fault("initial", f"{text}; {cure}"))
+    return float(omega)
+
+
+def _sum(arrays: dict[str, Any]) -> GaussianSum:
+    packets = zip(arrays.pop("packet_means"), arrays.pop("packet_covariances"), strict=True)
+    omega = float(arrays.pop("omega").item())
+    return GaussianSum(packets=tuple(GaussianState(*packet) for packet in packets), omega=omega, **arrays)
+
+
+def _sampled(config: schema.ConfigData, arrays: dict[str, Any]) -> SampledState:
+    hbar, omega = float(arrays["hbar"].item()), arrays.get("omega")
+    if hbar != config.units.hbar:
+        raise ConfigError(Fault("initial", f"was made with hbar = {hbar:g}, but units.hbar is {config.units.hbar:g}"))
+    values = {name: arrays[name] for name in ("q", "psi", "weights")}
+    return SampledState(**values, hbar=hbar, omega=None if omega is None else float(omega.item()))
 
 
 def tabulated_initial(config: schema.ConfigData, points: Sequence[Any], W: Any) -> TabulatedState:

@@ -6,13 +6,14 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
+from fpsolver.config.objects import without_objects
 from fpsolver.config.reader import Config
 from fpsolver.config.types import is_number
 
 
 def leaves(config: Config) -> dict[str, Any]:
     """Every value of a configuration by its dotted key."""
-    return dict(_leaves(config.model_dump(exclude_none=True), ""))
+    return dict(_leaves(without_objects(config.model_dump(exclude_none=True)), ""))
 
 
 def furthest_from_one(config: Config) -> tuple[str, float]:

@@ -53,7 +53,7 @@ def _require_source(section: Any, key: str) -> None:
 def without_objects(value: Any) -> Any:
     """Plain data in which only the names of objects are left, for a file."""
     if isinstance(value, dict):
-        kept = {key: item for key, item in value.items() if not (key == "source" and is_object_section(value))}
+        kept = {key: item for key, item in value.items() if not isinstance(item, Held)}
         return {key: without_objects(item) for key, item in kept.items()}
     if isinstance(value, list):
         return [without_objects(item) for item in value]

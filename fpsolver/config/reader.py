@@ -15,7 +15,9 @@ from ruamel.yaml.error import YAMLError
 
 from fpsolver.config import schema
 from fpsolver.config.faults import between_sections
+from fpsolver.config.given import with_section
 from fpsolver.config.lines import Lines, is_index, located, place_of
+from fpsolver.config.merging import merged
 from fpsolver.config.objects import is_object_section, with_field, without_objects
 from fpsolver.config.rules import all_faults
 from fpsolver.config.types import shown
@@ -36,7 +38,7 @@ class Config(Unchanged):
     _lines: Lines = PrivateAttr(default_factory=dict)
 
     def __init__(self, **data: Any) -> None:
-        plain = _from_python(data)
+        plain = _from_python(with_section(data))
         try:
             super().__init__(**plain)
             faults = all_faults(plain) if between_sections(plain) else []
@@ -68,7 +70,7 @@ class Config(Unchanged):
         replaces its whole section, and a list all of a list. Dotted keys do as well: ``**{"grid.q.cells": 64}``.
         """
         data = schema.to_plain(self.model_dump(exclude_none=True))
-        for name, changes in sections.items():
+        for name, changes in with_section(sections).items():
             *parents, key = name.split(".")
             for parent in reversed(parents):
                 changes, key = {key: changes}, parent
@@ -76,6 +78,11 @@ class Config(Unchanged):
         copy = Config(**data)
         copy._source, copy._lines = self._source, self._lines
         return copy
+
+    def repeating(self, path: str | Path) -> Config:
+        """The same for a file of its own: a state that was given from Python is that in the result ``path``."""
+        is_stored = getattr(self.initial, "kind", "") == "stored"
+        return self.replaced(initial={"path": str(path)}) if is_stored else self
 
     def located(self, error: ConfigError) -> ConfigError:
         """The same error with file and lines in front of its keys, if the configuration came from a file."""
@@ -90,26 +97,15 @@ class Config(Unchanged):
         return f"<pre>{html.escape(self.to_yaml())}</pre>"
 
 
-def merged(known: Any, changes: Any) -> Any:
-    """Plain data with changes, section by section; what is another kind of section is replaced."""
-    if isinstance(known, list) and isinstance(changes, dict) and changes.keys() <= {str(k) for k in range(len(known))}:
-        return [merged(item, changes.get(str(k), item)) for k, item in enumerate(known)]
-    if not (isinstance(known, dict) and isinstance(changes, dict)) or _is_another(known, changes):
-        return changes
-    return known | {key: merged(known.get(key), value) for key, value in changes.items()}
+def load_config(path: str | Path, overrides: tuple[str, ...] | list[str] = (), *, initial: Any = None) -> Config:
+    """Read a YAML file; ``overrides`` are ``key=value`` with dotted keys. ConfigError lists all faults.
 
-
-def _is_another(known: dict[str, Any], changes: dict[str, Any]) -> bool:
-    """True for another kind or model, or another way to write a system."""
-    forms = ("particles", "chain")
-    differs = any(changes.get(key, known.get(key)) != known.get(key) for key in ("kind", "model"))
-    return differs or any(key in changes and key not in known for key in forms)
-
-
-def load_config(path: str | Path, overrides: tuple[str, ...] | list[str] = ()) -> Config:
-    """Read a YAML file; ``overrides`` are ``key=value`` with dotted keys. ConfigError lists all faults."""
+    ``initial``, if given, stands in place of that section: whatever :func:`fpsolver.run` takes as a state at time 0.
+    """
     path = arguments.path(path, "; fpsolver.Config(**sections) makes a configuration of a dict")
     data, lines = parse_yaml(read_text(path), str(path))
+    if initial is not None:
+        data["initial"] = initial
     for override in overrides:
         apply_override(data, override)
         steps = override.partition("=")[0].split(".")

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, WithJsonSchema, model_validator
 
+from fpsolver.config.given import Refused
 from fpsolver.config.schema_initial import Initial
 from fpsolver.config.schema_many import AnySystem
 from fpsolver.config.types import (
@@ -29,10 +30,17 @@ class Units(Section):
     hbar: NotNegative = Field(1.0, description="Planck's constant over 2 pi; 0 means classical")
 
 
+def _not_refused(value: Any) -> Any:
+    if isinstance(value, Refused):
+        raise fault(value.text)
+    return value
+
+
 States = Annotated[
     Annotated[Initial, Tag("<one>")] | Annotated[list[Initial], Field(min_length=1), Tag("<list>")],
     Discriminator(list_or_one),
 ]
+Start = Annotated[States | None, BeforeValidator(_not_refused)]
 
 
 def _extent(value: Any) -> Any:
@@ -212,7 +220,7 @@ class ConfigData(Section):
     )
     units: Units = Field(Units.model_construct(), description="units of the run")
     system: AnySystem = Field(description="one particle, several particles with springs, or a chain")
-    initial: States | None = Field(
+    initial: Start = Field(
         None, description="state at time 0, or a list with one for each particle; not needed for a steady state at once"
     )
     grid: Grid = Field(Grid.model_construct(), description="axes of phase space")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, WithJsonSchema
 
 from fpsolver.config.types import Positive, Row, Section, Text
 
@@ -108,6 +108,23 @@ class DensityMatrixInitial(Section):
     path: Text = Field(description="file (.npz or .h5) with q (N) and rho (N x N), or rho_fock (n x n) and omega")
 
 
+class StoredInitial(Section):
+    """A state that was given from Python, which the result of its run holds."""
+
+    kind: Literal["stored"]
+    path: Text | None = Field(
+        None, description="result file (HDF5) of a run whose state at time 0 was given from Python, in its /initial"
+    )
+    content: Text = Field("", description="what the state is, in words; written by fpsolver")
+    digest: Text = Field("", description="of the arrays of the state; written by fpsolver, and compared where given")
+    source: Annotated[Any, WithJsonSchema({"not": {}})] = None  # Held, of a Given
+
+    @property
+    def omega(self) -> float | None:
+        """Frequency of the oscillator whose state it is, if that is known."""
+        return None if self.source is None else self.source.value.omega
+
+
 Initial = Annotated[
     GaussianInitial
     | ThermalInitial
@@ -119,6 +136,7 @@ Initial = Annotated[
     | CatInitial
     | WavefunctionInitial
     | DensityMatrixInitial
-    | DistributionInitial,
+    | DistributionInitial
+    | StoredInitial,
     Field(discriminator="kind"),
 ]

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from fpsolver.errors import GridError, UsageError
 from fpsolver.grid import Grid, checked_values
 from fpsolver.physics import fock
@@ -18,14 +20,21 @@ if TYPE_CHECKING:
 
 def wigner(state: qutip.Qobj, grid: Grid, *, mass: float, hbar: float, omega: float) -> FloatArray:
     """Point values of W of a ket, bra or density matrix in the Fock basis, shape of the grid."""
+    rho = amplitudes(state)
+    _require_plane(grid)
+    return fock.from_fock(rho, mass=mass, hbar=hbar, omega=omega).values(grid.coordinates)
+
+
+def amplitudes(state: qutip.Qobj) -> np.ndarray:
+    """Amplitudes c_n (n,) of a ket or bra, or density matrix rho_nm (n x n); UsageError for anything else."""
     package = _qutip()
     if not isinstance(state, package.Qobj) or not (state.isket or state.isbra or state.isoper):
         raise UsageError(f"a qutip.Qobj that is a ket, a bra or a density matrix is needed, but got {_named(state)}")
     if len(state.dims[0]) != 1 or len(state.dims[1]) != 1:
         raise UsageError(f"the state must be one mode, but has the dimensions {state.dims}; take a partial trace")
-    _require_plane(grid)
-    rho = state.full() if state.isoper else package.ket2dm(state if state.isket else state.dag()).full()
-    return fock.from_fock(rho, mass=mass, hbar=hbar, omega=omega).values(grid.coordinates)
+    if state.isoper:
+        return np.asarray(state.full())
+    return np.asarray((state if state.isket else state.dag()).full()).ravel()
 
 
 def density_matrix(W: FloatArray, grid: Grid, *, levels: int, mass: float, hbar: float, omega: float) -> qutip.Qobj:

@@ -14,6 +14,7 @@ import numpy as np
 
 import fpsolver
 from fpsolver.grid import Grid, coordinate_names
+from fpsolver.io import starts
 from fpsolver.io.container import UNITS, Writer, write_file
 from fpsolver.io.provenance import now
 from fpsolver.physics.exact import NOT_GAUSSIAN_REASON
@@ -106,6 +107,8 @@ def _write_words(file: h5py.File, result: Outcome) -> None:
         }
     )
     file["config"] = result.config.to_yaml()
+    if (given := starts.held(result.config)) is not None:
+        starts.write(file.create_group(starts.GROUP), given, result.config.output.compression)
     file.create_group("provenance").attrs.update(result.provenance)
     file.create_group("diagnostics").attrs.update(result.diagnostics)
 

@@ -9,9 +9,12 @@ import h5py
 import numpy as np
 
 from fpsolver.autogrid import AxisRequest
+from fpsolver.config.given import Given
 from fpsolver.config.reader import Config, parse_yaml
-from fpsolver.errors import FileFormatError, GridError
+from fpsolver.config.schema_initial import StoredInitial
+from fpsolver.errors import ConfigError, Fault, FileFormatError, GridError
 from fpsolver.grid import Axis, Grid, coordinate_names
+from fpsolver.io import starts
 from fpsolver.io.container import numbers, read_file
 from fpsolver.io.hdf5 import EXACT, FINAL, FORMAT, FORMAT_VERSION, PARTICLE
 from fpsolver.physics.potentials import FloatArray
@@ -34,20 +37,40 @@ def read_state(path: str | Path, time: float | None = None) -> tuple[Grid, Float
     return grid, W
 
 
-def start_of(path: str, size: int, time: float | None = None) -> tuple[Grid, FloatArray]:
-    """The same for a run of so many particles; GridError if it cannot start from that."""
-    grid, W = read_state(path, time)
+def check_start(what: str, grid: Grid, W: FloatArray, size: int) -> None:
+    """GridError if a run of so many particles cannot start from W on a grid."""
     if len(grid.axes) != 2 * size:
         raise GridError(
-            f"{path} holds the W of {len(grid.axes) // 2} particle(s), but the system has {size}; give a result of "
+            f"{what} holds the W of {len(grid.axes) // 2} particle(s), but the system has {size}; give a result of "
             "the same number of particles"
         )
     mass = grid.integrate(W)
     if not abs(mass - 1) <= MASS_ERROR:
         raise GridError(
-            f"the W of {path} has a mass of {mass:.6g} instead of 1; give a result of a run that ended well"
+            f"the W of {what} has a mass of {mass:.6g} instead of 1; give a result of a run that ended well"
         )
-    return grid, W
+
+
+def loaded(config: Config) -> Config:
+    """The same configuration; a state that was given from Python to another run comes out of its file."""
+    section = config.initial
+    if not isinstance(section, StoredInitial) or section.source is not None or section.path is None:
+        return config
+    path, digest = section.path, section.digest
+    given: Given = read_file(path, FORMAT, FORMAT_VERSION, lambda file: _start_of_result(file, path))
+    if digest not in ("", given.digest):
+        text = f"is {digest}, but the state in {path} has {given.digest}: it is another one"
+        raise ConfigError(Fault("initial.digest", f"{text}; give the result of the same run, or leave digest out"))
+    return starts.holding(config, given)
+
+
+def _start_of_result(file: h5py.File, path: str) -> Given:
+    if starts.GROUP not in file:
+        raise FileFormatError(
+            f"{path} holds no state of the time 0, since its run was not given one from Python; `fpsolver info "
+            f"--config {path}` says how it started, and `kind: file` starts from its final W"
+        )
+    return starts.read(file[starts.GROUP])
 
 
 def fits(grid: Grid, requests: tuple[AxisRequest, ...]) -> bool:
@@ -82,7 +105,8 @@ def _snapshot(file: h5py.File, time: float) -> FloatArray:
 def read_config(file: h5py.File) -> Config:
     """Configuration of a result."""
     data, _ = parse_yaml(file["config"].asstr()[()], "the configuration in the result")
-    return Config(**data)
+    config = Config(**data)
+    return starts.holding(config, starts.read(file[starts.GROUP])) if starts.GROUP in file else config
 
 
 def _refuse_checkpoint(file: h5py.File) -> None:

@@ -13,6 +13,7 @@ import numpy as np
 from fpsolver.config.reader import Config, parse_yaml
 from fpsolver.errors import FileFormatError, UsageError
 from fpsolver.grid import Axis, Grid, coordinate_names
+from fpsolver.io import starts
 from fpsolver.io.hdf5 import DIMENSIONS, EXACT, FINAL
 from fpsolver.recorder import EVERYTHING
 
@@ -67,7 +68,8 @@ def moments(result: GaussianResult) -> xarray.Dataset:
 
 def _series(result: Outcome) -> dict[str, Any]:
     """Variables on time."""
-    variables: dict[str, Any] = {}
+    given = starts.held(result.config)
+    variables: dict[str, Any] = {} if given is None else starts.variables(given)
     for quantity in EVERYTHING:
         if quantity.name in result.series:
             dims = ("time", *DIMENSIONS.get(quantity.name, ()))
@@ -78,11 +80,13 @@ def _series(result: Outcome) -> dict[str, Any]:
 
 def _attributes(result: Outcome, more: dict[str, Any]) -> dict[str, str]:
     """Texts and, as JSON, what xarray has no place for."""
+    given = starts.held(result.config)
     rest = {
         "diagnostics": result.diagnostics,
         "provenance": result.provenance,
         "reasons": result.reasons,
         "warnings": result.warnings,
+        "initial_form": "" if given is None else given.form,
         **more,
     }
     return {
@@ -116,7 +120,10 @@ def _fields(found: xarray.Dataset) -> dict[str, Any]:
     words = {name: found.attrs[name] for name in ("status", "message")}
     words |= {name: rest[name] for name in ("diagnostics", "reasons", "warnings", "provenance")}
     on_grid = _on_grid(found, rest) if "axes" in rest else {}
-    return {"config": Config(**data), "series": series, **words, **on_grid}
+    config = Config(**data)
+    if form := rest.get("initial_form"):
+        config = starts.holding(config, starts.of_variables(form, found))
+    return {"config": config, "series": series, **words, **on_grid}
 
 
 def _on_grid(found: xarray.Dataset, rest: dict[str, Any]) -> dict[str, Any]:
