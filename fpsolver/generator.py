@@ -66,6 +66,24 @@ class Generator:
         out[...] = self._work[1, ..., PAD:-PAD]
         return out
 
+    def face_fluxes(self, W: FloatArray, time: float = 0.0) -> tuple[FloatArray, ...]:
+        r"""Fluxes F_a of the scheme through the faces of the cells, one array for each axis a.
+
+        .. math:: dW_i/dt = -\sum_a (F_{a,i+1/2} - F_{a,i-1/2})/h_a
+
+        to round-off of the largest term, with what :meth:`apply` computes. F_a has the shape of the grid, with one more
+        entry along its own axis, at ``axis.faces``; units of W times those of dx_a/dt. The first and the last entry
+        are the same: on rings one face, on closed axes what the reversible part carries around the box (round-off
+        where W has died out), without friction and diffusion, which have walls. Quantum terms flow along the momenta.
+        Differences of F_a have the order of the scheme; as values of the current at the faces F_a have order 2, and
+        ``fp.thermo.currents`` gives that at the centres.
+        GridError if W does not fit. docs/scheme.md.
+        """
+        from fpsolver import fluxes  # no run needs it
+
+        W = checked_values(W, self.grid)
+        return fluxes.through_faces(W, self.grid, self.fluxes_at(arguments.moment("time", time)))
+
     def advance(self, W: FloatArray, work: FloatArray, time: float, stages: FloatArray, steps: int) -> None:
         """Steps of stages (keep, carry, part) on padded arrays; with steps = 0, L W goes into ``work[1]``.
 

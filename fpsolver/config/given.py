@@ -175,7 +175,7 @@ def _of_sequence(value: Sequence[Any]) -> Any:
     """Axes and W, a grid and W, or a list of states."""
     if len(value) == 2 and isinstance(value[0], Grid):
         return _on_grid(*value)
-    if any(isinstance(item, np.ndarray | list | tuple | float | int) for item in value):
+    if any(isinstance(item, np.ndarray | list | tuple) for item in value):
         *points, W = value
         if len(points) == np.ndim(W) == 1:
             return _stored("wavefunction", {"q": points[0], "psi": W})

@@ -109,11 +109,11 @@ class DensityMatrixInitial(Section):
 
 
 class StoredInitial(Section):
-    """A state that was given from Python, which the result of its run holds."""
+    """A state that a run was given in memory, and that its result holds."""
 
     kind: Literal["stored"]
     path: Text | None = Field(
-        None, description="result file (HDF5) of a run whose state at time 0 was given from Python, in its /initial"
+        None, description="result file (HDF5) that holds the state at time 0 of its run, in /initial"
     )
     content: Text = Field("", description="what the state is, in words; written by fpsolver")
     digest: Text = Field("", description="of the arrays of the state; written by fpsolver, and compared where given")
