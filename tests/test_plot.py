@@ -31,7 +31,8 @@ SYSTEM = {
     "potential": {"kind": "harmonic", "omega": 1.0},
     "bath": {"model": "minimally_invasive", "eta": 0.5, "beta": 0.7},
 }
-SPECIAL = ("profile", "moyal")  # about several particles (test_many.py) and about anharmonic wells (below)
+# about several particles (test_many.py, test_joint.py) and about anharmonic wells (below)
+SPECIAL = ("profile", "joint", "moyal")
 KINDS = [kind for kind in plot.KINDS if kind not in SPECIAL]
 MANY = [kind for kind in KINDS if kind != "overview"]
 LONG_REASON = "undefined: W is negative somewhere (negativity 0.0123)"
@@ -354,6 +355,20 @@ def test_half_file_never_stays(result, tmp_path, monkeypatch):
         plot.save(figure, target)
     assert target.read_text() == "old"
     assert len(list(tmp_path.iterdir())) == 1
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_figures_have_the_size_that_is_asked_for(kind, result):
+    figure = plot.KINDS[kind](result, figsize=(5, 4.5))
+    assert figure.get_size_inches().tolist() == [5, 4.5]
+    with pytest.raises(UsageError, match=r"figsize must be \(width, height\) in inches, each from 1 to 100, but is"):
+        plot.KINDS[kind](result, figsize=(5, 4500))
+
+
+@pytest.mark.parametrize("figsize", [5, (5,), (5, 0), ("a", "b"), (5, np.nan), "ab"])
+def test_what_is_no_size_is_a_sentence(figsize, result):
+    with pytest.raises(UsageError, match="leave it out for the usual size"):
+        plot.wigner(result, figsize=figsize)
 
 
 @pytest.mark.parametrize("kind", MANY)

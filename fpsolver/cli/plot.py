@@ -37,7 +37,7 @@ from fpsolver.sweeps.table import load_sweep
     "times",
     type=float,
     multiple=True,
-    help="With --kind wigner: draw the snapshot nearest to this time. Repeatable, for a strip of them.",
+    help="With --kind wigner or joint: draw the snapshot nearest to this time. Repeatable, for a strip of them.",
 )
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="File to write: .png, .pdf or .svg.")
 def command(
@@ -84,10 +84,11 @@ def are_sweeps(paths: Sequence[Path]) -> bool:
 
 def check_time(times: tuple[float, ...], kinds: str | None, wanted: Collection[str]) -> None:
     """UsageError for a time with any kind but that of W."""
-    if times and set(wanted) != {"wigner"}:
+    if times and not set(wanted) <= {"wigner", "joint"}:
         given = f"the kind is {kinds}" if kinds else "no kind is given"
         raise UsageError(
-            f"--time {times[0]:g} chooses a snapshot of W, but {given}; use it with --kind wigner of results"
+            f"--time {times[0]:g} chooses a snapshot of W, but {given}; use it with --kind wigner of results, or joint "
+            "of several particles"
         )
 
 

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from fpsolver.plot.animation import animate
 from fpsolver.plot.files import save
 from fpsolver.plot.husimi import husimi
+from fpsolver.plot.joint import joint
 from fpsolver.plot.lines import marginals
 from fpsolver.plot.on_axes import draw_current, draw_wigner
 from fpsolver.plot.panels import currents, production, wigner
@@ -31,6 +32,7 @@ KINDS: dict[str, Callable[..., Figure]] = {
     "husimi": husimi,
     "moyal": moyal,
     "profile": profile,
+    "joint": joint,
 }
 
 __all__ = [
@@ -41,6 +43,7 @@ __all__ = [
     "draw_current",
     "draw_wigner",
     "husimi",
+    "joint",
     "marginals",
     "moyal",
     "overview",

@@ -23,7 +23,7 @@ Q_FUNCTION_LABEL = "$Q$ (1/action)"
 
 
 @style.styled
-def husimi(*results: Result) -> Figure:
+def husimi(*results: Result, figsize: style.Size = None) -> Figure:
     """Final W and its Husimi function Q, one row for each result.
 
     All W share one scale of colours (two-sided if one is negative), all Q another.
@@ -32,7 +32,7 @@ def husimi(*results: Result) -> Figure:
     box = phase_space.view(results, [r.final.W if Q is None else Q for r, Q in zip(results, functions, strict=True)])
     top = max((float(Q.max()) for Q in functions if Q is not None), default=1.0)
     mapping = ScalarMappable(Normalize(0, top), style.SEQUENTIAL)
-    return panels.beside_density(results, functions, box, mapping, Q_FUNCTION_LABEL, _draw_husimi)
+    return panels.beside_density(results, functions, box, mapping, Q_FUNCTION_LABEL, _draw_husimi, figsize)
 
 
 def function(result: Result) -> FloatArray | None:

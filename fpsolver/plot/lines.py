@@ -78,9 +78,9 @@ def has_gaps(result: Outcome) -> bool:
 
 
 @style.styled
-def marginals(*results: Result) -> Figure:
+def marginals(*results: Result, figsize: style.Size = None) -> Figure:
     """P(q) and P(p) of the final W on linear and logarithmic axes, the exact Gaussian ones as dashes."""
-    figure = style.new_figure(2 * style.COLUMN + 0.2, 4.6 + 0.18 * len(results))
+    figure = style.new_figure(2 * style.COLUMN + 0.2, 4.6 + 0.18 * len(results), figsize)
     axes = figure.subplots(2, 2, sharex="col")
     for k in range(2):
         for ax in axes[:, k]:

@@ -27,7 +27,9 @@ STRIP = 4  # snapshots in a row
 
 
 @style.styled
-def wigner(*results: Result, time: float | None = None, times: Sequence[float] | None = None) -> Figure:
+def wigner(
+    *results: Result, time: float | None = None, times: Sequence[float] | None = None, figsize: style.Size = None
+) -> Figure:
     """Final W of each result, side by side with common view, colours and contour levels.
 
     ``time``: the stored snapshot nearest to it instead; ``times``: a strip of them. A FpsolverWarning tells of
@@ -36,20 +38,20 @@ def wigner(*results: Result, time: float | None = None, times: Sequence[float] |
     if time is not None and times is not None:
         raise UsageError("give plot.wigner either time, for one snapshot, or times, for a strip of them; not both")
     if time is None and times is None:
-        return _beside(results)
+        return _beside(results, figsize)
     wanted = [time] if time is not None else snapshots.several(times)
     shown = [snapshots.nearest(result, t) for result in results for t in wanted]
     for text in snapshots.doubts(results, wanted):
         warnings.warn(text, FpsolverWarning, stacklevel=3)  # of the caller: styled is between
-    return _beside(shown) if times is None else _strip(results, shown)
+    return _beside(shown, figsize) if times is None else _strip(results, shown, figsize)
 
 
-def _strip(results: Sequence[Result], shown: Sequence[Result]) -> Figure:
+def _strip(results: Sequence[Result], shown: Sequence[Result], figsize: style.Size) -> Figure:
     """Snapshots of one result in rows of at most STRIP, or a row of them for each of several results."""
     count = len(shown) // len(results)
     columns = min(count, STRIP) if len(results) == 1 else count
     rows = math.ceil(len(shown) / columns)
-    figure = style.new_figure(2.1 * columns + 1.2, 2.1 * rows + 0.5)
+    figure = style.new_figure(2.1 * columns + 1.2, 2.1 * rows + 0.5, figsize)
     axes = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
     mapping, box = phase_space.colours(shown), phase_space.view(shown)
     for ax, result in zip(axes.ravel(), shown, strict=False):
@@ -76,11 +78,11 @@ def _finish_strip(figure: Figure, axes: Any, results: Sequence[Result], count: i
         ax.set_xlabel(style.Q_LABEL)
 
 
-def _beside(results: Sequence[Result]) -> Figure:
+def _beside(results: Sequence[Result], figsize: style.Size) -> Figure:
     """Final W of each result, side by side."""
     columns = len(results) if len(results) <= 3 else math.ceil(len(results) / 2)
     rows = math.ceil(len(results) / columns)
-    figure = style.new_figure(3.1 * columns + 0.6, 2.9 * rows)
+    figure = style.new_figure(3.1 * columns + 0.6, 2.9 * rows, figsize)
     axes = figure.subplots(rows, columns, squeeze=False).ravel()
     mapping, box = phase_space.colours(results), phase_space.view(results)
     for ax, result, name in zip(axes, results, naming.names(results), strict=False):
@@ -93,13 +95,13 @@ def _beside(results: Sequence[Result]) -> Figure:
 
 
 @style.styled
-def currents(*results: Result) -> Figure:
+def currents(*results: Result, figsize: style.Size = None) -> Figure:
     """Reversible and irreversible current over the final W, one row for each result.
 
     Arrows of J^R share one scale in all rows, those of J^I another (it is often a hundred times smaller); the
     arrow in the corner gives it. Where a panel has less than a third, its arrows are enlarged and it says so.
     """
-    figure = style.new_figure(2 * style.COLUMN + 0.6, 2.9 * len(results))
+    figure = style.new_figure(2 * style.COLUMN + 0.6, 2.9 * len(results), figsize)
     axes = figure.subplots(len(results), 2, squeeze=False, sharex=True, sharey=True)
     mapping, box = phase_space.colours(results, style.MUTED), phase_space.view(results)
     for column, current in enumerate((REVERSIBLE, IRREVERSIBLE)):
@@ -115,12 +117,12 @@ def currents(*results: Result) -> Figure:
 
 
 @style.styled
-def production(*results: Result) -> Figure:
+def production(*results: Result, figsize: style.Size = None) -> Figure:
     """Density of Pi and its position and momentum channels J_k^2/(D_kk W), one row for each result.
 
     All panels share one scale; a density below a third of it is enlarged by a round factor, and the panel says so.
     """
-    figure = style.new_figure(2 * style.COLUMN + 0.8, 2.6 * len(results) + 0.2)
+    figure = style.new_figure(2 * style.COLUMN + 0.8, 2.6 * len(results) + 0.2, figsize)
     axes = figure.subplots(len(results), 3, squeeze=False, sharex=True, sharey=True)
     box, densities = phase_space.view(results), [channels(result) for result in results]
     mapping = _production_colours(results, densities, box)
@@ -198,9 +200,10 @@ def beside_density(
     mapping: ScalarMappable,
     label: str,
     draw: Callable[[Axes, Result, FloatArray | None, ScalarMappable, FloatArray], None],
+    figsize: style.Size,
 ) -> Figure:
     """W, and beside it what ``draw`` makes of a field: one row for each result, a scale of colours for each column."""
-    figure = style.new_figure(2 * style.COLUMN + 1.2, 2.9 * len(results))
+    figure = style.new_figure(2 * style.COLUMN + 1.2, 2.9 * len(results), figsize)
     axes = figure.subplots(len(results), 2, squeeze=False, sharex=True, sharey=True)
     densities = phase_space.colours(results)
     for row, result, name, field in zip(axes, results, naming.names(results), fields, strict=True):

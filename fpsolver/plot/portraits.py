@@ -27,12 +27,12 @@ START, END = style.COLOURS[4], style.COLOURS[0]
 
 
 @style.styled
-def portrait(*results: Result) -> Figure:
+def portrait(*results: Result, figsize: style.Size = None) -> Figure:
     """Streamlines of the drift, the path of the mean, and ellipses of one standard deviation, side by side."""
     columns = len(results) if len(results) <= 3 else math.ceil(math.sqrt(len(results)))
     rows = math.ceil(len(results) / columns)
     last = (rows - 1) * columns  # first panel of the lowest row
-    figure = style.new_figure(3.1 * columns + 0.4, 3.1 * rows + 0.3)
+    figure = style.new_figure(3.1 * columns + 0.4, 3.1 * rows + 0.3, figsize)
     axes = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True).ravel()
     box = view(results)
     for ax, result, name in zip(axes, results, naming.names(results), strict=False):

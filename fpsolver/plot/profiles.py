@@ -24,12 +24,12 @@ BATH: dict[str, Any] = {"marker": "s", "markersize": 5, "linestyle": "none", "ma
 
 
 @style.styled
-def profile(*results: Outcome) -> Figure:
+def profile(*results: Outcome, figsize: style.Size = None) -> Figure:
     """Kinetic temperature, energy currents through springs and from baths, and Pi, particle by particle."""
     for result in results:
         if "temperature" not in result.series:
             raise UsageError("plot.profile is about several particles, and the result has one; use another kind")
-    figure = style.new_figure(style.COLUMN * 1.5, 6.0 + 0.18 * len(results))
+    figure = style.new_figure(style.COLUMN * 1.5, 6.0 + 0.18 * len(results), figsize)
     axes = figure.subplots(3, 1, sharex=True)
     for index, result in enumerate(results):
         _draw_temperature(axes[0], result, style.colour(index))

@@ -21,7 +21,7 @@ NO_TERMS = "no Moyal terms: the classical force is exact"
 
 
 @style.styled
-def moyal(*results: Result) -> Figure:
+def moyal(*results: Result, figsize: style.Size = None) -> Figure:
     """Final W and the momentum current of its quantum terms, one row for each result, on common two-sided scales.
 
     The current is part of J^R; for U''' alone it is (hbar^2/24) U''' d_p^2 W. Contours are those of W. UsageError if
@@ -35,7 +35,8 @@ def moyal(*results: Result) -> Figure:
         )
     reach = max((float(np.abs(J).max()) for J in fields if J is not None), default=0.0) or 1.0
     mapping = ScalarMappable(Normalize(-reach, reach), style.DIVERGING)
-    return panels.beside_density(results, fields, phase_space.view(results), mapping, CURRENT_LABEL, _draw_quantum)
+    box = phase_space.view(results)
+    return panels.beside_density(results, fields, box, mapping, CURRENT_LABEL, _draw_quantum, figsize)
 
 
 def current(result: Result) -> FloatArray | None:

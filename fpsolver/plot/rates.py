@@ -21,17 +21,17 @@ GAP = 0.25  # of the height of a row of bars, between two rows
 
 
 @style.styled
-def series(*results: Outcome) -> Figure:
+def series(*results: Outcome, figsize: style.Size = None) -> Figure:
     """Pi, Phi and dS/dt over time, exact values as dashes, and below how well dS/dt = Pi - Phi closes.
 
     A panel for each of them that exists, one for S_Moyal where quantum terms of a well add to Pi - Phi, those of the
     Wehrl entropy where Pi does not exist; bars where no result has more than one record.
     """
     if all(is_single(result) for result in results):
-        return _bar_figure(results)
+        return _bar_figure(results, figsize)
     found, closes = lines.rates(results), lines.has_closure(results)
     count = len(found) + closes or 1
-    figure = style.new_figure(WIDTH, PANEL * count + LEGEND * len(results) + 0.1)
+    figure = style.new_figure(WIDTH, PANEL * count + LEGEND * len(results) + 0.1, figsize)
     axes = list(figure.subplots(count, 1, sharex=True, squeeze=False).ravel())
     for ax, rate in zip(axes, found, strict=False):
         _draw_panel(ax, rate, results)
@@ -59,10 +59,10 @@ def is_single(result: Outcome) -> bool:
     return len(result.series["time"]) == 1
 
 
-def _bar_figure(results: Sequence[Outcome]) -> Figure:
+def _bar_figure(results: Sequence[Outcome], figsize: style.Size) -> Figure:
     rows = len(lines.rates(results)) + lines.has_closure(results) or 1
     height = rows * (len(results) + 2 * GAP) * BAR + LEGEND * len(results) + 0.8
-    figure = style.new_figure(WIDTH, height)
+    figure = style.new_figure(WIDTH, height, figsize)
     draw_bars(figure.subplots(), results)
     colours = [_colour(k, "", results) for k in range(len(results))]
     names = [_name(name, result) for name, result in zip(naming.names(results), results, strict=True)]

@@ -14,10 +14,10 @@ MARKERS = ("o", "s", "^", "D")
 ROUND_OFF = 1e-17  # an error of 0 has no place on a logarithmic axis
 
 
-def convergence(found: Convergence) -> Figure:
+def convergence(found: Convergence, *, figsize: style.Size = None) -> Figure:
     """Errors over cells, one line for each quantity, with its last observed order in the legend."""
     with style.settings():
-        figure = style.new_figure(style.COLUMN, 3.0)
+        figure = style.new_figure(style.COLUMN, 3.0, figsize)
         ax = figure.subplots()
         shown = [name for name in LABELS if np.isfinite(found.errors[name]).any()]
         for k, name in enumerate(shown):

@@ -26,15 +26,10 @@ def nearest(result: Result, time: float) -> Result:
             f"time must be a finite number, 0 or above, but is {arguments.shown(time)}; give for example time=1.5, or "
             "several with plot.wigner(result, times=[0, 1.5])"
         )
-    if len(result.grid.axes) > 2:
-        raise UsageError(
-            "figures show the reduced W of several particles at the end only; leave the time out (the W of all of them "
-            "is in `snapshots` of the file)"
-        )
     known = np.nonzero(np.isfinite(result.snapshots.time))[0]
     if not len(known):
         raise UsageError(
-            f"{result.title!r} has no snapshots, so that W cannot be shown at the time {wanted:g}; run one particle by "
+            f"{result.title!r} has no snapshots, so that W cannot be shown at the time {wanted:g}; run it by "
             "stepping, with output.snapshots: 10 or more, or leave the time out for the final W"
         )
     k = known[np.argmin(np.abs(result.snapshots.time[known] - wanted))]

@@ -19,11 +19,15 @@ from matplotlib.ticker import MaxNLocator
 
 from fpsolver import views
 from fpsolver.errors import UsageError
+from fpsolver.physics import arguments
 from fpsolver.physics.potentials import FloatArray
 from fpsolver.result import Outcome, Result
 
 P = ParamSpec("P")
+Size = tuple[float, float] | None  # of a figure, inches; None: the usual one
+SMALLEST, LARGEST = 1.0, 100.0
 EACH_PARTICLE = ("wigner", "currents", "marginals")  # kinds that show several particles one by one
+OF_SEVERAL = ("joint",)  # kinds about several particles on a grid
 WITHOUT_GRID = ("profile", "series")  # kinds of figures that need no grid
 
 COLUMN = 3.4  # inches, width of a journal column and of one panel
@@ -110,7 +114,9 @@ def check_results(results: Sequence[Any], kind: str) -> None:
             raise UsageError(
                 f"plot.{kind} needs a grid, and time.method: gaussian has none; draw {' or '.join(WITHOUT_GRID)}"
             )
-        if len(result.grid.axes) != 2 and kind not in EACH_PARTICLE:
+        if kind in OF_SEVERAL and len(result.grid.axes) == 2:
+            raise UsageError(f"plot.{kind} is about several particles, and the result has one; use another kind")
+        if len(result.grid.axes) != 2 and kind not in (*EACH_PARTICLE, *OF_SEVERAL):
             raise UsageError(
                 f"plot.{kind} draws one particle (q, p), but the result has the axes {', '.join(result.grid.names)}"
             )
@@ -122,9 +128,24 @@ def _parts(result: Any, kind: str) -> Sequence[Any]:
     return views.alone(result) if several and kind in EACH_PARTICLE else [result]
 
 
-def new_figure(width: float, height: float) -> Figure:
-    """Empty figure of a size in inches, laid out so that nothing overlaps; it belongs to no window."""
+def new_figure(width: float, height: float, figsize: Size = None) -> Figure:
+    """Empty figure of a size in inches, laid out so that nothing overlaps; it belongs to no window.
+
+    ``figsize``: what the caller of a figure wants instead; UsageError for anything but two numbers.
+    """
+    if figsize is not None:
+        width, height = _checked_size(figsize)
     return ShownFigure(figsize=(width, height), layout="constrained")
+
+
+def _checked_size(figsize: Any) -> tuple[float, float]:
+    sizes = [arguments.as_float(size) for size in figsize] if np.iterable(figsize) else []
+    if len(sizes) != 2 or not all(SMALLEST <= size <= LARGEST for size in sizes):
+        raise UsageError(
+            f"figsize must be (width, height) in inches, each from {SMALLEST:g} to {LARGEST:g}, but is "
+            f"{arguments.shown(figsize)}; leave it out for the usual size"
+        )
+    return sizes[0], sizes[1]
 
 
 class ShownFigure(Figure):

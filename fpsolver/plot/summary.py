@@ -16,9 +16,9 @@ from fpsolver.result import Result
 
 
 @style.styled
-def overview(result: Result) -> Figure:
+def overview(result: Result, *, figsize: style.Size = None) -> Figure:
     """Final W with both currents, marginals against the exact ones, and the entropy balance over time."""
-    figure = style.new_figure(2 * style.COLUMN + 0.6, 8.0)
+    figure = style.new_figure(2 * style.COLUMN + 0.6, 8.0, figsize)
     figure.suptitle(words(result), x=0.02, ha="left", linespacing=1.4)
     # two halves, so that the colour bar narrows the upper one only
     upper, lower = np.ravel(np.asarray(figure.subfigures(2, 1, height_ratios=[1, 1.5])))
