@@ -178,8 +178,8 @@ def diagnostics(problem: Problem, state: State, series: dict[str, FloatArray], *
         satisfied, unknown = detailed_balance.verdict(now, residual)
     found: dict[str, Any] = {
         "cp_margin": now.cp_margin(),
-        "is_completely_positive": now.is_completely_positive(),
-        "cp_on_boundary": now.is_on_cp_boundary(),
+        "is_completely_positive": now.is_completely_positive() if system.hbar else math.nan,
+        "cp_on_boundary": now.is_on_cp_boundary() if system.hbar else math.nan,
         "detailed_balance_residual": residual,
         "diffusion_parity_residual": parity,
         "kms_residual": detailed_balance.kms_residual(system, covariance),
@@ -204,7 +204,7 @@ def _slowest(problem: Problem, steady: exact_module.SteadyState | None) -> float
 
 BALANCE_UNKNOWN = "not known: line 1 is about the steady state, and the run did not end in one"
 _WHY_NAN = {
-    "cp_margin": "undefined: a classical system (hbar = 0) has no complete positivity",
+    **dict.fromkeys(gaussian.OF_QUANTUM_SYSTEMS, gaussian.CLASSICAL),
     "kms_residual": "undefined: q lives on a ring, or a deviation is zero",
     "slowest_rate": "not computed: no closed form is known; `fpsolver spectrum` finds it",
 }

@@ -31,6 +31,8 @@ from fpsolver.watch import PURITY_ERROR, too_pure
 MATRICES_IN_MEMORY = 14  # of 2N x 2N numbers, at the peak
 RECORDS_IN_MEMORY = 2**29  # bytes that automatic records may take
 MATRIX_SPEED = 4e10  # operations a second of a matrix product on two cores of 2022
+OF_QUANTUM_SYSTEMS = ("cp_margin", "is_completely_positive", "cp_on_boundary")
+CLASSICAL = "undefined: a classical system (hbar = 0) has no complete positivity"
 NO_GRID = "undefined: time.method: gaussian has no grid"
 WITHOUT_GRID = ("residual", "edge_mass", "tail_uncertainty")
 
@@ -230,8 +232,8 @@ def diagnostics(problem: GaussianProblem, steady: exact.SteadyState | None, V: F
     V = V if steady is None else steady.covariance
     found: dict[str, Any] = {
         "cp_margin": now.cp_margin(),
-        "is_completely_positive": now.is_completely_positive(),
-        "cp_on_boundary": now.is_on_cp_boundary(),
+        "is_completely_positive": now.is_completely_positive() if system.hbar else math.nan,
+        "cp_on_boundary": now.is_on_cp_boundary() if system.hbar else math.nan,
         "detailed_balance_residual": math.nan,
         "detailed_balance_residual_reason": NO_GRID,
         "diffusion_parity_residual": detailed_balance.parity_residual(system),
@@ -250,5 +252,5 @@ def diagnostics(problem: GaussianProblem, steady: exact.SteadyState | None, V: F
         names = ("slowest_rate", "satisfies_detailed_balance")
         found |= {f"{name}_reason": "not known: no steady state was looked for" for name in names}
     if system.hbar == 0:
-        found["cp_margin_reason"] = "undefined: a classical system (hbar = 0) has no complete positivity"
+        found |= {f"{name}_reason": CLASSICAL for name in OF_QUANTUM_SYSTEMS}
     return found

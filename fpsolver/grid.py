@@ -177,6 +177,10 @@ class Grid(ReadOnlyArrays):
     def _repr_html_(self) -> str:
         return f"<pre>{self}</pre>"
 
+    def __repr__(self) -> str:
+        """One line: cells and extent of each axis."""
+        return f"Grid({', '.join(f'{a.name}: {a.cells} cells on {_extent(a)}' for a in self.axes)})"
+
     def __str__(self) -> str:
         rows = [f"{'axis':<6}{'cells':>7}{'low':>12}{'high':>12}{'spacing':>12}  boundary"]
         for axis in self.axes:
@@ -185,6 +189,10 @@ class Grid(ReadOnlyArrays):
                 f"{axis.name:<6}{axis.cells:>7}{axis.low:>12.5g}{axis.high:>12.5g}{axis.spacing:>12.4g}  {kind}"
             )
         return "\n".join(rows)
+
+
+def _extent(axis: Axis) -> str:
+    return f"{'the ring ' if axis.periodic else ''}[{axis.low:.6g}, {axis.high:.6g}]"
 
 
 def check_axes(system: System, grid: Grid) -> None:

@@ -38,6 +38,10 @@ class Final:
     entropy_production_density: FloatArray
     entropy_flux_density: FloatArray
 
+    def __repr__(self) -> str:
+        known = [name for name, values in vars(self).items() if isinstance(values, np.ndarray)]
+        return f"Final(time={self.time:g}, on {_by(self.W.shape)} cells: {', '.join(known)})"
+
 
 @dataclass(frozen=True, eq=False)
 class Snapshots:
@@ -45,6 +49,14 @@ class Snapshots:
 
     time: FloatArray
     W: FloatArray
+
+    def __repr__(self) -> str:
+        span = f", t = {self.time[0]:g} to {self.time[-1]:g}" if len(self.time) else ""
+        return f"Snapshots({len(self.time)} of W on {_by(self.W.shape[1:])} cells{span})"
+
+
+def _by(shape: tuple[int, ...]) -> str:
+    return " x ".join(map(str, shape))
 
 
 @dataclass(eq=False, kw_only=True, repr=False)
@@ -195,7 +207,7 @@ class Result(Outcome):
         return ", ".join([*parts, f"moments {max(mean, covariance):.1e}"])
 
     def _grid_words(self) -> str:
-        cells = " x ".join(str(n) for n in self.grid.shape)
+        cells = _by(self.grid.shape)
         resolution = self.diagnostics["resolution"]
         return f"{cells} cells, {self.scheme}, {resolution:.3g} cells for the narrowest deviation at the end"
 

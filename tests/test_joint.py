@@ -119,3 +119,17 @@ def test_what_it_is_not_for(pair):
         fp.plot.joint(views.alone(pair)[0])
     with pytest.raises(UsageError, match="either time, for one snapshot, or times"):
         fp.plot.joint(pair, time=0.0, times=[0.0])
+
+
+def test_xarray_holds_each_particle(pair):
+    """Reduced W, currents and channels of Pi by particle, on its own axes, and back."""
+    pytest.importorskip("xarray")
+    dataset = pair.to_xarray()
+    assert dataset["W_2"].dims == ("q2", "p2")
+    assert dataset["J_irreversible_1"].sel(particle_component="p").dims == ("q1", "p1")
+    again = fp.Result.from_xarray(dataset)
+    assert len(again.particles) == 2
+    for one, other in zip(again.particles, pair.particles, strict=True):
+        for field in dataclasses.fields(one):
+            np.testing.assert_array_equal(getattr(one, field.name), getattr(other, field.name))
+    assert fp.Result.from_xarray(dataset.drop_vars("W_1")).particles == ()

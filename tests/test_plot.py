@@ -357,6 +357,23 @@ def test_half_file_never_stays(result, tmp_path, monkeypatch):
     assert len(list(tmp_path.iterdir())) == 1
 
 
+def test_the_legend_names_dashes_only_where_there_are_some(result):
+    """Of a Fock start Phi is known exactly, the marginals are not; of a well nothing is."""
+    unknown = np.full_like(result.exact["entropy_production"], np.nan)
+    fock = dataclasses.replace(result, exact={**result.exact, "entropy_production": unknown})
+    nothing = dataclasses.replace(result, exact=None)
+    unknown_rates = dataclasses.replace(fock, exact={**fock.exact, "entropy_flux": unknown})
+    for shown, of_marginals, of_rates in (
+        (result, True, True),
+        (fock, False, True),
+        (unknown_rates, False, False),
+        (nothing, False, False),
+    ):
+        for kind, expected in (("marginals", of_marginals), ("series", of_rates)):
+            labels = [text.get_text() for legend in plot.KINDS[kind](shown).legends for text in legend.get_texts()]
+            assert ("exact" in labels) is expected
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_figures_have_the_size_that_is_asked_for(kind, result):
     figure = plot.KINDS[kind](result, figsize=(5, 4.5))

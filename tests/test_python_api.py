@@ -3,16 +3,19 @@
 import re
 import sys
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 import fpsolver as fp
+from fpsolver.config.reader import parse_yaml
 from fpsolver.errors import ConfigError, FileFormatError, UsageError
 from fpsolver.physics import custom, potentials
 from fpsolver.physics.baths import Bath, brownian
 from fpsolver.sweeps.axes import changed
 
+CONFIGS = Path(__file__).parents[1] / "configs"
 DAMPED = {"model": "caldeira_leggett", "eta": 1.0, "beta": 1.0}
 START = {"kind": "gaussian", "mean": [0.5, 0.0], "covariance": [[0.5, 0.0], [0.0, 1.0]]}
 NARROW = {"kind": "gaussian", "mean": [1.0, 0.0], "covariance": [[0.1, 0.0], [0.0, 0.5]]}
@@ -366,3 +369,41 @@ def test_a_problem_prints_what_is_going_to_be_computed():
     assert len(text) < 400
     solved = repr(fp.prepare(config.replaced(time={"method": "direct"})))
     assert "direct until the steady state" in solved
+
+
+@pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.yaml")), ids=lambda path: path.stem)
+def test_a_configuration_in_a_shell_is_short_and_means_the_same(path):
+    """What differs from the defaults, and nothing else."""
+    found = fp.load_config(path)
+    short = repr(found)
+    assert fp.Config(**parse_yaml(short, "repr")[0]) == found
+    assert short.count("\n") < found.to_yaml().count("\n") - 1
+    assert "checkpoint_every" not in short
+
+
+def test_a_grid_and_the_parts_of_a_result_in_a_shell_are_a_line():
+    ring = fp.Grid((fp.Axis("q", 0.0, 6.0, 32, True), fp.Axis("p", -5.0, 5.25, 40)))
+    assert repr(ring) == "Grid(q: 32 cells on the ring [0, 6], p: 40 cells on [-5, 5.25])"
+    zeros = np.zeros((3, 32, 40))
+    assert repr(fp.result.Snapshots(np.array([0.0, 0.5, 1.0]), zeros)) == (
+        "Snapshots(3 of W on 32 x 40 cells, t = 0 to 1)"
+    )
+    assert repr(fp.result.Snapshots(np.empty(0), zeros[:0])) == "Snapshots(0 of W on 32 x 40 cells)"
+    final = fp.result.Final(0.5, zeros[0], None, None, None, zeros[0], zeros[0])
+    assert repr(final) == ("Final(time=0.5, on 32 x 40 cells: W, entropy_production_density, entropy_flux_density)")
+
+
+@pytest.mark.parametrize("method", ["direct", "gaussian"])
+def test_a_classical_system_has_no_verdict_on_complete_positivity(method, tmp_path):
+    """Neither yes nor no, in Python, in files and in tables of sweeps; the reason stands beside it."""
+    box = {"cells": 32, "extent": [-6.0, 6.0]}
+    sections = {"units": {"hbar": 0.0}, "time": {"method": method}, "grid": {"q": box, "p": box}}
+    system = {"mass": 1.0, "potential": {"kind": "harmonic", "omega": 1.0}, "bath": DAMPED}
+    result = fp.run(fp.Config(system=system, **sections))
+    for found in (result.diagnostics, fp.load_result(result.save(tmp_path / "classical.h5")).diagnostics):
+        for name in ("cp_margin", "is_completely_positive", "cp_on_boundary"):
+            assert np.isnan(found[name])
+            assert found[f"{name}_reason"].startswith("undefined: a classical system (hbar = 0)")
+    assert dict(result.summary())["completely positive"] == "no meaning for a classical system (hbar = 0)"
+    quantum = fp.run(fp.Config(system=system, **(sections | {"units": {"hbar": 0.1}})))
+    assert quantum.diagnostics["is_completely_positive"] is False

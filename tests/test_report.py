@@ -13,7 +13,7 @@ from PIL import Image
 import fpsolver as fp
 from fpsolver.cli.main import status_of
 from fpsolver.errors import OutputError, UsageError
-from fpsolver.reports import data
+from fpsolver.reports import data, page
 from tests import browser
 
 CONFIG = {
@@ -103,6 +103,15 @@ def test_the_balance_with_quantum_terms_says_so(result, tmp_path):
     found = embedded(page)
     assert found["series"]["entropy_moyal"] == list(quantum_terms)
     assert found["fields"]["frames"][-1]["entropy_moyal"] == 0.01
+
+
+def test_the_legend_names_dashes_only_where_there_are_some(result):
+    """Exact values of the rates: of a Gaussian start in a quadratic well, not of an anharmonic one."""
+    assert "dashes: exact" in page.page(result)
+    bare = replace(result, exact=None)
+    assert "dashes: exact" not in page.page(bare)
+    unknown = {name: np.full_like(values, np.nan) for name, values in result.exact.items()}
+    assert "dashes: exact" not in page.page(replace(result, exact=unknown))
 
 
 def test_a_report_replaces_a_report_and_nothing_else(result, tmp_path):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import io
 import warnings
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from fpsolver.config.objects import is_object_section, with_field, without_objec
 from fpsolver.config.rules import all_faults
 from fpsolver.config.types import shown
 from fpsolver.config.unchanged import Unchanged
+from fpsolver.config.writing import as_yaml
 from fpsolver.errors import ConfigError, Fault, UsageError
 from fpsolver.physics import arguments
 
@@ -53,15 +53,7 @@ class Config(Unchanged):
 
     def to_yaml(self) -> str:
         """The configuration with every default written out, as YAML that repeats the run."""
-        data = without_objects(schema.to_plain(self.model_dump(exclude_none=True)))
-        yaml = YAML(typ="safe", pure=True)
-        yaml.default_flow_style = None
-        yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
-        yaml.width = 110
-        yaml.allow_unicode = False  # escapes: some characters of a title would not survive otherwise
-        stream = io.StringIO()
-        yaml.dump(data, stream)
-        return stream.getvalue()
+        return as_yaml(without_objects(schema.to_plain(self.model_dump(exclude_none=True))))
 
     def replaced(self, **sections: Any) -> Config:
         """A copy with some keys changed, validated again: ``replaced(grid={"q": {"cells": 64}})``.
@@ -89,6 +81,12 @@ class Config(Unchanged):
         if error.heading or not self._source:
             return error
         return located(self._lines, error, self._source)
+
+    def __repr__(self) -> str:
+        """What differs from the defaults, as YAML that means the same."""
+        return as_yaml(
+            without_objects(schema.to_plain(self.model_dump(exclude_none=True, exclude_defaults=True)))
+        ).rstrip()
 
     def __str__(self) -> str:
         return self.to_yaml()

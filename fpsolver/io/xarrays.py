@@ -14,7 +14,7 @@ from fpsolver.config.reader import Config, parse_yaml
 from fpsolver.errors import FileFormatError, UsageError
 from fpsolver.grid import Axis, Grid, coordinate_names
 from fpsolver.io import starts
-from fpsolver.io.hdf5 import DIMENSIONS, EXACT, FINAL
+from fpsolver.io.hdf5 import DIMENSIONS, EXACT, FINAL, PARTICLE
 from fpsolver.recorder import EVERYTHING
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ def dataset(result: Result) -> xarray.Dataset:
         dims = ("component", *names) if name.startswith("J") else names
         if (values := getattr(result.final, name)) is not None:
             variables[name] = (dims, values, {"units": units, "long_name": long_name})
+    variables |= _particles(result)
     variables["snapshots"] = (("snapshot_time", *names), result.snapshots.W, {"units": "1/action", "long_name": "W"})
     if result.exact is not None:
         for name, long_name in EXACT.items():
@@ -48,6 +49,7 @@ def dataset(result: Result) -> xarray.Dataset:
     coordinates: dict[str, Any] = {"time": result.series["time"], "snapshot_time": result.snapshots.time}
     coordinates |= {axis.name: axis.centres for axis in result.grid.axes}
     coordinates |= {name: list(names) for name in ("component", "row", "column")}
+    coordinates |= {"particle_component": ["q", "p"]} if result.particles else {}
     more = {
         "final_time": result.final.time,
         "exact_error": result.exact_error,
@@ -55,6 +57,17 @@ def dataset(result: Result) -> xarray.Dataset:
     }
     found: xarray.Dataset = package().Dataset(variables, coordinates, _attributes(result, more))
     return found
+
+
+def _particles(result: Result) -> dict[str, Any]:
+    """Of each of several particles its reduced W, currents and channels of Pi: W_1 on q1, p1, and so on."""
+    variables: dict[str, Any] = {}
+    for k, particle in enumerate(result.particles, start=1):
+        on = (f"q{k}", f"p{k}")
+        for name, (units, long_name) in PARTICLE.items():
+            dims = on if name == "W" else ("particle_component", *on)
+            variables[f"{name}_{k}"] = (dims, getattr(particle, name), {"units": units, "long_name": long_name})
+    return variables
 
 
 def moments(result: GaussianResult) -> xarray.Dataset:
@@ -134,7 +147,14 @@ def _on_grid(found: xarray.Dataset, rest: dict[str, Any]) -> dict[str, Any]:
     return {
         "grid": Grid(tuple(Axis(*axis) for axis in rest["axes"])),
         "final": {"time": rest["final_time"], **{name: _field(found, name) for name in FINAL}},
+        "particles": _of_particles(found, len(rest["axes"]) // 2),
         "snapshots": {"time": found["snapshot_time"].values, "W": found["snapshots"].values},
         "exact": exact,
         "exact_error": math.nan if rest["exact_error"] is None else rest["exact_error"],
     }
+
+
+def _of_particles(found: xarray.Dataset, count: int) -> list[dict[str, Any]]:
+    """Each of several particles; none in datasets that were made without them."""
+    known = range(1, count + 1) if "W_1" in found else ()
+    return [{name: _field(found, f"{name}_{k}") for name in PARTICLE} for k in known]

@@ -103,8 +103,7 @@ def draw_rate(ax: Axes, result: Outcome, name: str, colour: str, *, label: str =
     if not exists(result, name):
         return
     _draw(ax, result, result.series[name], colour, label)
-    exact = exact_rate(result, name)
-    if exact is not None and not is_timeless(result):
+    if (exact := exact_rate(result, name)) is not None and not is_timeless(result):
         ax.plot(times(result), _drawable(exact), **EXACT)
 
 
@@ -254,8 +253,7 @@ def draw_marginal(ax: Axes, result: Result, k: int, colour: str) -> None:
     """Marginal of one coordinate, the exact one as dashes."""
     x = result.grid.axes[k].centres
     ax.plot(x, marginal(result, k), color=colour)
-    exact = exact_marginal(result, k)
-    if exact is not None:
+    if (exact := exact_marginal(result, k)) is not None:
         ax.plot(x, exact, **EXACT)
 
 
@@ -279,17 +277,24 @@ def to_logarithmic(ax: Axes, results: Sequence[Result], k: int) -> None:
 
 def legend(figure: Figure, results: Sequence[Outcome], quantities: Sequence[str] = ()) -> None:
     """Names of the results (and which of the quantities they lack) and of the dashes, above all panels."""
-    handles = [Line2D([], [], color=style.colour(k), **_dashes(result)) for k, result in enumerate(results)]
+    handles = [
+        Line2D([], [], color=style.colour(k), **(TIMELESS if is_timeless(result) else {}))
+        for k, result in enumerate(results)
+    ]
     labels = []
     for name, result in zip(naming.names(results), results, strict=True):
         when = ", steady state" if is_timeless(result) and quantities else ""
         reason = why_missing(result, quantities)
         labels.append(textwrap.fill(f"{name}{when}: {reason}" if reason else f"{name}{when}", 75))
-    if any(isinstance(result, Result) and result.exact is not None for result in results):
+    if any(has_exact(result, quantities) for result in results if not (quantities and is_timeless(result))):
         handles.append(Line2D([], [], **EXACT))
         labels.append("exact")
     figure.legend(handles, labels, loc="outside upper left", ncols=1 if max(map(len, labels)) > 30 else 2)
 
 
-def _dashes(result: Outcome) -> dict[str, Any]:
-    return TIMELESS if is_timeless(result) else {}
+def has_exact(result: Outcome, quantities: Sequence[str]) -> bool:
+    """True if exact values of one of these rates are known or, where none is named, an exact marginal."""
+    if not quantities:
+        return isinstance(result, Result) and any(exact_marginal(result, k) is not None for k in range(2))
+    exact = [exact_rate(result, name) for name in quantities if exists(result, name)]
+    return any(values is not None and np.isfinite(values).any() for values in exact)

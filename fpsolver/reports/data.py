@@ -56,12 +56,9 @@ def series(result: Outcome) -> dict[str, Any]:
     found: dict[str, Any] = {"time": clean(result.series["time"])}
     for name in rates(result):
         found[name] = clean(result.series[name])
-    exact = result.exact if isinstance(result, Result) else None
-    if isinstance(result, Result) and exact is not None:
-        found["exact"] = {
-            name: clean(values) for name in RATES if (values := lines.exact_rate(result, name)) is not None
-        }
-    return found
+    exact = {name: lines.exact_rate(result, name) for name in RATES if lines.has_exact(result, [name])}
+    known = {name: clean(values) for name, values in exact.items() if values is not None}
+    return found | ({"exact": known} if known else {})
 
 
 def rates(result: Outcome) -> tuple[str, ...]:

@@ -50,6 +50,7 @@ def page(result: Outcome) -> str:
         "moyal": MOYAL_NUMBER if has_moyal else "",
         "balance": "Π − Φ + S<sub>Moyal</sub>" if has_moyal else "Π − Φ",
         "moyal_legend": '<span class="moyal">S<sub>Moyal</sub></span> ' if has_moyal else "",
+        "exact_legend": "<span>dashes: exact</span>" if "exact" in interactive["series"] else "",
         "profile": _profile(found["profile"]),
         "numbers": _table(found["numbers"]),
         "config": html.escape(found["config"]),
