@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 
 import numba
-import numpy as np
 
+from fpsolver import mirror
 from fpsolver.generator import Generator
 from fpsolver.grid import Grid
 from fpsolver.kernels.axes import PAD
@@ -51,18 +51,10 @@ def direct_entries(generator: Generator) -> float:
     return cells * per_cell * (1.2 if generator.system.reversible_diffusion.any() else 1.0)
 
 
-def is_even(generator: Generator) -> bool:
-    """True if half of the cells will do (:mod:`fpsolver.parity`), as far as potential and boxes tell."""
-    potential, q = generator.system.particles[0].potential, generator.grid.axes[0].centres
-    force = potential.derivative(q)
-    is_odd = np.abs(force + force[::-1]).max() <= 1e-12 * np.abs(force).max()
-    return bool(is_odd and all(abs(axis.low + axis.high) <= 1e-12 * axis.length for axis in generator.grid.axes))
-
-
 def direct_factors(generator: Generator) -> tuple[int, float]:
     """Factorisations of a direct solve, all kept at once, and predicted entries of each."""
     entries = direct_entries(generator)
-    if not is_even(generator):
+    if not mirror.is_even(generator):
         return 1, entries
     has_known_rates = generator.system.is_quadratic and not generator.grid.axes[0].periodic
     return 1 if has_known_rates else 2, HALF * entries

@@ -63,6 +63,9 @@ RUNS = {
         "time": {"until": 0.7},
         "output": {"every": 0.3},
     },
+    "even, half of the cells": OSCILLATOR
+    | {"initial": {"kind": "thermal", "beta": 2.0, "omega": 1.0}, "time": {"until": 2.0, "stepper": "rk4"}}
+    | {"output": {"every": 0.3}},
     "rk4": OSCILLATOR | {"time": {"until": 2.0, "stepper": "rk4"}, "output": {"every": 0.3}},
     "taylor8": OSCILLATOR | {"time": {"until": 2.0, "stepper": "taylor8"}, "output": {"every": 0.3}},
     "four axes": TWO | {"time": {"until": 1.0}, "output": {"every": 0.2, "snapshots": [0.1]}},

@@ -394,7 +394,7 @@ def compare_shares(generator, counts, rng):
     """dW/dt of noise, once for each number of shares: the same bits."""
     W = generator.pad(rng.normal(size=generator.grid.shape), generator.empty_padded())
     work, found, fluxes = generator.empty_work(), [], generator.fluxes
-    packed = coefficients.pack(fluxes.coefficients, max(counts))
+    packed = coefficients.pack(fluxes.coefficients, max(counts), fluxes.computed)
     for shares in counts:
         running.run(fluxes.kernels, W.reshape(-1), work.reshape(-1), *packed, np.array([[0.0, 0.0, 1.0]]), 0, shares)
         found.append(work[1].copy())

@@ -5,7 +5,7 @@ import pytest
 from scipy import sparse
 
 import fpsolver as fp
-from fpsolver import api, costs, parity, steady
+from fpsolver import api, mirror, parity, steady
 from fpsolver.generator import Generator
 from fpsolver.grid import Axis, Grid
 from tests import systems
@@ -72,7 +72,7 @@ def test_folding_keeps_what_the_matrix_does(sign, size):
 def test_half_of_the_cells_give_the_same_state(generator, monkeypatch):
     """Even to the bit, and what all cells give to round-off; gaps as far as they are known, to some ten per cent."""
     assert is_folded(generator)
-    assert costs.is_even(generator)
+    assert mirror.is_even(generator)
     half, whole = steady.null_vector(generator), on_all_cells(generator, monkeypatch)
     np.testing.assert_array_equal(half.W, half.W[::-1, ::-1])
     assert generator.grid.integrate(np.abs(half.W - whole.W)) <= 1e-12  # 1e-14, over a rate of 0.2
@@ -93,7 +93,7 @@ def test_half_of_the_cells_give_the_same_state(generator, monkeypatch):
 def test_what_is_not_even_is_solved_on_all_cells(generator, monkeypatch):
     """Also if it is taken for even by mistake: the residual on all cells tells."""
     assert not is_folded(generator)
-    assert not costs.is_even(generator)
+    assert not mirror.is_even(generator)
     expected = steady.null_vector(generator).W
     monkeypatch.setattr(steady, "is_even", lambda matrix: True)
     np.testing.assert_array_equal(steady.null_vector(generator).W, expected)

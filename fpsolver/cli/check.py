@@ -23,8 +23,8 @@ from fpsolver.physics import equilibrium, exact
 from fpsolver.physics.system import System
 from fpsolver.problem import Problem, gaussian_problem, initial_values, prepare
 from fpsolver.recorder import make_record, phase_space
-from fpsolver.simulation import make_stepper
-from fpsolver.stepping.explicit import ORDERS, StepSize, stable_step
+from fpsolver.simulation import Stepper, begin, make_stepper
+from fpsolver.stepping.explicit import ORDERS, RungeKutta, StepSize, stable_step
 from fpsolver.stepping.magnus import MagnusStepSize
 from fpsolver.stepping.rational import ImplicitStepSize
 from fpsolver.summary import matrix
@@ -159,10 +159,13 @@ def explicit_rows(problem: Problem, end: float) -> tuple[list[tuple[str, Any]], 
     plan, order = problem.plan, ORDERS[problem.plan.stepper]
     limit = stable_step(problem.generator, order)
     steps = plan.step.count(end) if isinstance(plan.step, StepSize) else end / plan.step.limit
+    W = begin(problem.generator, initial_values(problem), plan).W
+    stepper = make_stepper(problem.generator, plan.stepper, W)
+    half = ", on half of the cells: W(-q, -p) = W(q, p)" if isinstance(stepper, RungeKutta) and stepper.is_half else ""
     return [
-        ("stepper", f"{plan.stepper}{f' ({plan.stepper_why})' if plan.stepper_why else ''}"),
+        ("stepper", f"{plan.stepper}{f' ({plan.stepper_why})' if plan.stepper_why else ''}{half}"),
         ("time step", f"{step_words(plan.step)} (stability limit {limit:.4g}), about {steps:.0f} steps"),
-    ], steps * seconds_per_step(problem)
+    ], steps * seconds_per_step(problem, stepper)
 
 
 def step_words(step: StepSize | MagnusStepSize | ImplicitStepSize) -> str:
@@ -190,10 +193,9 @@ def direct_rows(problem: Problem) -> list[tuple[str, Any]]:
     ]
 
 
-def seconds_per_step(problem: Problem) -> float:
+def seconds_per_step(problem: Problem, stepper: Stepper) -> float:
     """Time of one step, measured: a few steps of a zero state."""
-    generator = problem.generator
-    stepper, late = make_stepper(generator, problem.plan.stepper), generator.system.settled
+    generator, late = problem.generator, problem.generator.system.settled
     W = generator.pad(np.zeros(generator.grid.shape), generator.empty_padded())
     stepper.advance(W, late, problem.plan.step.limit, 5)
     best = math.inf

@@ -64,7 +64,8 @@ class Tables(NamedTuple):
     """What the kernels make of packed coefficients: pointers where :class:`Coefficients` has arrays.
 
     And ``ahead``, k integers whose values nobody uses, and sizes: rows of a block that are summed at a time, sites,
-    cells and rows of a block, the longest axis but p_N, where the sums end and 8 zeros begin.
+    cells and rows of a block, the longest axis but p_N, where the sums end and 8 zeros begin, and places of q_1 that
+    are computed, all or the lower half.
     """
 
     on_momenta: Any
@@ -97,6 +98,7 @@ class Tables(NamedTuple):
     rows: int
     longest: int
     zeros: int
+    computed: int
 
 
 class Room(NamedTuple):
@@ -119,7 +121,7 @@ def kinds(k: int, axes: int) -> tuple[types.Type, types.Type]:
     numbers, integers, row = pointers.numbers, pointers.integers, types.UniTuple(types.float64, k)
     lengths, pair, places = (types.UniTuple(types.intp, count) for count in (axes, 2, k))
     arrays = (*(numbers,) * (FLOATS - 2), row, row, integers, integers, lengths, lengths, pair, places)
-    tables = types.NamedTuple((*arrays, *(types.boolean,) * 5, *(types.intp,) * 6), Tables)
+    tables = types.NamedTuple((*arrays, *(types.boolean,) * 5, *(types.intp,) * 7), Tables)
     return tables, types.NamedTuple((numbers, integers, integers, integers, numbers, numbers), Room)
 
 
@@ -135,7 +137,7 @@ def unpack(numbers, integers, floats, places, lengths):
         flat(integers, integers[FLOATS + 1]), take(integers, integers[FLOATS + 2], lengths),
         take(integers, integers[FLOATS + 3], lengths), take(integers, integers[FLOATS + 4], (0, 0)), places,
         flags[0] != 0, flags[1] != 0, flags[2] != 0, flags[3] != 0, flags[4] != 0, sizes[0], sizes[1], sizes[2],
-        sizes[3], sizes[4], sizes[5],
+        sizes[3], sizes[4], sizes[5], sizes[6],
     )  # fmt: skip
 
 
@@ -161,10 +163,13 @@ class Packed(NamedTuple):
     weights: Array
 
 
-def pack(coefficients: Coefficients, shares: int) -> Packed:
-    """Arrays for so many shares."""
+def pack(coefficients: Coefficients, shares: int, computed: int) -> Packed:
+    """Arrays for so many shares; ``computed``: places of q_1."""
     c, (held, sums) = coefficients, _sums(coefficients, shares)
-    sizes = held, c.on_sites.shape[1], c.on_momenta.shape[1], len(c.at_rows), c.near.shape[1], sums.shape[1] - 2 * EIGHT
+    sizes = (
+        held, c.on_sites.shape[1], c.on_momenta.shape[1], len(c.at_rows), c.near.shape[1], sums.shape[1] - 2 * EIGHT,
+        computed,
+    )  # fmt: skip
     floats = [np.ravel(part) for part in c[:FLOATS]]
     others = [np.ravel(part).astype(np.int64) for part in (*c[FLOATS:], sizes)]
     # every array begins on a cache line, the first one with a halo before it

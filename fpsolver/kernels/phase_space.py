@@ -53,10 +53,23 @@ def _fours(sites, k):
 
 
 @inlined
-def _begin(share, shares, sites, k):
+def _begin(share, shares, computed, sites, k):
     """First row of a share. Fours stay together: a single row sums in another order."""
-    begin, (first, last) = share * sites // shares, _fours(sites, k)
-    return begin - (begin - first) % GROUP if first < begin < last else begin
+    begin, (first, last) = share * computed // shares, _fours(sites, k)
+    return begin - (begin - first) % GROUP if share < shares and first < begin < last else begin
+
+
+@inlined
+def _mirror(t, target, i, site):
+    """Where the lower half of q_1 is computed: what the cells next to it need of the upper half, W(-x) = W(x).
+
+    The block of ``site``, at place i of q_1, backwards: halos too are mirror images.
+    """
+    k, half = len(t.first), t.computed
+    if half < t.shape[0] and (i < k or i >= half - k):
+        at, end = site * t.block, (t.sites - site) * t.block - 1
+        for x in range(t.block):
+            target[end - x] = target[at + x]
 
 
 @inlined
@@ -74,6 +87,8 @@ def _sweep_rows(t, room, kernels, begin, end, state, source, target, kept, part)
             call(kernels[SUMS], t, room, 0, 1, source, i * row + PAD, i)
             call(kernels[ROWS], t, room.sums, 0, 1, i, i, state, source, target, i * row + PAD, kept, part, 0)
         i += max(fours * GROUP, 1)
+    for i in range(begin, end):
+        _mirror(t, target, i, i)
 
 
 @inlined
@@ -87,7 +102,7 @@ def _sweep_blocks(t, room, kernels, strip, stop, state, source, target, kept, pa
     next_q = others * t.block if t.sites * t.block > LARGE else 0
     while strip < stop:
         rest, piece = strip % others, strip // others
-        for i in range(piece * t.shape[0] // STRIPS, (piece + 1) * t.shape[0] // STRIPS):
+        for i in range(piece * t.computed // STRIPS, (piece + 1) * t.computed // STRIPS):
             site = i * others + rest
             at, places[0] = site * t.block + PAD, i
             find_places(places, 1, size, rest, t.shape)
@@ -99,6 +114,7 @@ def _sweep_blocks(t, room, kernels, strip, stop, state, source, target, kept, pa
                     kernels[ROWS], t, room.sums, bottom, top, site, places[size - 1], state, source, target, at, kept,
                     part, next_q,
                 )  # fmt: skip
+            _mirror(t, target, i, site)
         strip += 1
 
 
@@ -125,7 +141,8 @@ def kernels_of(k: int, axes: int, *, crossed: bool) -> Entries:
             state = flat(room.sums, t.zeros)
             store(state, 0, splat_eight(0.0))
         if axes == 2:
-            begin, end = _begin(number, shares, t.sites, k), _begin(number + 1, shares, t.sites, k)
+            begin = _begin(number, shares, t.computed, t.sites, k)
+            end = _begin(number + 1, shares, t.computed, t.sites, k)
             _sweep_rows(t, room, kernels, begin, end, state, source, target, kept, part)
         else:
             strips = STRIPS * (t.sites // t.shape[0])

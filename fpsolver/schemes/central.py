@@ -16,10 +16,11 @@ from fpsolver.kernels import phase_space, running, stencils
 from fpsolver.kernels.axes import PAD
 from fpsolver.kernels.coefficients import Coefficients, Packed, pack
 from fpsolver.kernels.memory import empty_padded
-from fpsolver.kernels.simd import EIGHT, LANES
+from fpsolver.kernels.simd import EIGHT
 from fpsolver.physics.potentials import FloatArray
 from fpsolver.physics.system import System
 from fpsolver.schemes.moyal import MoyalTerms
+from fpsolver.schemes.weights import column_table, conserving, end_vectors, slot_vector
 
 _ANGLES = np.linspace(0.0, np.pi, 65)
 
@@ -31,6 +32,7 @@ class CentralFluxes:
         self.system = system
         self.grid = grid
         self.order = order
+        self.computed = grid.shape[0]  # places of q_1
         self.moyal = MoyalTerms(system, grid, order)
         self.moyal.refuse_long_kicks()
 
@@ -41,6 +43,15 @@ class CentralFluxes:
         self._check(W, work)
         stages = np.ascontiguousarray(stages, dtype=float)
         kernel(self.kernels, W.reshape(-1), work.reshape(-1), *self._packed, stages, int(steps), shares)
+
+    def lower_half(self) -> CentralFluxes:
+        """The same for functions with W(-x) = W(x), of which only q_1 < 0 and what it needs of the rest are computed.
+
+        Right where the generator is even and the number of cells along q_1 too.
+        """
+        half = CentralFluxes(self.system, self.grid, self.order)
+        half.computed //= 2
+        return half
 
     def _check(self, W: FloatArray, work: FloatArray) -> None:
         """GridError for arrays that the kernels would take for others: nobody looks at them after this."""
@@ -71,7 +82,8 @@ class CentralFluxes:
 
     @cached_property
     def _packed(self) -> Packed:
-        return pack(self.coefficients, numba.config.NUMBA_NUM_THREADS)  # type: ignore[attr-defined]
+        threads = numba.config.NUMBA_NUM_THREADS  # type: ignore[attr-defined]
+        return pack(self.coefficients, threads, self.computed)
 
     @cached_property
     def rates(self) -> FloatArray:
@@ -102,19 +114,19 @@ class CentralFluxes:
         strides = [math.prod((*self.grid.shape[a + 1 : -1], row)) for a in range(2 * n - 1)] + [1]
         near, spread, selves = self._neighbours(second[:-1], strides)
         cross = np.triu(self.system.diffusion_matrix * np.outer(scale, scale), 1)
-        ends = _ends(self._walls(axes[-1], self.rates[-1], second[-1]))
+        ends = end_vectors(self._walls(axes[-1], self.rates[-1], second[-1]))
         moving = self._moving(scale, parts)
         listed = self.moyal.reach[1] > 0 or moving["on_sites"][n - 1].any()
         flags = (listed, cross[:, -1].any(), cross[:, :-1].any(), moving["uneven"].any(), ends.any())
         turn = tuple(c / first[0] for c in first)
         return Coefficients(
             **moving,
-            columns=_columns(speeds, scale[-1] * parts[-1][-1], second[n - 1]),
+            columns=column_table(speeds, scale[-1] * parts[-1][-1], second[n - 1]),
             at_sites=centre + _outer_sum(selves[:n]).ravel(),
             at_rows=_outer_sum(selves[n:]).ravel(),
             near=near,
             spread=spread,
-            turn=_slots(turn, -1.0),
+            turn=slot_vector(turn, -1.0),
             ends=ends,
             cross=cross,
             kicks=self.moyal.kicks,
@@ -131,7 +143,7 @@ class CentralFluxes:
         n, diffusion = self.system.size, np.diag(self.system.diffusion_matrix) / 2
         second = [self._symmetric(*each) for each in zip(self.grid.axes, self.rates, diffusion, strict=True)]
         speeds, second[n - 1] = self._exact(along, second[n - 1])
-        return speeds, *_conserving(second, self.rates)
+        return speeds, *conserving(second, self.rates)
 
     def _moving(self, scale: FloatArray, parts: list[list[FloatArray]]) -> dict[str, Any]:
         """Velocities on sites and in blocks, and which of them change along rows."""
@@ -174,7 +186,7 @@ class CentralFluxes:
             n, walls, i = axis.cells, self._walls(axis, rate, weights), np.arange(axis.cells)
             near[a, :n, : 2 * k] = ((i[:, None] + shifts) % n - i[:, None]) * strides[a]
             if a != self.system.size - 1:
-                spread[a, :n] = _slots(weights, 1.0)
+                spread[a, :n] = slot_vector(weights, 1.0)
             edge = [*range(k), *range(n - k, n)]
             for to, of in zip(*np.nonzero(walls), strict=True):
                 if to == of:
@@ -243,45 +255,6 @@ class CentralFluxes:
         # the force of the own potential and its quantum terms have the same place and may cancel
         own = parts[a][a - n][:, None] * odd / axis.spacing - self.moyal.turning(a - n, _ANGLES)
         return np.asarray(speed * np.abs(odd) / axis.spacing + np.abs(own).max(axis=0))
-
-
-def _conserving(second: list[tuple[float, ...]], rates: FloatArray) -> tuple[float, list[tuple[float, ...]]]:
-    """Weight of the cell itself, and weights of the last axis whose last one takes up the rounding of all others.
-
-    Mass is conserved if the centre is -2 sum s - (sum of friction rates); rounding it would lose 1e-14 of the
-    mass in a unit of time, always in the same direction.
-    """
-    total = float(math.fsum(rates))
-    weights = [s for axis in second for s in axis]
-    centre = -math.fsum([*(2 * s for s in weights), total])
-    rest = math.fsum([centre, total, *(2 * s for s in weights[:-1])])
-    return centre, [*second[:-1], (*second[-1][:-1], -rest / 2)]
-
-
-def _columns(odd: FloatArray, along: FloatArray, even: tuple[float, ...]) -> FloatArray:
-    """Table of :class:`Coefficients`: LANES columns at a time, the last ones again if their number is no multiple."""
-    even_part, n = np.array(even)[:, None], len(along)
-    table = np.concatenate([even_part - odd, even_part + odd, along[None]])
-    starts = [*range(0, n - LANES + 1, LANES), *([n - LANES] if n % LANES else [])]
-    columns: FloatArray = empty_padded((len(starts) * len(table) * LANES,))[0, PAD:-PAD]
-    columns[:] = np.concatenate([table[:, x : x + LANES].ravel() for x in starts])
-    return columns
-
-
-def _slots(weights: tuple[float, ...], below: float) -> FloatArray:
-    """Weights of the places above, and those below with a factor, as one vector."""
-    slots = np.zeros(EIGHT)
-    slots[: 2 * len(weights)] = [*weights, *(below * w for w in weights)]
-    return slots
-
-
-def _ends(walls: FloatArray) -> FloatArray:
-    """Wall weights of a row's last and first four cells, from its k highest and its k lowest, as vectors (2k, 8)."""
-    k = len(walls) // 2
-    wrapped = np.roll(walls, k, axis=(0, 1))
-    ends = np.zeros((2 * k, EIGHT))
-    ends[:, PAD - k : PAD + k] = wrapped.T
-    return ends
 
 
 def _outer_sum(lines: list[FloatArray]) -> FloatArray:
