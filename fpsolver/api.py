@@ -16,6 +16,7 @@ from fpsolver.evaluation import evaluate, evaluate_moments
 from fpsolver.gaussian import GaussianProblem
 from fpsolver.generator import Generator
 from fpsolver.grid import Grid
+from fpsolver.kernels import records
 from fpsolver.kernels.starting import keep_freed_memory, spare_scipy
 from fpsolver.physics import arguments
 from fpsolver.physics.system import System
@@ -23,7 +24,6 @@ from fpsolver.problem import Problem, gaussian_problem, initial_values, prepare
 from fpsolver.progress import Bar
 from fpsolver.result import GaussianResult, Result
 from fpsolver.simulation import Guard, Observer, Progress, show, simulate, solve
-from fpsolver.thermo.medium import compile_sums
 from fpsolver.trajectory import Position
 
 __all__ = ["build_generator", "build_system", "prepare", "run", "run_problem"]
@@ -113,7 +113,7 @@ def run_problem(
     spare_scipy()
     keep_freed_memory()
     problem.generator.apply(np.zeros(problem.grid.shape))  # compiles the kernels, or loads them from the disk cache
-    compile_sums()
+    records.compile_sums()
     if problem.plan.method == "direct":
         from fpsolver import steady  # noqa: F401  # loads scipy.sparse, which no solver should be charged for
     compiled = clock()

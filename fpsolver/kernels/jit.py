@@ -83,6 +83,15 @@ def inlined(function: Callable[..., Any]) -> Any:
     return numba.njit(**options)(function)
 
 
+def _nothing() -> None:
+    pass
+
+
+def _is_stored(name: str) -> bool:
+    """True if a kernel of that name, which does nothing, was on the disk; now it is."""
+    return bool(_cached(partial(numba.cfunc, types.none(), **OPTIONS), _twin(_nothing, name)).cache_hits)
+
+
 class Entries:
     """Kernels that other kernels call by their address: functions, each with the types of its arguments; no results.
 
@@ -91,14 +100,28 @@ class Entries:
 
     ``variant``: distinguishes those of the same functions. Numba's disk cache has an index for each name, which two
     processes may write at the same time: one of two variants in it would then be taken for the other.
+
+    ``if_new``: called if they are not on the disk yet, which a kernel that does nothing tells (0.1 s to compile).
+    ``before_second``: called before the second function is compiled, the last of all.
     """
 
-    def __init__(self, variant: str, *functions: tuple[Callable[..., Any], tuple[Any, ...]]) -> None:
+    def __init__(
+        self,
+        variant: str,
+        *functions: tuple[Callable[..., Any], tuple[Any, ...]],
+        if_new: Callable[[], None] | None = None,
+        before_second: Callable[[], None] = _nothing,
+    ) -> None:
         self.functions = [_twin(function, f"{function.__name__}_{variant}") for function, _ in functions]
         self.addresses = np.array(self.functions)  # without Numba they are called themselves
         if not numba.config.DISABLE_JIT:  # type: ignore[attr-defined]
             compilers = [partial(numba.cfunc, types.none(*arguments), **OPTIONS) for _, arguments in functions]
-            self._compiled = [_cached(*each) for each in zip(compilers, self.functions, strict=True)]
+            if if_new and not _is_stored(f"known_{variant}"):
+                if_new()
+            jobs = list(zip(compilers, self.functions, strict=True))
+            first, *others = (_cached(*job) for job in jobs[:1] + jobs[2:])
+            before_second()
+            self._compiled = [first, *(_cached(*job) for job in jobs[1:2]), *others]
             self.addresses = np.array([each.address for each in self._compiled])  # of this process
 
 

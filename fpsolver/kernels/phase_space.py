@@ -25,11 +25,12 @@ particle in groups of four, which have most of their neighbours in common.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 
 from numba import types
 
-from fpsolver.kernels import pointers
+from fpsolver.kernels import ahead, pointers
 from fpsolver.kernels.axes import PAD
 from fpsolver.kernels.coefficients import kinds, lay_out, unpack
 from fpsolver.kernels.jit import Entries, inlined
@@ -153,11 +154,23 @@ def kernels_of(k: int, axes: int, *, crossed: bool) -> Entries:
         update_fours(t, crossed, ring, begin, end, state, source, target, kept, part)
 
     fours.__name__ += "_crossed" if crossed else ""
-    (T, R), N, i, x = kinds(k, axes), pointers.numbers, types.intp, types.float64
+    T, N, i, x = kinds(k, axes)[0], pointers.numbers, types.intp, types.float64
     return Entries(
         f"{k}_{axes}",
         (share, (pointers.integers, *(i,) * 6, *(N,) * 4, pointers.integers, N, pointers.integers, N)),
-        (sum_rows, (T, R, i, i, N, i, i)),
+        _sum_rows(k, axes),
         (update_rows, (T, N, i, i, i, i, N, N, N, i, i, x, i)),
         *([(fours, (T, N, i, i, N, N, N, i, x))] if axes == 2 else []),
+        if_new=lambda: ahead.start(k, axes),
+        before_second=ahead.wait_for_rows,
     )
+
+
+def rows_of(k: int, axes: int) -> Entries:
+    """The slowest of them to compile, alone."""
+    return Entries(f"{k}_{axes}", _sum_rows(k, axes))
+
+
+def _sum_rows(k: int, axes: int) -> tuple[Callable[..., None], tuple[types.Type, ...]]:
+    (T, R), N, i = kinds(k, axes), pointers.numbers, types.intp
+    return sum_rows, (T, R, i, i, N, i, i)

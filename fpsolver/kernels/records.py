@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from fpsolver.kernels import ahead
 from fpsolver.kernels.jit import inlined, kernel
 from fpsolver.kernels.memory import Array
 from fpsolver.kernels.pointers import flat
@@ -27,6 +28,13 @@ def sums(
     lanes, room = np.zeros((SINGLE + 3 * d, LANES)), np.empty((2 * d + 1, LANES))
     _add(W, rate, log_W, gradient, position, drift, D, inverse, cross, lowest, centre, precision, lanes, room)
     return np.asarray(lanes.sum(axis=1))
+
+
+def compile_sums() -> None:
+    """Compile the kernel of the sums, or load it from the disk cache."""
+    ahead.wait()
+    one, square = np.zeros((2, 1)), np.zeros((2, 2))
+    sums(one[0], one[0], one[0], one, one, one, square, square, square, 0.0, one[:, 0].copy(), np.zeros((0, 0)))
 
 
 @kernel

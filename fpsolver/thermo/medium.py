@@ -44,9 +44,3 @@ def medium(drift: FloatArray, D: FloatArray, inverse_D: FloatArray, reversible_D
     r"""Medium with a drift of shape (2N, \*grid.shape)."""
     matrices = (np.ascontiguousarray(matrix, dtype=float) for matrix in (D, inverse_D, reversible_D))
     return Medium(drift.reshape(len(drift), -1), *matrices)
-
-
-def compile_sums() -> None:
-    """Compile the kernel of the sums, or load it from the disk cache."""
-    one, square = np.zeros((2, 1)), np.zeros((2, 2))
-    medium(one, square, square, square).sums(one[0], one[0], one[0], one, 0.0)
