@@ -26,7 +26,7 @@ from mutation.operators import Mutant, sites  # noqa: E402
 AREAS = {
     "physics": ["fpsolver/physics/*.py"],
     "thermo": ["fpsolver/thermo/*.py"],
-    "generator": ["fpsolver/generator.py", "fpsolver/assembly.py", "fpsolver/schemes/*.py"],
+    "generator": ["fpsolver/generator.py", "fpsolver/mirror.py", "fpsolver/assembly.py", "fpsolver/schemes/*.py"],
     "config": ["fpsolver/config/*.py"],
 }
 LEFT_OUT = {"animation", "architecture", "benchmarks", "docs", "examples", "paper", "plot", "ranges", "report", "sweep",
