@@ -10,22 +10,32 @@ from __future__ import annotations
 import numpy as np
 
 from fpsolver.generator import Generator
+from fpsolver.grid import Axis
 from fpsolver.physics.potentials import FloatArray
 from fpsolver.schemes.central import CentralFluxes
+from fpsolver.schemes.moyal import MoyalTerms
 
-ROUND_OFF = 1e-12  # of the largest: forces at cell centres, which are symmetric to the last place of the box
+# Of what there is in a cell: cell centres are symmetric to the last place of the box, forces there as far as that goes.
+ROUND_OFF = 64 * float(np.finfo(float).eps)
 UNEVEN = 1e-13  # of the largest W: sampled at such centres, a Gaussian is even to 1e-15
 
 
 def is_even(generator: Generator) -> bool:
-    """True if the generator keeps W(-x) = W(x), as potentials and boxes tell."""
+    """True if the generator keeps W(-x) = W(x), as boxes tell, and forces and quantum terms at the cells."""
     system, axes = generator.system, generator.grid.axes
     if any(abs(axis.low + axis.high) > ROUND_OFF * axis.length for axis in axes):
         return False
-    forces = [
-        particle.potential.derivative(axis.centres) for particle, axis in zip(system.particles, axes, strict=False)
-    ]
-    return all(np.abs(force + force[::-1]).max() <= ROUND_OFF * np.abs(force).max() for force in forces)
+    terms = MoyalTerms(system, generator.grid, generator.scheme.order)
+    return all(_is_odd(part, axes[i]) for i in range(system.size) for part in terms.of_position(i))
+
+
+def _is_odd(values: FloatArray, axis: Axis) -> bool:
+    """True if values (.., cells) change their signs with q: in each cell to the round-off there, not of the largest."""
+    rows = np.atleast_2d(values)
+    if rows.size == 0:
+        return True
+    largest, slope = (np.abs(each).max(axis=0) for each in (rows, np.gradient(rows, axis.spacing, axis=1)))
+    return bool((np.abs(rows + rows[:, ::-1]) <= ROUND_OFF * (largest + axis.length * slope)).all())
 
 
 def is_even_state(W: FloatArray) -> bool:

@@ -85,7 +85,8 @@ def simulate(
 
 def begin(generator: Generator, W: FloatArray, plan: Plan) -> Position:
     """Position at time 0; W even to the last bit if it is so but for round-off, and stays so."""
-    W = mirror.evened(W) if mirror.can_halve(generator) else W
+    if plan.stepper in ORDERS and mirror.can_halve(generator):
+        W = mirror.evened(W)
     return Position(W, SnapshotKeeper(plan.snapshots))
 
 

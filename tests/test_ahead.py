@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 
 import numba
 import pytest
@@ -12,50 +13,104 @@ from tests.test_kernels import ROOT
 
 COLD = """
 from fpsolver.kernels import ahead, phase_space, records
+ahead.start(1, 2)
+begun = len(ahead._running)
 entries = phase_space.kernels_of(1, 2, crossed=False)
-print(len(ahead._running), *(each.cache_hits for each in entries._compiled))
+print(begun, *(each.cache_hits for each in entries._compiled))
 records.compile_sums()
 print(len(ahead._running), sum(records._add.stats.cache_hits.values()), sum(records._add.stats.cache_misses.values()))
 """
-two_cores = pytest.mark.skipif(numba.config.NUMBA_NUM_THREADS < 2, reason="one core: nothing is compiled aside")
+alone = numba.config.NUMBA_NUM_THREADS < 2 or os.name != "posix"
+aside = pytest.mark.skipif(alone, reason="nothing is compiled aside on one core, or on Windows")
 
 
 def run(folder, code=COLD):
     command = [sys.executable, "-W", "error", "-c", code]
-    environment = {**os.environ, "NUMBA_CACHE_DIR": str(folder), "PYTHONPATH": str(ROOT)}
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(folder / "cache"), "PYTHONPATH": str(ROOT)}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, cwd=folder)
     assert done.stderr == ""
     return done.stdout.splitlines()
 
 
+def command_of(monkeypatch, code):
+    """Let the second process run this instead; no cache is asked."""
+    popen = subprocess.Popen
+    monkeypatch.setattr(ahead, "can_store_new", lambda name: True)
+    monkeypatch.setattr(numba, "get_num_threads", lambda: 2)
+    monkeypatch.setattr(subprocess, "Popen", lambda command, **options: popen([sys.executable, "-c", code], **options))
+
+
 @pytest.mark.slow
-@two_cores
+@aside
 def test_what_the_second_process_compiles_is_not_compiled_again(tmp_path):
-    """The rows and the sums of records come from the disk, all else is compiled here; next time all of it is there."""
-    assert run(tmp_path) == ["1 0 1 0 0", "0 1 0"]
-    assert run(tmp_path) == ["0 1 1 1 1", "0 1 0"]
+    """The rows and the sums of records come from the disk, all else is compiled here; next time all of it is there.
+
+    A file in the current folder with the name of a module is not run.
+    """
+    (tmp_path / "tempfile.py").write_text("open('was_run', 'w')")
+    code = "import sys; sys.path.remove('')\n" + COLD
+    assert run(tmp_path, code) == ["1 0 1 0 0", "0 1 0"]
+    assert run(tmp_path, code) == ["0 1 1 1 1", "0 1 0"]
+    assert not (tmp_path / "was_run").exists()
 
 
 @pytest.mark.slow
-@two_cores
+@aside
 def test_a_second_process_that_dies_leaves_its_work_to_the_first(tmp_path):
-    """And one that nobody waits for ends with the program."""
-    broken = COLD.replace("entries =", "ahead.__name__ = 'fpsolver.nowhere'\nentries =")
+    broken = COLD.replace("ahead.start", "ahead.__name__ = 'fpsolver.nowhere'\nahead.start", 1)
     assert run(tmp_path, broken) == ["1 0 0 0 0", "0 0 1"]
-    assert run(tmp_path, "from fpsolver.kernels import ahead; ahead.start(2, 4)") == []
 
 
-def test_one_thread_compiles_alone(monkeypatch):
-    monkeypatch.setattr(numba, "get_num_threads", lambda: 1)
-    monkeypatch.setattr(subprocess, "Popen", lambda *_, **__: pytest.fail("a process was started"))
+@aside
+@pytest.mark.parametrize("code", ["print('rows')", "print('hello'); print('rows')", "import os; os._exit(3)"])
+def test_waiting_ends_with_the_rows_or_with_the_process(code, monkeypatch):
+    command_of(monkeypatch, code)
     ahead.start(4, 2)
+    ahead.wait_for_rows()
+    assert len(ahead._running) == 1
+    ahead.wait()
     assert ahead._running == []
 
 
-@pytest.mark.parametrize("executable", ["", "/usr/bin/notebook", "/nowhere/python3"])
-def test_only_python_is_started(executable, monkeypatch):
-    """A program with Python inside would start once more."""
-    monkeypatch.setattr(sys, "executable", executable)
+@aside
+@pytest.mark.parametrize(
+    "code", ["import time; time.sleep(60)", "print('rows', flush=True); import time; time.sleep(60)"]
+)
+def test_a_process_that_hangs_is_ended(code, monkeypatch):
+    command_of(monkeypatch, code)
+    monkeypatch.setattr(ahead, "LIMIT", 0.3)
     ahead.start(4, 2)
+    (process,), begun = ahead._running, time.monotonic()
     ahead.wait_for_rows()
+    ahead.wait()
+    assert time.monotonic() - begun < 30
+    assert process.returncode == -9
+
+
+@aside
+def test_what_nobody_waits_for_is_ended(monkeypatch):
+    command_of(monkeypatch, "import time; time.sleep(60)")
+    ahead.start(4, 2)
+    (process,) = ahead._running
+    ahead.stop()
+    assert process.returncode == -9
+
+
+@pytest.mark.parametrize("reason", ["one thread", "nothing is kept on the disk", "no compiler", "no Python"])
+def test_no_process_where_it_would_gain_nothing(reason, monkeypatch):
+    command_of(monkeypatch, "")
+    monkeypatch.setattr(subprocess, "Popen", lambda *_, **__: pytest.fail("a process was started"))
+    if reason == "one thread":
+        monkeypatch.setattr(numba, "get_num_threads", lambda: 1)
+    elif reason == "nothing is kept on the disk":
+        monkeypatch.undo()
+        monkeypatch.setattr(subprocess, "Popen", lambda *_, **__: pytest.fail("a process was started"))
+        monkeypatch.setattr("fpsolver.kernels.jit._is_stored", lambda name: False)
+    elif reason == "no compiler":
+        monkeypatch.undo()
+        monkeypatch.setattr(subprocess, "Popen", lambda *_, **__: pytest.fail("a process was started"))
+        monkeypatch.setattr(numba.config, "DISABLE_JIT", 1)
+    else:
+        monkeypatch.setattr(sys, "executable", "")
+    ahead.start(4, 2)
     assert ahead._running == []

@@ -9,7 +9,7 @@ from fpsolver.generator import Generator, Scheme
 from fpsolver.grid import Axis, Grid
 from fpsolver.kernels import coefficients, running
 from fpsolver.kernels.axes import PAD
-from fpsolver.physics import baths, potentials
+from fpsolver.physics import baths, custom, potentials
 from fpsolver.physics.system import Coupling, Particle, System
 from fpsolver.stepping.explicit import RungeKutta, stable_step
 from tests import systems
@@ -139,6 +139,47 @@ def test_even_means_that_the_generator_keeps_it(system, rng):
         assert bool(difference < 1e-13) is expected
 
 
+class Own:
+    """cosh q - 1, with a slope in the energy alone, and a wall that is nowhere inside the box."""
+
+    span = (-4.0, 4.0)
+
+    def __init__(self, slope=0.0, wall=0.0):
+        self.slope, self.wall = slope, wall
+
+    def energy(self, q):
+        return np.cosh(q) - 1 + self.slope * q + self.wall * np.maximum(q - 4.0, 0.0) ** 3
+
+    def derivative(self, q, order=1):
+        beyond = np.maximum(q - 4.0, 0.0)
+        wall = {1: 3 * beyond**2, 2: 6 * beyond, 3: 6.0 * (q > 4.0)}.get(order, 0.0 * q)
+        return (np.sinh(q) if order % 2 else np.cosh(q)) + self.wall * wall
+
+
+@pytest.mark.parametrize(
+    ("potential", "hbar", "expected"),
+    [
+        (Own(), 0.0, True),
+        (Own(), 1.0, True),
+        (Own(slope=1e-5), 1.0, False),
+        (Own(wall=1.0), 0.0, True),
+        (Own(wall=1.0), 1.0, False),
+        (potentials.Polynomial((0.0, 0.0, -1.0, 0.0, 0.02, 0.0, 0.002)), 0.0, True),
+        (potentials.Polynomial((0.0, -1e-12, -1.0, 0.0, 0.02, 0.0, 0.002)), 0.0, False),
+    ],
+    ids=["own", "own, quantum", "slope of the energy", "wall", "wall, quantum", "steep", "steep with a weak force"],
+)
+def test_what_the_kernels_use_decides(potential, hbar, expected, rng):
+    """Not the forces in the box alone, of which quantum terms of own potentials may know nothing."""
+    own = isinstance(potential, Own)
+    system = System((particle(custom.as_potential(potential, (-4.0, 4.0)) if own else potential),), hbar)
+    edge = 4.0 if own else 10.0
+    generator = Generator(system, Grid((Axis("q", -edge, edge, 40), Axis("p", -6.0, 6.0, 40))))
+    assert mirror.is_even(generator) is expected
+    rate = generator.apply(even_noise(generator.grid, rng))
+    assert not expected or np.abs(rate - rate[::-1, ::-1]).max() < 1e-13 * np.abs(rate).max()
+
+
 def test_even_to_round_off_is_made_even_to_the_bit(rng):
     W = even_noise(box(20, 20), rng)
     shaken = W * (1 + 4e-16 * rng.choice([-1, 0, 1], size=W.shape))
@@ -177,4 +218,12 @@ def test_a_start_that_is_not_even_has_no_half(monkeypatch):
     problem = api.prepare(fp.Config(**CAT).replaced(initial={"kind": "coherent", "q": 0.3, "p": 0.0, "omega": 1.0}))
     W = api.initial_values(problem)
     assert not simulation.make_stepper(problem.generator, "rk4", W).is_half
+    assert simulation.begin(problem.generator, W, problem.plan).W is W
+
+
+def test_implicit_steps_take_the_start_as_it_is():
+    """They have no half, and nothing to gain."""
+    problem = api.prepare(fp.Config(**CAT).replaced(**{"grid.q.extent": [-6.1, 6.1], "time.stepper": "implicit"}))
+    W = api.initial_values(problem)
+    assert not mirror.is_even_state(W)
     assert simulation.begin(problem.generator, W, problem.plan).W is W

@@ -26,6 +26,7 @@ from fpsolver.io.checkpoint import Checkpoint, beside, discard
 from fpsolver.io.kinds import RESULTS
 from fpsolver.io.lock import locked
 from fpsolver.io.paths import check_output
+from fpsolver.kernels import ahead
 from fpsolver.problem import Problem, gaussian_problem
 from fpsolver.progress import Bar, on_terminal
 from fpsolver.result import GaussianResult, Result
@@ -73,6 +74,8 @@ def command(
         click.echo(f"time.stepper {problem.plan.stepper_why}", err=True)
     start_up = time.perf_counter() - STARTED
     with locked(path):
+        if problem.generator.scheme.flux == "central":
+            ahead.start(problem.generator.scheme.order // 2, len(problem.grid.axes))
         result = run_guarded(problem, path, found.checkpoint)
         warn(result.warnings[len(problem.warnings) :])
         return finish(result, path, start_up, force=force or found.checkpoint is not None, quiet=quiet)

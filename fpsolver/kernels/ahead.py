@@ -1,7 +1,8 @@
 """The slowest kernels compiled by a second process, while this one compiles the others: where none is on the disk yet.
 
 Numba compiles one kernel at a time in a process. On two idle cores the first run of the quick start then takes 10.5 s
-instead of 14. What the second process leaves undone this one compiles itself, as ever: nothing depends on it.
+instead of 14. What the second process leaves undone this one compiles itself, as ever: nothing depends on it. Only the
+command line asks for it: other programs may fork, or have Python inside, or want no process that they did not start.
 """
 
 from __future__ import annotations
@@ -9,40 +10,50 @@ from __future__ import annotations
 import atexit
 import contextlib
 import os
+import select
 import subprocess
 import sys
-from pathlib import Path
 
 import numba
 
+from fpsolver.kernels.jit import can_store_new
+from fpsolver.kernels.starting import spare_scipy
+
+READY = b"rows\n"
+LIMIT = 60.0  # seconds, several times what it takes on a busy host
 _running: list[subprocess.Popen[bytes]] = []
 
 
 def start(k: int, axes: int) -> None:
     """Let another process compile ``sum_rows`` of these stencils, then the kernels of records; no waiting."""
-    if numba.get_num_threads() > 1 and Path(sys.executable or "").name.startswith("python"):
-        command = [sys.executable, "-m", __name__, str(k), str(axes)]
-        environment = os.environ | {"PYTHONPATH": os.pathsep.join(path or "." for path in sys.path)}
+    spare_scipy()
+    if os.name == "posix" and sys.executable and numba.get_num_threads() > 1 and can_store_new(f"known_{k}_{axes}"):
+        # -P: not the modules that happen to be in the current folder
+        command = [sys.executable, "-I" if sys.flags.isolated else "-P", "-m", __name__, str(k), str(axes)]
+        none, pipe = subprocess.DEVNULL, subprocess.PIPE
         with contextlib.suppress(OSError):
-            _running.append(
-                subprocess.Popen(
-                    command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-                    env=environment,
-                )
-            )  # fmt: skip
+            _running.append(subprocess.Popen(command, bufsize=0, stdin=none, stdout=pipe, stderr=none))
 
 
 def wait_for_rows() -> None:
-    """Until ``sum_rows`` is on the disk, or the other process has ended."""
+    """Until ``sum_rows`` is on the disk, the other process has ended, or takes too long."""
     for process in _running:
-        assert process.stdout is not None
-        process.stdout.readline()
+        line = None
+        while line not in (READY, b""):
+            assert process.stdout is not None
+            if not select.select([process.stdout], [], [], LIMIT)[0]:
+                process.kill()
+            line = process.stdout.readline()
 
 
 def wait() -> None:
-    """Until the other process has ended."""
+    """Until the other process has ended, or takes too long."""
     while _running:
-        _running.pop().communicate()
+        process = _running.pop()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.communicate(timeout=LIMIT)
+        process.kill()
+        process.communicate()
 
 
 @atexit.register
@@ -56,11 +67,11 @@ def stop() -> None:
 def main(k: int, axes: int) -> None:
     """What the other process does."""
     from fpsolver.kernels import phase_space, records
-    from fpsolver.kernels.starting import spare_scipy
 
     spare_scipy()
     phase_space.rows_of(k, axes)
-    print(flush=True)
+    sys.stdout.buffer.write(READY)
+    sys.stdout.flush()
     records.compile_sums()
 
 

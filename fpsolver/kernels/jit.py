@@ -87,8 +87,15 @@ def _nothing() -> None:
     pass
 
 
+def can_store_new(name: str) -> bool:
+    """True if a kernel of that name, which does nothing, was not on the disk and now is."""
+    if numba.config.DISABLE_JIT:  # type: ignore[attr-defined]
+        return False
+    return not _is_stored(name) and _is_stored(name)
+
+
 def _is_stored(name: str) -> bool:
-    """True if a kernel of that name, which does nothing, was on the disk; now it is."""
+    """True if it was on the disk."""
     return bool(_cached(partial(numba.cfunc, types.none(), **OPTIONS), _twin(_nothing, name)).cache_hits)
 
 
@@ -101,7 +108,6 @@ class Entries:
     ``variant``: distinguishes those of the same functions. Numba's disk cache has an index for each name, which two
     processes may write at the same time: one of two variants in it would then be taken for the other.
 
-    ``if_new``: called if they are not on the disk yet, which a kernel that does nothing tells (0.1 s to compile).
     ``before_second``: called before the second function is compiled, the last of all.
     """
 
@@ -109,15 +115,12 @@ class Entries:
         self,
         variant: str,
         *functions: tuple[Callable[..., Any], tuple[Any, ...]],
-        if_new: Callable[[], None] | None = None,
         before_second: Callable[[], None] = _nothing,
     ) -> None:
         self.functions = [_twin(function, f"{function.__name__}_{variant}") for function, _ in functions]
         self.addresses = np.array(self.functions)  # without Numba they are called themselves
         if not numba.config.DISABLE_JIT:  # type: ignore[attr-defined]
             compilers = [partial(numba.cfunc, types.none(*arguments), **OPTIONS) for _, arguments in functions]
-            if if_new and not _is_stored(f"known_{variant}"):
-                if_new()
             jobs = list(zip(compilers, self.functions, strict=True))
             first, *others = (_cached(*job) for job in jobs[:1] + jobs[2:])
             before_second()

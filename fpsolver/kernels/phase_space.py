@@ -161,7 +161,6 @@ def kernels_of(k: int, axes: int, *, crossed: bool) -> Entries:
         _sum_rows(k, axes),
         (update_rows, (T, N, i, i, i, i, N, N, N, i, i, x, i)),
         *([(fours, (T, N, i, i, N, N, N, i, x))] if axes == 2 else []),
-        if_new=lambda: ahead.start(k, axes),
         before_second=ahead.wait_for_rows,
     )
 

@@ -70,6 +70,11 @@ class MoyalTerms:
         axes = self.grid.axes[self.system.size :]
         return [_pair_weights(term, self.grid.axes[i], axes[i], self.order) for i, term in enumerate(self._terms)]
 
+    def of_position(self, i: int) -> tuple[FloatArray, FloatArray]:
+        """Force on particle i (cells,), weights of its pairs (distances, cells): all that depends on its position."""
+        weights = list(self._weights[i].values())
+        return self.force(i), np.array(weights).reshape(len(weights), self.grid.axes[i].cells)
+
     @cached_property
     def reach(self) -> tuple[int, int]:
         """(offset, number) of the distances offset + 1 .. offset + number that have weights."""
