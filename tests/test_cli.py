@@ -724,9 +724,17 @@ def test_check_tells_of_the_model_whatever_the_grid_is(cli):
 def test_check_counts_the_records(cli, monkeypatch):
     """Short runs with many records take most of their time for these."""
     monkeypatch.setattr(check, "seconds_per_record", lambda _: 0.25)
-    monkeypatch.setattr(check, "seconds_per_step", lambda _: 1e-3)
+    monkeypatch.setattr(check, "seconds_per_step", lambda *_: 1e-3)
     found = cli("check", "run.yaml", "--set", "time.until=20", "--set", "output.every=0.5", "--set", "time.dt=0.01")
     assert "run time             about 12 s (measured on this machine), 10 s of it for the records" in found.out
+
+
+def test_check_says_where_half_of_the_cells_are_computed(cli, monkeypatch):
+    monkeypatch.setattr(check, "seconds_per_record", lambda _: 0.1)
+    monkeypatch.setattr(check, "seconds_per_step", lambda *_: 1e-3)
+    words = "on half of the cells: W(-q, -p) = W(q, p)"
+    assert words not in cli("check", "run.yaml").out
+    assert words in cli("check", "run.yaml", "--set", "initial={kind: thermal, beta: 1, omega: 1}").out
 
 
 def test_check_prints_the_data_sheet_and_writes_nothing(cli, monkeypatch):

@@ -74,11 +74,19 @@ def command(
         click.echo(f"time.stepper {problem.plan.stepper_why}", err=True)
     start_up = time.perf_counter() - STARTED
     with locked(path):
-        if problem.generator.scheme.flux == "central":
-            ahead.start(problem.generator.scheme.order // 2, len(problem.grid.axes))
+        spent = compile_ahead(problem)
         result = run_guarded(problem, path, found.checkpoint)
+        result.provenance["wall_compile"] += spent
         warn(result.warnings[len(problem.warnings) :])
         return finish(result, path, start_up, force=force or found.checkpoint is not None, quiet=quiet)
+
+
+def compile_ahead(problem: Problem) -> float:
+    """Let a second process compile some of the kernels if they are new; returns the seconds it took to find out."""
+    begun = time.perf_counter()
+    if problem.generator.scheme.flux == "central":
+        ahead.start(problem.generator.scheme.order // 2, len(problem.grid.axes))
+    return time.perf_counter() - begun
 
 
 def run_moments(config: Config, path: Path, *, force: bool, quiet: bool) -> int:
