@@ -1,16 +1,23 @@
 """Starts given from Python: the same physics as the same state in a file, and runs that their own file repeats."""
 
 import itertools
+import os
 import subprocess
 import sys
 
+import h5py
 import numpy as np
 import pytest
 
 import fpsolver as fp
+from fpsolver import api
+from fpsolver.cli import unfinished
 from fpsolver.errors import FpsolverError
+from fpsolver.io import checkpoint
 from fpsolver.physics import weyl
 from fpsolver.sweeps.axes import changed
+from tests.test_checkpoint import StopAt
+from tests.test_kernels import ROOT
 
 OSCILLATOR = {
     "mass": 1.0,
@@ -26,6 +33,17 @@ Q, P = np.linspace(-8, 9, 96), np.linspace(-7, 7, 90)
 W = SKEW.values((Q[:, None], P[None, :]))
 LINE = np.linspace(-11, 11, 241)
 PSI = np.exp(-((LINE - 1.0) ** 2) / 2 - 0.5j * LINE) / np.pi**0.25  # the state COHERENT
+
+
+class Own:
+    """A potential of the user's, whose quantum terms are sums over the whole momentum axis."""
+
+    def energy(self, q):
+        return np.cosh(0.5 * q)
+
+    def derivative(self, q, order=1):
+        return 0.5**order * (np.sinh(0.5 * q) if order % 2 else np.cosh(0.5 * q))
+
 
 # the grid is coarse for some of these states, which is true and not what is tested here
 pytestmark = pytest.mark.filterwarnings("ignore::fpsolver.FpsolverWarning")
@@ -226,6 +244,12 @@ def test_two_particles(tmp_path):
     np.testing.assert_allclose(result.series["covariance"][0], V, atol=2e-3)  # 5 deviations in the box
     loaded = fp.load_result(result.save(tmp_path / "two.h5"))
     np.testing.assert_array_equal(fp.run(loaded.config).final.W, result.final.W)
+    with h5py.File(tmp_path / "two.h5") as file:
+        units = [
+            file[name].attrs["units"] for name in ("final/W", "snapshots/W", "initial/W", "final/J", "particles/1/W")
+        ]
+    assert units == ["1/action^2"] * 3 + ["1/(action^2 time)", "1/action"]
+    assert result.to_xarray()["snapshots"].attrs["units"] == "1/action^2"
 
 
 def test_a_ring_starts_from_its_own_result():
@@ -252,7 +276,7 @@ FAULTS = [
     (W, r"initial: must be a section or a state, but is an array of the shape \(96, 90\); give W with its axes"),
     (W.tolist(), r"initial: holds arrays of the shapes \(90,\)"),
     ((Q, W), r"initial: holds arrays of the shapes \(96,\), \(96, 90\), which are no axes with their W"),
-    ((P, Q, W), "initial: W must have a finite value at each of 90 x 96 points, but is 96 x 90"),
+    ((P, Q, W), "initial: W must have a value at each of 90 x 96 points, but is 96 x 90"),
     ((Q, P, 2 * W), "initial: the state must be normalised, but the sum of W times the cell is 2; divide W by it"),
     ((Q, P, 1j * W), "initial: needs W as an array of real numbers"),
     ((Q, P, W.astype(str)), "initial: needs W as an array of real numbers"),
@@ -302,6 +326,47 @@ def test_a_file_of_another_run_is_told(tmp_path):
     path = str(fp.run(BASE.replaced(time={"until": 0.05}), initial=(Q, P, W)).save(tmp_path / "given.h5"))
     with pytest.raises(FpsolverError, match=r"initial.digest: is abc, but the state in .* it is another one"):
         fp.prepare(BASE.replaced(initial={"kind": "stored", "path": path, "digest": "abc"}))
+
+
+def test_a_digest_of_other_arrays_is_told():
+    """It would be kept in the file of the run, which then could not be repeated."""
+    config = BASE.replaced(initial=(Q, P, W))
+    with pytest.raises(FpsolverError, match=r"digest: is abc, but the state that was given has .* leave digest"):
+        fp.prepare(config.replaced(**{"initial.digest": "abc"}))
+    assert fp.prepare(config.replaced(**{"initial.digest": ""})).config.initial.source == config.initial.source
+
+
+@pytest.mark.slow
+def test_a_resumed_run_keeps_its_start(tmp_path):
+    """Its file repeats it, also when the file that the start came from has gone."""
+    path = str(fp.run(BASE.replaced(time={"until": 0.05}), initial=(Q, P, W)).save(tmp_path / "given.h5"))
+    config = BASE.replaced(initial={"kind": "stored", "path": path})
+    problem, place = unfinished.prepare(config, None), tmp_path / "run.h5.checkpoint"
+    api.run_problem(problem, guard=StopAt(1, place, problem))
+    resumed = unfinished.prepare(config, checkpoint.load(place))
+    assert resumed.config == problem.config
+    (tmp_path / "given.h5").unlink()
+    kept = fp.load_result(api.run_problem(resumed).save(tmp_path / "run.h5"))
+    np.testing.assert_array_equal(fp.run(kept.config).snapshots.W[0], fp.run(BASE, initial=(Q, P, W)).snapshots.W[0])
+
+
+@pytest.mark.slow
+def test_starts_do_not_depend_on_the_threads_of_blas():
+    """Interpolation in q and p, and the quantum terms of a potential of one's own: no bit of W does."""
+    code = (
+        "import numpy as np, fpsolver as fp\n"
+        "from tests.test_given import BASE, P, Q, W, Own\n"
+        "config = BASE.replaced(system={'potential': Own()}, initial=(Q, P, W), time={'until': 0.01, 'dt': 0.001})\n"
+        "result = fp.run(config)\n"
+        "print(result.snapshots.W[0].tobytes().hex()[-4000:], result.final.W.tobytes().hex()[100000:104000])"
+    )
+    found = set()
+    for threads in ("1", "2"):
+        environment = {**os.environ, "OPENBLAS_NUM_THREADS": threads, "MKL_NUM_THREADS": threads}
+        command = [sys.executable, "-W", "ignore", "-c", code]
+        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
+        found.add(done.stdout)
+    assert len(found) == 1
 
 
 def test_what_xarray_and_qutip_hold_that_is_no_start():

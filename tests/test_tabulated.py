@@ -217,7 +217,7 @@ def test_a_density_with_limited_fluxes(tmp_path):
 REFUSED = {
     "not normalised": ({"W": 2 * SKEW.values(MESH)}, "must be normalised, but the sum of W times the cell is 2"),
     "another shape": ({"W": np.ones((3, 4))}, "at each of 96 x 90 points, but is 3 x 4"),
-    "not finite": ({"W": np.full((96, 90), np.nan)}, "finite value at each of 96 x 90 points"),
+    "not finite": ({"W": np.full((96, 90), np.nan)}, "must be finite at each of 96 x 90 points, but is not at 8640"),
     "uneven": ({"q": np.geomspace(1, 2, 96)}, "axis 1 must increase in equal steps"),
     "falling": ({"p": P[::-1]}, "axis 2 must increase in equal steps"),
     "few": ({"q": Q[:4]}, "axis 1 must be a list of at least 8"),

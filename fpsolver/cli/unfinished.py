@@ -72,7 +72,9 @@ def prepare(config: Config, found: Checkpoint | None) -> Problem:
     if found is None:
         return api.prepare(config)
     chosen = {"stepper": found.plan["stepper"], "method": "stepping"}
-    problem = replace(api.prepare(config.replaced(time=chosen)), config=config)
+    problem = api.prepare(config.replaced(time=chosen))
+    own = {name: getattr(config.time, name) for name in chosen}
+    problem = replace(problem, config=problem.config.replaced(time=own))  # that of the problem holds its start
     now = plan_of(problem)
     if now != found.plan:
         changed = [f"{key}: {found.plan.get(key)}, now {now[key]}" for key in now if now[key] != found.plan.get(key)]

@@ -153,6 +153,11 @@ def _write_profile(group: h5py.Group, result: Outcome) -> None:
             writer.array(quantity.name, values, dims, quantity.units, quantity.long_name)
 
 
+def per_action(units: str, grid: Grid) -> str:
+    """Units of densities on the axes of all particles: one action for each of them."""
+    return units.replace("action", f"action^{len(grid.axes) // 2}") if len(grid.axes) > 2 else units
+
+
 def _write_final(group: h5py.Group, result: Result) -> None:
     writer = Writer(group, result.config.output.compression)
     group.attrs["time"] = result.final.time
@@ -163,7 +168,7 @@ def _write_final(group: h5py.Group, result: Result) -> None:
             group.attrs[f"{name}_reason"] = NOT_KEPT
             continue
         dims = ("component", *result.grid.names) if name.startswith("J") else result.grid.names
-        dataset = writer.array(name, values, dims, units, long_name)
+        dataset = writer.array(name, values, dims, per_action(units, result.grid), long_name)
         source = name.removesuffix("_density")
         if source in result.reasons:
             dataset.attrs["reason"] = result.reasons[source]
@@ -194,7 +199,7 @@ def _write_snapshots(group: h5py.Group, result: Result) -> None:
     dataset = group.create_dataset("W", data=result.snapshots.W, **options)
     for axis, dim in enumerate(dims):
         dataset.dims[axis].attach_scale(group[dim])
-    dataset.attrs.update({"units": "1/action", "long_name": "Wigner function"})
+    dataset.attrs.update({"units": per_action("1/action", result.grid), "long_name": "Wigner function"})
 
 
 def _write_exact(group: h5py.Group, result: Result) -> None:

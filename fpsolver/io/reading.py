@@ -54,9 +54,15 @@ def check_start(what: str, grid: Grid, W: FloatArray, size: int) -> None:
 def loaded(config: Config) -> Config:
     """The same configuration; a state that was given from Python to another run comes out of its file."""
     section = config.initial
-    if not isinstance(section, StoredInitial) or section.source is not None or section.path is None:
+    if not isinstance(section, StoredInitial) or (section.source is None and section.path is None):
         return config
     path, digest = section.path, section.digest
+    if section.source is not None:
+        if digest not in ("", section.source.value.digest):
+            text = f"is {digest}, but the state that was given has {section.source.value.digest}; leave digest out"
+            raise ConfigError(Fault("initial.digest", text))
+        return config
+    assert path is not None
     given: Given = read_file(path, FORMAT, FORMAT_VERSION, lambda file: _start_of_result(file, path))
     if digest not in ("", given.digest):
         text = f"is {digest}, but the state in {path} has {given.digest}: it is another one"

@@ -81,7 +81,8 @@ def write(group: h5py.Group, given: Given, compression: str) -> None:
                 scale = table[dim][1] if is_coordinate else np.arange(values.shape[axis])
                 writer.scale(dim, scale, UNITS.get(dim[0], "1") if is_coordinate else "1", f"{dim} of the state given")
         if name not in dims:
-            writer.array(name, values, dims, "1/action" if name == "W" else "mixed", f"{name} of the state given")
+            units = "mixed" if name != "W" else "1/action" if len(dims) == 2 else f"1/action^{len(dims) // 2}"
+            writer.array(name, values, dims, units, f"{name} of the state given")
 
 
 def read(group: h5py.Group) -> Given:

@@ -14,7 +14,7 @@ from fpsolver.config.reader import Config, parse_yaml
 from fpsolver.errors import FileFormatError, UsageError
 from fpsolver.grid import Axis, Grid, coordinate_names
 from fpsolver.io import starts
-from fpsolver.io.hdf5 import DIMENSIONS, EXACT, FINAL, PARTICLE
+from fpsolver.io.hdf5 import DIMENSIONS, EXACT, FINAL, PARTICLE, per_action
 from fpsolver.recorder import EVERYTHING
 
 if TYPE_CHECKING:
@@ -39,13 +39,15 @@ def dataset(result: Result) -> xarray.Dataset:
     for name, (units, long_name) in FINAL.items():
         dims = ("component", *names) if name.startswith("J") else names
         if (values := getattr(result.final, name)) is not None:
-            variables[name] = (dims, values, {"units": units, "long_name": long_name})
+            variables[name] = (dims, values, {"units": per_action(units, result.grid), "long_name": long_name})
     variables |= _particles(result)
-    variables["snapshots"] = (("snapshot_time", *names), result.snapshots.W, {"units": "1/action", "long_name": "W"})
+    attributes = {"units": per_action("1/action", result.grid), "long_name": "W"}
+    variables["snapshots"] = (("snapshot_time", *names), result.snapshots.W, attributes)
     if result.exact is not None:
         for name, long_name in EXACT.items():
             dims = ("time", *DIMENSIONS.get(name, ()))
-            variables[f"exact_{name}"] = (dims, result.exact[name], {"long_name": long_name})
+            units = "1/time" if name.startswith("entropy") else "mixed"
+            variables[f"exact_{name}"] = (dims, result.exact[name], {"units": units, "long_name": long_name})
     coordinates: dict[str, Any] = {"time": result.series["time"], "snapshot_time": result.snapshots.time}
     coordinates |= {axis.name: axis.centres for axis in result.grid.axes}
     coordinates |= {name: list(names) for name in ("component", "row", "column")}

@@ -42,7 +42,8 @@ def from_fock(rho: ArrayLike, *, mass: float, hbar: float, omega: float) -> Samp
     require_hermitian(matrix)
     trace, levels = float(np.trace(matrix).real), len(matrix)
     if not abs(trace - 1) <= 1e-6:
-        raise UsageError(f"the state must be normalised, but its trace is {trace:.9g}; divide by it")
+        cure = "divide by it, a vector by its square root (`unit()` of QuTiP)"
+        raise UsageError(f"the state must be normalised, but its trace is {trace:.9g}; {cure}")
     _refuse_levels(levels)
     weights, vectors = np.linalg.eigh(matrix / trace)
     kept = np.abs(weights) > RANK

@@ -17,6 +17,7 @@ from fpsolver.errors import UsageError
 from fpsolver.physics import arguments
 from fpsolver.physics.gaussian_states import GaussianState
 from fpsolver.physics.potentials import FloatArray
+from fpsolver.physics.products import product
 from fpsolver.physics.structure import corner_packets, finest_structure
 
 FEWEST = 8  # points along an axis
@@ -107,14 +108,14 @@ class TabulatedState:
             return self.W.copy()
         W = self.W
         for a, x in enumerate(coordinates):
-            W = np.moveaxis(np.tensordot(self._between(a, np.ravel(x)), W, (1, a)), 0, a)
+            W = np.moveaxis(product(self._between(a, np.ravel(x)), np.moveaxis(W, a, 0)), 0, a)
         return np.ascontiguousarray(W.clip(min=0.0) if self.W.min() >= 0 else W)
 
     def _between(self, a: int, x: FloatArray) -> FloatArray:
         """Matrix that takes values at the points of an axis to values at x: sum_k exp(ik(x - x_j))/n, real."""
         points, spacing = self.points[a], self.spacings[a]
         k = 2 * np.pi * np.fft.fftfreq(len(points), spacing)
-        matrix = (np.exp(1j * np.outer(x, k)) @ np.exp(-1j * np.outer(k, points))).real / len(points)
+        matrix = product(np.exp(1j * np.outer(x, k)), np.exp(-1j * np.outer(k, points))).real / len(points)
         if not self.periodic[a]:
             matrix[(x < points[0] - spacing / 2) | (x > points[-1] + spacing / 2)] = 0.0
         return np.asarray(matrix)
@@ -129,8 +130,10 @@ def tabulated(points: Sequence[ArrayLike], W: ArrayLike, periodic: Sequence[bool
     axes = tuple(_axis(k, x) for k, x in enumerate(points))
     values = arguments.real_array("W", W)
     shape = tuple(len(x) for x in axes)
-    if len(axes) % 2 or values.shape != shape or not np.isfinite(values).all():
-        raise UsageError(f"W must have a finite value at each of {_by(shape)} points, but is {_by(values.shape)}")
+    if len(axes) % 2 or values.shape != shape:
+        raise UsageError(f"W must have a value at each of {_by(shape)} points, but is {_by(values.shape)}")
+    if wrong := int((~np.isfinite(values)).sum()):
+        raise UsageError(f"W must be finite at each of {_by(shape)} points, but is not at {wrong} of them")
     state = TabulatedState(axes, values, tuple(periodic) or (False,) * len(axes))
     mass = float(values.sum() * np.prod(state.spacings))
     if not abs(mass - 1) <= NORM_ERROR:

@@ -19,6 +19,7 @@ from fpsolver.grid import Axis, Grid
 from fpsolver.kernels import stencils
 from fpsolver.physics.moyal import Convolution, Derivatives, Kick, quantum_terms
 from fpsolver.physics.potentials import FloatArray
+from fpsolver.physics.products import product
 from fpsolver.physics.system import System
 
 LARGEST_SHIFT = 0.25  # of the momentum box: beyond it a kick would reach around the box
@@ -158,7 +159,8 @@ def _sine_weights(term: Convolution, q_axis: Axis, p_axis: Axis) -> dict[int, Fl
     modes = np.arange(1, (n + 1) // 2)
     g = term.multiplier(q_axis.centres[:, None], 2 * np.pi * modes / p_axis.length)
     g = g * np.exp(-36 * (2 * modes / n) ** 16)
-    weights = {int(m): 2 / n * g @ np.sin(2 * np.pi * m * modes / n) for m in modes}
+    sines = 2 / n * np.sin(2 * np.pi * np.outer(modes, modes) / n)
+    weights = dict(zip(modes.tolist(), product(sines, g.T), strict=True))
     least = 1e-16 * max(float(np.abs(w).max()) for w in weights.values())
     last = max(m for m, w in weights.items() if np.abs(w).max() > least)
     return {m: w for m, w in weights.items() if m <= last}
