@@ -25,7 +25,8 @@ def is_even(generator: Generator) -> bool:
     system, axes = generator.system, generator.grid.axes
     if any(abs(axis.low + axis.high) > ROUND_OFF * axis.length for axis in axes):
         return False
-    terms = MoyalTerms(system, generator.grid, generator.scheme.order)
+    fluxes = generator.fluxes
+    terms = fluxes.moyal if isinstance(fluxes, CentralFluxes) else MoyalTerms(system, generator.grid, fluxes.order)
     return all(_is_odd(part, axes[i]) for i in range(system.size) for part in terms.of_position(i))
 
 
