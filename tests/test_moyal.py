@@ -228,3 +228,16 @@ def test_entropy_of_the_quantum_terms_is_that_of_the_formula():
     assert abs(expected) > 1e-3
     assert found == pytest.approx(expected, rel=1e-6)  # differences of order 8
     assert abs(entropy.moyal_sum(State(along_q * along_p[0], PhaseSpace(well, g)))) < 1e-7 * abs(expected)
+
+
+@pytest.mark.parametrize("name", POTENTIALS)
+@pytest.mark.parametrize("order", [4, 8])
+def test_the_quantum_rate_is_what_the_generator_has_beyond_the_classical_one(name, order, rng):
+    """For any W: the pairs of cosines and of own potentials hold the classical force, which is taken out again."""
+    g = grid(n_p=64)
+    W = gaussian(g) * (1 + 0.1 * rng.normal(size=g.shape))
+    quantum, classical = (
+        Generator(system(name, moyal=moyal), g, Scheme(order=order)).apply(W) for moyal in (True, False)
+    )
+    found = MoyalTerms(system(name), g, order).quantum_rate(W)[0]
+    np.testing.assert_allclose(found, quantum - classical, atol=1e-13 * np.abs(quantum).max())
