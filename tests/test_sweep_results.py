@@ -85,23 +85,15 @@ def test_a_table_that_has_lost_its_folder(here, tmp_path):
 
 
 @pytest.mark.slow
-def test_resume_runs_what_has_no_row_or_no_file(here, tmp_path, monkeypatch):
+def test_resume_runs_what_has_no_row_or_no_file(here, tmp_path):
     """A file is written before its row, so that a row without one has lost it since."""
     path, over = tmp_path / "s.h5", {ETA: [0.2, 0.4, 0.6]}
-    submit = here.submit
-
-    def interrupted_later(config, changes, wanted):
-        if changes[ETA] == 0.6:
-            raise KeyboardInterrupt
-        return submit(config, changes, wanted)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(here, "submit", interrupted_later)
-        patch.setattr(here, "window", 1)
-        with pytest.raises(InterruptedSweepError, match="interrupted after 2 of 3 runs"):
-            fp.sweep(brief(), over, path=path, keep_results=True)
+    here.stops_at, here.window = 0.6, 1
+    with pytest.raises(InterruptedSweepError, match="interrupted after 2 of 3 runs"):
+        fp.sweep(brief(), over, path=path, keep_results=True)
+    here.stops_at = None
     assert sorted(each.name for each in (tmp_path / "s-runs").iterdir()) == ["run-0.h5", "run-1.h5"]
-    with pytest.raises(UsageError, match="another sweep: keep_results was True and is None"):
+    with pytest.raises(UsageError, match="another sweep: keep_results was True and is False"):
         fp.sweep(brief(), over, path=path, resume=True)
     (tmp_path / "s-runs" / "run-0.h5").unlink()
     here.handed_out.clear()

@@ -58,7 +58,8 @@ def _entry(config: schema.ConfigData, section: Any, k: int, masses: list[float])
             raise ConfigError(Fault("initial", f"is an entry too many: the number of particles is {len(masses)}"))
         state = _state(config, section, masses[k], config.units.hbar, 1)
         if not isinstance(state, GaussianState) and len(masses) > 1:
-            text = f"`{section.kind}` cannot stand in a list; give Gaussian states"
+            what = getattr(section, "content", "") or f"`{section.kind}`"  # in words where Python gave the state
+            text = f"{what} cannot stand in a list; give Gaussian states"
             raise ConfigError(Fault("initial.kind", text))
         return state
     except ConfigError as error:

@@ -24,6 +24,11 @@ UNITS = {"q": "length", "p": "momentum", "time": "time"}
 READERS = {"fpsolver-result": "fpsolver.load_result", "fpsolver-sweep": "fpsolver.load_sweep"}
 
 
+def per_action(units: str, particles: int) -> str:
+    """Units of a density on the axes of so many particles: one action for each of them."""
+    return units.replace("action", f"action^{particles}") if particles > 1 else units
+
+
 def write_file(path: Path, fill: Callable[[h5py.File], None], *, force: bool = False) -> Path:
     """Write a file with ``fill``, complete or not at all; OutputError if ``path`` exists and not ``force``.
 

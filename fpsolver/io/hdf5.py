@@ -15,7 +15,7 @@ import numpy as np
 import fpsolver
 from fpsolver.grid import Grid, coordinate_names
 from fpsolver.io import starts
-from fpsolver.io.container import UNITS, Writer, write_file
+from fpsolver.io.container import UNITS, Writer, per_action, write_file
 from fpsolver.io.provenance import now
 from fpsolver.physics.exact import NOT_GAUSSIAN_REASON
 from fpsolver.recorder import EVERYTHING
@@ -51,10 +51,10 @@ PARTICLE = {
 }
 NOT_KEPT = "left out for its size; fpsolver.thermo.currents gives it from W"
 EXACT = {
-    "mean": "exact mean of x",
-    "covariance": "exact covariance of x",
-    "entropy_production": "exact Pi",
-    "entropy_flux": "exact Phi",
+    "mean": ("mixed", "exact mean of x"),
+    "covariance": ("mixed", "exact covariance of x"),
+    "entropy_production": ("1/time", "exact Pi"),
+    "entropy_flux": ("1/time", "exact Phi"),
 }
 
 
@@ -153,11 +153,6 @@ def _write_profile(group: h5py.Group, result: Outcome) -> None:
             writer.array(quantity.name, values, dims, quantity.units, quantity.long_name)
 
 
-def per_action(units: str, grid: Grid) -> str:
-    """Units of densities on the axes of all particles: one action for each of them."""
-    return units.replace("action", f"action^{len(grid.axes) // 2}") if len(grid.axes) > 2 else units
-
-
 def _write_final(group: h5py.Group, result: Result) -> None:
     writer = Writer(group, result.config.output.compression)
     group.attrs["time"] = result.final.time
@@ -168,7 +163,7 @@ def _write_final(group: h5py.Group, result: Result) -> None:
             group.attrs[f"{name}_reason"] = NOT_KEPT
             continue
         dims = ("component", *result.grid.names) if name.startswith("J") else result.grid.names
-        dataset = writer.array(name, values, dims, per_action(units, result.grid), long_name)
+        dataset = writer.array(name, values, dims, per_action(units, len(result.grid.axes) // 2), long_name)
         source = name.removesuffix("_density")
         if source in result.reasons:
             dataset.attrs["reason"] = result.reasons[source]
@@ -199,7 +194,7 @@ def _write_snapshots(group: h5py.Group, result: Result) -> None:
     dataset = group.create_dataset("W", data=result.snapshots.W, **options)
     for axis, dim in enumerate(dims):
         dataset.dims[axis].attach_scale(group[dim])
-    dataset.attrs.update({"units": per_action("1/action", result.grid), "long_name": "Wigner function"})
+    dataset.attrs.update({"units": per_action("1/action", len(result.grid.axes) // 2), "long_name": "Wigner function"})
 
 
 def _write_exact(group: h5py.Group, result: Result) -> None:
@@ -208,8 +203,7 @@ def _write_exact(group: h5py.Group, result: Result) -> None:
     writer.scale("time", result.exact["time"], "time", "time")
     writer.components(result.grid.names, "component", "row", "column")
     shapes = {"mean": ("component",), "covariance": ("row", "column")}
-    for name, long_name in EXACT.items():
-        units = "1/time" if name.startswith("entropy") else "mixed"
+    for name, (units, long_name) in EXACT.items():
         dataset = writer.array(name, result.exact[name], ("time", *shapes.get(name, ())), units, long_name)
         if np.isnan(result.exact[name]).any():
             dataset.attrs["reason"] = NOT_GAUSSIAN_REASON

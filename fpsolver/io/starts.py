@@ -15,7 +15,7 @@ from fpsolver.config.objects import Held
 from fpsolver.config.reader import Config
 from fpsolver.config.schema_initial import StoredInitial
 from fpsolver.grid import coordinate_names
-from fpsolver.io.container import UNITS, Writer, numbers
+from fpsolver.io.container import UNITS, Writer, numbers, per_action
 from fpsolver.physics.readonly import read_only
 
 GROUP = "initial"
@@ -81,7 +81,7 @@ def write(group: h5py.Group, given: Given, compression: str) -> None:
                 scale = table[dim][1] if is_coordinate else np.arange(values.shape[axis])
                 writer.scale(dim, scale, UNITS.get(dim[0], "1") if is_coordinate else "1", f"{dim} of the state given")
         if name not in dims:
-            units = "mixed" if name != "W" else "1/action" if len(dims) == 2 else f"1/action^{len(dims) // 2}"
+            units = per_action("1/action", len(dims) // 2) if name == "W" else "mixed"
             writer.array(name, values, dims, units, f"{name} of the state given")
 
 

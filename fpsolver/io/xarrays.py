@@ -14,7 +14,8 @@ from fpsolver.config.reader import Config, parse_yaml
 from fpsolver.errors import FileFormatError, UsageError
 from fpsolver.grid import Axis, Grid, coordinate_names
 from fpsolver.io import starts
-from fpsolver.io.hdf5 import DIMENSIONS, EXACT, FINAL, PARTICLE, per_action
+from fpsolver.io.container import per_action
+from fpsolver.io.hdf5 import DIMENSIONS, EXACT, FINAL, PARTICLE
 from fpsolver.recorder import EVERYTHING
 
 if TYPE_CHECKING:
@@ -39,14 +40,13 @@ def dataset(result: Result) -> xarray.Dataset:
     for name, (units, long_name) in FINAL.items():
         dims = ("component", *names) if name.startswith("J") else names
         if (values := getattr(result.final, name)) is not None:
-            variables[name] = (dims, values, {"units": per_action(units, result.grid), "long_name": long_name})
+            variables[name] = (dims, values, {"units": per_action(units, len(names) // 2), "long_name": long_name})
     variables |= _particles(result)
-    attributes = {"units": per_action("1/action", result.grid), "long_name": "W"}
+    attributes = {"units": per_action("1/action", len(names) // 2), "long_name": "W"}
     variables["snapshots"] = (("snapshot_time", *names), result.snapshots.W, attributes)
     if result.exact is not None:
-        for name, long_name in EXACT.items():
+        for name, (units, long_name) in EXACT.items():
             dims = ("time", *DIMENSIONS.get(name, ()))
-            units = "1/time" if name.startswith("entropy") else "mixed"
             variables[f"exact_{name}"] = (dims, result.exact[name], {"units": units, "long_name": long_name})
     coordinates: dict[str, Any] = {"time": result.series["time"], "snapshot_time": result.snapshots.time}
     coordinates |= {axis.name: axis.centres for axis in result.grid.axes}

@@ -50,10 +50,11 @@ def wait() -> None:
     """Until the other process has ended, or takes too long."""
     while _running:
         process = _running.pop()
-        with contextlib.suppress(subprocess.TimeoutExpired):
+        try:
             process.communicate(timeout=LIMIT)
-        process.kill()
-        process.communicate()
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate()
 
 
 @atexit.register

@@ -37,9 +37,7 @@ def joint(
     share view and colours, and tell the correlation of the two coordinates. Two coordinates of different particles
     commute, so that their W is a probability density.
     """
-    if time is not None and times is not None:
-        raise UsageError("give plot.joint either time, for one snapshot, or times, for several; not both")
-    wanted = snapshots.several(times) if times is not None else [] if time is None else [time]
+    wanted = snapshots.wanted("plot.joint", time, times)
     for text in snapshots.doubts(results, wanted):
         warnings.warn(text, FpsolverWarning, stacklevel=3)  # of the caller: styled is between
     shown = [snapshots.nearest(result, t) for result in results for t in wanted] or list(results)

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 
 from fpsolver import recorder
 from fpsolver.api import build_generator
-from fpsolver.errors import FpsolverWarning, UsageError
+from fpsolver.errors import FpsolverWarning
 from fpsolver.physics.potentials import FloatArray
 from fpsolver.plot import naming, phase_space, snapshots, style
 from fpsolver.plot.phase_space import IRREVERSIBLE, REVERSIBLE
@@ -35,11 +35,9 @@ def wigner(
     ``time``: the stored snapshot nearest to it instead; ``times``: a strip of them. A FpsolverWarning tells of
     snapshots that are far from the time; UsageError for a result without snapshots.
     """
-    if time is not None and times is not None:
-        raise UsageError("give plot.wigner either time, for one snapshot, or times, for a strip of them; not both")
-    if time is None and times is None:
+    wanted = snapshots.wanted("plot.wigner", time, times)
+    if not wanted:
         return _beside(results, figsize)
-    wanted = [time] if time is not None else snapshots.several(times)
     shown = [snapshots.nearest(result, t) for result in results for t in wanted]
     for text in snapshots.doubts(results, wanted):
         warnings.warn(text, FpsolverWarning, stacklevel=3)  # of the caller: styled is between

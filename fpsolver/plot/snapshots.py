@@ -37,6 +37,13 @@ def nearest(result: Result, time: float) -> Result:
     return replace(result, final=final, status="finished")
 
 
+def wanted(figure: str, time: float | None, times: Any) -> list[float]:
+    """The time of one snapshot, or those of a strip; none for the final W. UsageError for both."""
+    if time is not None and times is not None:
+        raise UsageError(f"give {figure} either time, for one snapshot, or times, for several; not both")
+    return [time] if time is not None else [] if times is None else several(times)
+
+
 def several(times: Any) -> list[float]:
     """The times of a strip of snapshots; UsageError for anything but a list of them."""
     if isinstance(times, str) or not np.iterable(times) or not len(found := list(times)):

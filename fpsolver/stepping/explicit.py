@@ -44,7 +44,7 @@ _SSP43 = np.array([[1.0, 0.0, 1 / 2], [0.0, 1.0, 1 / 2], [2 / 3, 1 / 3, 1 / 6], 
 class RungeKutta:
     """Explicit steps of one generator with constant coefficients; owns its two work arrays.
 
-    ``even``: of W with W(-x) = W(x), which an even generator keeps; half of the cells are computed (:mod:`mirror`).
+    ``even``: of W with W(-x) = W(x), which an even generator keeps: half of the cells (:mod:`fpsolver.mirror`).
     """
 
     cells_at_once = 50_000_000  # 0.3 s

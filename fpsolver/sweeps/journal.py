@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -76,9 +76,11 @@ class Journal:
 
     def _differences(self, head: dict[str, Any]) -> str:
         found = []
-        for name in ("fpsolver", "over", "linked", *(field.name for field in fields(Wanted))):
-            if head.get(name) != self._head.get(name):
-                found.append(f"{name} was {head.get(name)} and is {self._head.get(name)}")
+        usual = {"linked": None, **asdict(NUMBERS_ONLY)}
+        for name in ("fpsolver", "over", *usual):
+            was, now = (each.get(name, usual.get(name)) for each in (head, self._head))
+            if was != now:
+                found.append(f"{name} was {was} and is {now}")
         then, now = str(head.get("config", "")).splitlines(), str(self._head["config"]).splitlines()
         if then != now:
             gone = "; ".join(line.strip() for line in then if line not in now)
