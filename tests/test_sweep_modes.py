@@ -225,7 +225,7 @@ def test_another_number_of_modes_is_another_sweep(eigenvalues, tmp_path, monkeyp
         with pytest.raises(fp.FpsolverError, match="interrupted after 2 of 2"):
             fp.sweep(small(), over, modes=2, path=path)
     for count in (0, 1):
-        with pytest.raises(UsageError, match=f"belongs to another sweep: modes was 2 and is {count or None}"):
+        with pytest.raises(UsageError, match=f"belongs to another sweep: modes was 2 and is {count}"):
             fp.sweep(small(), over, modes=count, path=path, resume=True)
     found = fp.sweep(small(), over, modes=2, path=path, resume=True)
     assert found["mode_rate"].tolist() == [[[0.25, 0.5]] * 2]
