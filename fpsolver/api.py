@@ -119,7 +119,7 @@ def run_problem(
     compiled = clock()
     checks = problem.checks()
     if problem.plan.method == "direct":
-        trajectory = solve(problem.generator, problem.plan, checks)
+        trajectory = solve(problem.generator, problem.plan, checks, progress)
         show(trajectory, observer, math.inf)
     else:
         begin = initial_values(problem) if start is None else start

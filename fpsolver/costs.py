@@ -6,13 +6,14 @@ import math
 
 import numba
 
-from fpsolver import mirror
+from fpsolver import krylov, mirror
 from fpsolver.generator import Generator
 from fpsolver.grid import Grid
 from fpsolver.kernels.axes import PAD
 
 ARRAYS_IN_MEMORY = 40  # of the grid's size, at the peak: stepper 5, thermodynamics and densities the rest
 PADDED_OF_SEVERAL, ARRAYS_OF_SEVERAL = 6, 8  # of several particles: state and work arrays; densities and copies
+KRYLOV_ARRAYS = 4  # W, its successor, what is being combined, and a padded copy
 BYTES_PER_RECORD = 4000
 LIBRARIES = 2e8  # bytes of Python with NumPy, Numba and SciPy
 # Bytes that kernels and libraries take which a run loads later: with less than about 65 MiB left, runs on 64^2 ended in
@@ -64,7 +65,10 @@ def direct_bytes(generator: Generator) -> float:
     """Peak memory of a direct solve: that of the libraries, and 15 bytes for each predicted entry of the factors.
 
     Measured from 96^2 to 256^2: 4 % below to 23 % above the peak of the process (0.5 to 0.9 GB at 256^2, order 8).
+    Of several particles: what is combined (:mod:`fpsolver.krylov`), and as many arrays as one step more needs.
     """
+    if generator.system.size > 1:
+        return 8.0 * generator.grid.size * (krylov.BASIS + KRYLOV_ARRAYS)
     count, entries = direct_factors(generator)
     return LIBRARIES + 15 * count * entries
 

@@ -7,13 +7,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fpsolver import costs, memory
+from fpsolver import costs, krylov, memory
 from fpsolver.config.reader import Config
 from fpsolver.errors import ConfigError, Fault, ResourceError
 from fpsolver.generator import Generator
 from fpsolver.grid import MINIMUM_CELLS, Grid
 from fpsolver.physics.timescales import DecayRate, is_divided, linear_rates
-from fpsolver.stepping.explicit import ORDERS, TIME_ERROR, StepSize, choose_step
+from fpsolver.stepping.explicit import ORDERS, TIME_ERROR, StepSize, choose_step, stable_step
 from fpsolver.stepping.magnus import MagnusStepSize, choose_magnus_step
 from fpsolver.stepping.rational import ImplicitStepSize, implicit_steps
 from fpsolver.trajectory import Plan
@@ -36,10 +36,7 @@ class Stepping(NamedTuple):
 
 
 def refuse_matrices(config: Config, count: int) -> None:
-    """ConfigError for solvers that factor a matrix, which on a grid of four axes has no use: see docs/many.md."""
-    cure = f"needs one particle, and there are {count}; use `stepping`, or `gaussian` for linear forces"
-    if config.time.method == "direct":
-        raise ConfigError(Fault("time.method", f"`direct` {cure}"))
+    """ConfigError for steps that factor a matrix, which on a grid of four axes has no use: see docs/many.md."""
     if config.time.stepper == "implicit":
         raise ConfigError(Fault("time.stepper", "`implicit` needs one particle; use `rk4`"))
     if count > MOST_PARTICLES:
@@ -60,13 +57,14 @@ def refuse_cells(counts: list[int | None]) -> None:
 
 def refuse_large(generator: Generator, config: Config) -> None:
     """ResourceError for arrays, factors and snapshots that do not fit; nothing is allocated yet."""
-    wanted = config.output.snapshots
-    kept = 2 * wanted if isinstance(wanted, int) else len(wanted)
-    grid = generator.grid
-    _refuse_memory(costs.arrays(grid, kept), grid, f"{kept} snapshots")
+    wanted, grid = config.output.snapshots, generator.grid
     if config.time.method == "direct":
-        _refuse_memory(costs.direct_bytes(generator), grid, "the factors of time.method: direct")
-    elif config.time.stepper == "implicit":
+        needed = costs.arrays(grid, 1) + costs.direct_bytes(generator)
+        _refuse_memory(needed, grid, "what time.method: direct keeps")
+        return
+    kept = 2 * wanted if isinstance(wanted, int) else len(wanted)
+    _refuse_memory(costs.arrays(grid, kept), grid, f"{kept} snapshots")
+    if config.time.stepper == "implicit":
         _refuse_memory(costs.factoring_bytes(generator), grid, "the factors of time.stepper: implicit")
 
 
@@ -114,7 +112,7 @@ def make_plan(
     kept = snapshot_times(config.output.snapshots, until)
     error = (TIME_ERROR if generator.system.size == 1 else ERROR_OF_SEVERAL) / max(1.0, 1.6 * displacement)
     stepping = choose_stepper(config, generator, expected, every, error)
-    method, why = choose_method(config, generator, stepping.seconds)
+    method, why = choose_method(config, generator, stepping.seconds, decay)
     return Plan(
         until,
         max_time,
@@ -197,20 +195,26 @@ def _implicit(
     return Stepping("implicit", step, seconds)
 
 
-def choose_method(config: Config, generator: Generator, stepping: float) -> tuple[str, str]:
+def direct_seconds(generator: Generator, decay: DecayRate, tolerance: float) -> float:
+    """Predicted time of the direct solver."""
+    if generator.system.size == 1:
+        return costs.direct_seconds(generator)
+    through = krylov.predicted_time(generator.system, decay.value, tolerance)
+    return costs.stepping_seconds(generator.grid, ORDERS["rk4"] * through / stable_step(generator))
+
+
+def choose_method(config: Config, generator: Generator, stepping: float, decay: DecayRate | None) -> tuple[str, str]:
     """``stepping`` or ``direct`` and, for ``auto``, why: whichever is predicted to be faster."""
     wanted = config.time.method
     if wanted != "auto":
         return wanted, ""
-    if config.time.until != "steady":
+    if decay is None:
         return "stepping", "auto: time.until is a time"
-    if generator.system.size > 1:
-        return "stepping", "auto: several particles"
     if not generator.scheme.is_linear:
         return "stepping", "auto: limited fluxes are not linear"
     if generator.system.is_time_dependent:
         return "stepping", "auto: coefficients change with time"
-    direct = costs.direct_seconds(generator)
+    direct = direct_seconds(generator, decay, config.time.tolerance)
     fits = costs.direct_bytes(generator) < memory.available()
     method = "direct" if direct < stepping and fits else "stepping"
     reason = f"auto: about {direct:.2g} s directly, {stepping:.2g} s by stepping"
@@ -222,12 +226,11 @@ def long_warning(config: Config, generator: Generator, plan: Plan) -> str | None
     if plan.method == "direct" or not plan.predicted > LONG:
         return None
     cure = "fewer cells, an earlier end, or time.stepper: auto"
-    has_direct = generator.scheme.is_linear and generator.system.size == 1 and not is_divided(generator.system)
-    if config.time.until == "steady" and has_direct:
-        cure = f"time.method: direct, which takes about {costs.direct_seconds(generator):.2g} s"
-    if generator.system.size > 1:
-        linear = generator.system.is_quadratic
-        cure = "time.method: gaussian, which is exact for linear forces" if linear else "fewer cells, or an earlier end"
+    if generator.system.size > 1 and generator.system.is_quadratic:
+        cure = "time.method: gaussian, which is exact for linear forces"
+    elif plan.decay is not None and generator.scheme.is_linear and not is_divided(generator.system):
+        seconds = direct_seconds(generator, plan.decay, plan.tolerance)
+        cure = f"time.method: direct, which takes about {duration(seconds)}"
     steps = f"{plan.stepper} steps"
     return f"the run is predicted to take about {duration(plan.predicted)} of {steps}; if that is too long, give {cure}"
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from fpsolver import mirror
+from fpsolver import krylov, mirror
 from fpsolver.checks import Checks
 from fpsolver.generator import Generator
 from fpsolver.kernels.axes import PAD
@@ -126,12 +126,15 @@ def make_stepper(generator: Generator, name: str, W: FloatArray | None = None) -
     return Implicit(generator)
 
 
-def solve(generator: Generator, plan: Plan, checks: Checks | None = None) -> Trajectory:
-    """The steady state by one sparse factorisation; its trajectory has one record, at time infinity."""
-    from fpsolver import steady  # scipy.sparse takes 0.2 s to import, and stepping does not need it
+def solve(
+    generator: Generator, plan: Plan, checks: Checks | None = None, progress: Progress | None = None
+) -> Trajectory:
+    """The steady state without its transient; its trajectory has one record, at time infinity.
 
-    found = steady.null_vector(generator)
-    trajectory = Trajectory(times=[math.inf], snapshot_times=[math.inf], snapshots=[found.W])
+    Of one particle by a sparse factorisation, of several by combining what few steps lead to.
+    """
+    found = _null_vector(generator, plan, progress)
+    trajectory = Trajectory(times=[math.inf], snapshot_times=[math.inf], snapshots=[found.W], steps=found.steps)
     trajectory.W, trajectory.dWdt = found.W, generator.apply(found.W)
     record, edges = make_record(State(found.W, phase_space(generator, math.inf)), trajectory.dWdt)
     trajectory.records.append(record)
@@ -141,7 +144,7 @@ def solve(generator: Generator, plan: Plan, checks: Checks | None = None) -> Tra
         return trajectory
     reason = f" ({plan.why})" if plan.why else ""
     if found.distance <= plan.tolerance:
-        trajectory.finish("steady", f"without stepping{reason}")
+        trajectory.finish("steady", f"{found.how}{reason}")
     else:
         text = (
             f"by the direct solver: its distance to the steady state is about {found.distance:.2g}, and time.tolerance "
@@ -149,6 +152,29 @@ def solve(generator: Generator, plan: Plan, checks: Checks | None = None) -> Tra
         )
         trajectory.finish("not_converged", text)
     return trajectory
+
+
+class _Found(NamedTuple):
+    """A steady state, its distance to the exact one in L1, how it was found, and the steps that it took."""
+
+    W: FloatArray
+    distance: float
+    how: str
+    steps: int = 0
+
+
+def _null_vector(generator: Generator, plan: Plan, progress: Progress | None) -> _Found:
+    if generator.system.size == 1:
+        from fpsolver import steady  # scipy.sparse takes 0.2 s to import, and stepping does not need it
+
+        null = steady.null_vector(generator)
+        return _Found(null.W, null.distance, "without stepping")
+    assert plan.decay is not None  # whatever becomes steady has one
+    rate, tolerance = plan.decay.value, plan.tolerance
+    expected = krylov.predicted_time(generator.system, rate, tolerance)
+    told = (lambda time: progress(time, expected)) if progress else (lambda _: None)
+    found = krylov.null_vector(generator, rate, tolerance, plan.max_time, told)
+    return _Found(found.W, found.distance, f"by GMRES, with steps through a time of {found.time:.3g}", found.steps)
 
 
 def next_stop(time: float, plan: Plan, keeper: SnapshotKeeper) -> float:

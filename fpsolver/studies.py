@@ -70,7 +70,13 @@ def spectrum(config: Config, count: int = 10) -> Spectrum:
         raise UsageError(f"the number of modes must be at least 1, but is {count}")
     if config.scheme.reversible == "limited":
         raise UsageError("scheme.reversible: limited is not linear and has no spectrum; use `central`")
-    if api.build_system(config).is_time_dependent:
+    system = api.build_system(config)
+    if system.size > 1:
+        raise UsageError(
+            f"a spectrum needs one particle, and there are {system.size}: the matrix of a grid of {2 * system.size} "
+            "axes is too large; for linear forces fp.exact.steady(system).spectrum(n) has it"
+        )
+    if system.is_time_dependent:
         raise UsageError("coefficients that change with time have no spectrum; freeze them in Python: system.at(time)")
     from fpsolver import relaxation  # scipy.sparse takes 0.2 s to import, and only this study needs it here
 

@@ -214,8 +214,9 @@ cross-diffusion and without quantum terms. [The scheme](scheme.md) says when to 
 
 TIME_TEXT = """\
 With `until: steady` the run ends when ∫|dW/dt| has fallen below `tolerance` times the slowest decay rate, or without
-success at `max_time`. With a number it ends there, and `tolerance` plays no part. `direct` finds the steady state of
-one particle, which gives one record and one snapshot; it needs the default `until: steady`. `gaussian` takes linear
+success at `max_time`. With a number it ends there, and `tolerance` plays no part. `direct` finds the steady
+state, which gives one record and one snapshot; it needs the default `until: steady`, and of several particles `max_time`
+is then the time that it may step through. `gaussian` takes linear
 forces on the line and any number of particles; sections `grid` and `scheme` play no part. A `dt` above the stability
 limit of an explicit stepper is refused."""
 
@@ -243,7 +244,7 @@ AUTO = {
     ),
     "`time.max_time`": ("40 / slowest decay rate; with `hu_paz_zhang` counted from when its coefficients have settled"),
     "`time.method`": (
-        "`stepping` for a run with an end, several particles, `reversible: limited` and `hu_paz_zhang`; else "
+        "`stepping` for a run with an end, `reversible: limited` and `hu_paz_zhang`; else "
         "`stepping` or `direct`, whichever is predicted to be faster and fits into memory"
     ),
     "`time.stepper`": (
@@ -296,7 +297,6 @@ REFUSED: tuple[tuple[str, tuple[str, ...]], ...] = (
     ),
     ("`method: direct` and a number for `until`", ("time.method=direct", "time.until=10")),
     ("`method: direct` and `reversible: limited`", ("time.method=direct", LIMITED)),
-    ("`method: direct` and several particles", ("time.method=direct", *TWO)),
     ("`method: direct` and `hu_paz_zhang`", ("time.method=direct", MEMORY)),
     ("a grid and more than four particles", FIVE),
     ("`stepper: implicit` and several particles", ("time.stepper=implicit", *TWO)),

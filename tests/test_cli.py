@@ -998,7 +998,8 @@ def test_auto_method_says_why_it_steps(tmp_path):
         (("time={until: steady, method: direct}", *steady[1:]), "direct", ""),
     ):
         config = fp.load_config(tmp_path / "run.yaml", overrides)
-        found = choose_method(config, fp.prepare(config).generator, 1e9)
+        problem = fp.prepare(config)
+        found = choose_method(config, problem.generator, 1e9, problem.plan.decay)
         assert found[0] == method
         assert words in found[1]
 

@@ -215,7 +215,6 @@ def test_anharmonic_particles_choose_a_grid():
 
 
 BAD = {
-    "direct": ({"time": {"method": "direct"}}, ConfigError, "`direct` needs one particle, and there are 2"),
     "implicit": ({"time": {"stepper": "implicit"}}, ConfigError, "time.stepper: `implicit` needs one particle"),
     "one axis for two": (
         {"grid": {"q": [{"cells": 24}], "p": {"cells": 24}}}, ConfigError, "grid.q: must have one entry for each",

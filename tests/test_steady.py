@@ -167,7 +167,7 @@ def test_memory_is_refused_before_it_is_needed(monkeypatch):
     monkeypatch.setattr(memory, "available", lambda: costs.STILL_TO_LOAD + 10**8)
     path = Path(__file__).parents[1] / "configs" / "minimally_invasive.yaml"
     config = direct(path, grid={"q": {"cells": 256}, "p": {"cells": 256}})
-    with pytest.raises(ResourceError, match="the factors of time"):
+    with pytest.raises(ResourceError, match=r"what time\.method: direct keeps"):
         api.prepare(config)
 
 

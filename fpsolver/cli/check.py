@@ -10,7 +10,6 @@ from typing import Any
 import click
 import numpy as np
 
-from fpsolver import costs
 from fpsolver.api import build_system
 from fpsolver.autogrid import moment
 from fpsolver.cli import check_many, check_moments
@@ -21,6 +20,7 @@ from fpsolver.config.reader import Config, load_config
 from fpsolver.errors import GridError, NoSteadyStateError, ResourceError, StabilityError
 from fpsolver.physics import equilibrium, exact
 from fpsolver.physics.system import System
+from fpsolver.planning import direct_seconds, duration
 from fpsolver.problem import Problem, gaussian_problem, initial_values, prepare
 from fpsolver.recorder import make_record, phase_space
 from fpsolver.simulation import Stepper, begin, make_stepper
@@ -184,12 +184,15 @@ def implicit_rows(plan: Plan) -> tuple[list[tuple[str, Any]], float]:
 
 def direct_rows(problem: Problem) -> list[tuple[str, Any]]:
     """Memory and run time of the direct solver."""
-    seconds = costs.direct_seconds(problem.generator)
+    plan, several = problem.plan, problem.system.size > 1
+    assert plan.decay is not None  # whatever becomes steady has one
+    seconds = direct_seconds(problem.generator, plan.decay, plan.tolerance)
+    how = "GMRES on what explicit steps lead to" if several else "null vector of a sparse matrix"
     return [
         ("until", "steady"),
-        ("method", f"direct: null vector of a sparse matrix{f' ({problem.plan.why})' if problem.plan.why else ''}"),
+        ("method", f"direct: {how}{f' ({plan.why})' if plan.why else ''}"),
         ("memory", f"about {problem.memory / 2**20:.0f} MiB"),
-        ("run time", f"about {seconds:.2g} s (predicted)"),
+        ("run time", f"about {duration(seconds)} (predicted)"),
     ]
 
 

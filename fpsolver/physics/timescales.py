@@ -123,8 +123,12 @@ def escape_rate(system: System) -> float:
 
 
 def is_divided(system: System) -> bool:
-    """True if wells level out so slowly that, to double precision, each of them has a steady state of its own."""
-    return escape_rate(system) < SINGULAR * linear_rates(system)[0]
+    """True if wells level out so slowly that, to double precision, each of them has a steady state of its own.
+
+    Of several particles: without their springs.
+    """
+    parts = [alone(system, k) for k in range(system.size)] if system.size > 1 else [system]
+    return min(map(escape_rate, parts)) < SINGULAR * linear_rates(system)[0]
 
 
 def _barrier(system: System) -> float:
