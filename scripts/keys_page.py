@@ -215,10 +215,10 @@ cross-diffusion and without quantum terms. [The scheme](scheme.md) says when to 
 TIME_TEXT = """\
 With `until: steady` the run ends when ∫|dW/dt| has fallen below `tolerance` times the slowest decay rate, or without
 success at `max_time`. With a number it ends there, and `tolerance` plays no part. `direct` finds the steady
-state, which gives one record and one snapshot; it needs the default `until: steady`, and of several particles `max_time`
-is then the time that it may step through. `gaussian` takes linear
-forces on the line and any number of particles; sections `grid` and `scheme` play no part. A `dt` above the stability
-limit of an explicit stepper is refused."""
+state, which gives one record and one snapshot; it needs the default `until: steady`, and of several particles
+`max_time` is then the time that it may step through. `gaussian` takes linear forces on the line and any number of
+particles; sections `grid` and `scheme` play no part. A `dt` above the stability limit of an explicit stepper is
+refused."""
 
 OUTPUT_TEXT = """\
 `snapshots: n` keeps n + 1 equally spaced times of a run that has an end, and n to 2n times of records of a run to the
