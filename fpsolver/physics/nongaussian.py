@@ -14,6 +14,7 @@ and the trapezoidal rule on a circle makes it such a sum, with an error that fal
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -32,10 +33,10 @@ DIRECTIONS = 16
 
 @dataclass(frozen=True, slots=True, eq=False)
 class GaussianSum:
-    """W = Re sum_k exp(log_weights_k) N(x; means_k, covariances_k), complex; shapes (K,), (K, 2), (K, 2, 2).
+    """W = Re sum_k exp(log_weights_k) N(x; means_k, covariances_k), complex; shapes (K,), (K, 2N), (K, 2N, 2N).
 
     ``packets``: Gaussians that cover the state together; ``finest``: covariance of a Gaussian as fine as the finest
-    structure of W (docs/states.md). ``omega``: frequency of the oscillator it is made of.
+    structure of W (docs/states.md). ``omega``: frequency of the oscillator it is made of, if it is one.
     """
 
     log_weights: np.ndarray
@@ -43,32 +44,38 @@ class GaussianSum:
     covariances: np.ndarray
     packets: tuple[GaussianState, ...]
     finest: FloatArray
-    omega: float
+    omega: float | None
 
     @property
     def mean(self) -> FloatArray:
-        """Mean of x, shape (2,)."""
+        """Mean of x, shape (2N,)."""
         return np.asarray((np.exp(self.log_weights) @ self.means).real)
 
     @property
     def covariance(self) -> FloatArray:
-        """Covariance matrix, shape (2, 2)."""
+        """Covariance matrix, shape (2N, 2N)."""
         second = self.covariances + self.means[:, :, None] * self.means[:, None, :]
         mean = self.mean
         return np.asarray(np.tensordot(np.exp(self.log_weights), second, 1).real - np.outer(mean, mean))
 
     def values(self, coordinates: Sequence[FloatArray]) -> FloatArray:
-        """Point values of W on an open mesh of coordinates (q, p)."""
-        q, p = coordinates
-        out = np.zeros(np.broadcast_shapes(q.shape, p.shape))
+        """Point values of W on an open mesh of coordinates (one broadcastable array for each axis)."""
+        if len(coordinates) == 2:
+            return self._sum(coordinates)
+        first, *others = coordinates  # of several particles row by row: complex numbers of all cells would not fit
+        return np.concatenate([self._sum((row, *others)) for row in np.split(first, len(first))])
+
+    def _sum(self, coordinates: Sequence[FloatArray]) -> FloatArray:
+        n, out = len(coordinates) // 2, np.zeros(np.broadcast_shapes(*(x.shape for x in coordinates)))
         for log_weight, mean, V in zip(self.log_weights, self.means, self.covariances, strict=True):
             P = np.linalg.inv(V)
-            x, y = q - mean[0], p - mean[1]
+            x = [x - x0 for x, x0 in zip(coordinates, mean, strict=True)]
+            squares = sum(P[i, i] * x[i] ** 2 for i in range(2 * n))
+            mixed = sum(P[i, j] * (x[i] * x[j]) for i, j in itertools.combinations(range(2 * n), 2))
             # eigenvalues have positive real parts: the product of their roots is the right branch of sqrt(det V)
-            norm = log_weight - math.log(2 * math.pi) - 0.5 * np.log(np.linalg.eigvals(V)).sum()
-            exponent = norm - 0.5 * (P[0, 0] * x**2 + P[1, 1] * y**2) - P[0, 1] * (x * y)
+            norm = log_weight - n * math.log(2 * math.pi) - 0.5 * np.log(np.linalg.eigvals(V)).sum()
             with np.errstate(under="ignore"):
-                out += np.exp(exponent).real
+                out += np.exp(norm - 0.5 * squares - mixed).real
         return out
 
     def evolved(self, system: System, time: float) -> GaussianSum:

@@ -1,9 +1,8 @@
-r"""Initial states: Gaussian Wigner functions, the uniform state of a ring, Fock and cat states, and arrays."""
+r"""Initial states: Gaussians, the uniform state of a ring, Fock and cat states, arrays, and products of them."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 import numpy as np
 
@@ -11,12 +10,14 @@ from fpsolver.physics.baths import thermal_energy
 from fpsolver.physics.gaussian_states import GaussianState, LocalState, UniformState, gaussian, vacuum_covariance
 from fpsolver.physics.nongaussian import GaussianSum, cat, cat_norm, fock
 from fpsolver.physics.potentials import FloatArray
+from fpsolver.physics.product_states import ProductState, product
 from fpsolver.physics.tabulated import TabulatedState, tabulated
 
 __all__ = [
     "GaussianState",
     "GaussianSum",
     "LocalState",
+    "ProductState",
     "TabulatedState",
     "UniformState",
     "cat",
@@ -30,16 +31,6 @@ __all__ = [
     "thermal",
     "vacuum_covariance",
 ]
-
-
-def product(states: Sequence[GaussianState]) -> GaussianState:
-    """Independent particles: means and covariances in the order (q1..qN, p1..pN)."""
-    n = len(states)
-    mean, covariance = np.zeros(2 * n), np.zeros((2 * n, 2 * n))
-    for k, state in enumerate(states):
-        mean[[k, n + k]] = state.mean
-        covariance[np.ix_([k, n + k], [k, n + k])] = state.covariance
-    return GaussianState(mean, covariance)
 
 
 def thermal(*, mass: float, hbar: float, beta: float, omega: float) -> GaussianState:
