@@ -45,7 +45,8 @@ class AxisRequest:
 class Path:
     """Where the packets of a state are (centres and deviations, (T, 2N)), how their covariance looks ((T, 2N, 2N)).
 
-    ``finest`` (T, 2N, 2N): covariance of a Gaussian as fine as the finest structure of W; None: those of the packets.
+    ``finest`` (.., 2N, 2N): covariance of a Gaussian as fine as the finest structure of W, at the first of ``times``,
+    since it is the same for all packets; None: those of the packets.
     """
 
     times: FloatArray
@@ -114,7 +115,7 @@ def gaussian_path(system: System, state: LocalState, end: float) -> Path:
     covariances = [M @ packet.covariance @ M.transpose(0, 2, 1) + flow.noise for packet in packets]
     finest = None
     if not isinstance(state, GaussianState):
-        finest = np.tile(M @ state.finest @ M.transpose(0, 2, 1) + flow.noise, (len(packets), 1, 1))
+        finest = M @ state.finest @ M.transpose(0, 2, 1) + flow.noise
     return Path(np.tile(times, len(packets)), np.concatenate(centres), np.concatenate(covariances), finest)
 
 

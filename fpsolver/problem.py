@@ -23,7 +23,7 @@ from fpsolver.grid import Grid
 from fpsolver.io.reading import loaded
 from fpsolver.physics.exact import Gaussian, steady
 from fpsolver.physics.potentials import FloatArray
-from fpsolver.physics.states import GaussianState, GaussianSum, LocalState, UniformState
+from fpsolver.physics.states import GaussianState, GaussianSum, LocalState, ProductState, UniformState
 from fpsolver.physics.system import System
 from fpsolver.physics.tabulated import TabulatedState
 from fpsolver.physics.timescales import linear_rates, slowest_rate
@@ -92,8 +92,9 @@ class Problem(Summary):
 
     def exact_state(self, time: float) -> GaussianState | GaussianSum | None:
         """The exact state at ``time`` (infinity with ``method: direct``), where it has a closed form."""
-        if isinstance(self.state, GaussianSum) and self.exact is not None and self.plan.method != "direct":
-            return self.state.evolved(self.system, time)
+        start = self.state.as_sum() if isinstance(self.state, ProductState) else self.state
+        if isinstance(start, GaussianSum) and self.exact is not None and self.plan.method != "direct":
+            return start.evolved(self.system, time)
         moments = self.exact_moments(np.array([time]))
         if moments is None or not (self.plan.method == "direct" or isinstance(self.state, GaussianState)):
             return None

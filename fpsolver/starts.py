@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import math
+from typing import Any
 
 import numpy as np
 
 from fpsolver import autogrid
-from fpsolver.config import initial
+from fpsolver.config import initial, initial_arrays
 from fpsolver.config.reader import Config
 from fpsolver.config.schema_initial import FileInitial
 from fpsolver.errors import GridError, UsageError
@@ -16,7 +18,8 @@ from fpsolver.io import arrays
 from fpsolver.io.reading import MASS_ERROR, check_start, fits, read_state
 from fpsolver.io.starts import held
 from fpsolver.physics.potentials import FloatArray
-from fpsolver.physics.states import GaussianState, LocalState, UniformState
+from fpsolver.physics.product_states import joined
+from fpsolver.physics.states import GaussianState, LocalState, ProductState, UniformState
 from fpsolver.physics.structure import WIDEST_BOX
 from fpsolver.physics.tabulated import TabulatedState
 
@@ -28,12 +31,36 @@ Requests = tuple[autogrid.AxisRequest, ...]
 def state_of(config: Config) -> LocalState | UniformState | None:
     """Initial state, from its section or the arrays in a file; None for the final W of a result."""
     if (given := held(config)) is not None:
-        return initial.given_state(config, given)
-    section = initial.array_section(config)
-    if section is None:
-        return initial.build_initial(config)
-    names = initial.array_names(config, section)
-    return initial.sampled_initial(config, section.kind, arrays.read_arrays(section.path, names))
+        return initial_arrays.given_state(config, given)
+    return initial.build_initial(config, functools.partial(_from_file, config))
+
+
+def _from_file(config: Config, section: Any, masses: list[float]) -> LocalState:
+    """State of particles of these masses from a file of arrays, or that of one of several from a result."""
+    if isinstance(section, FileInitial):
+        return _of_result(config, section)
+    names = initial_arrays.array_names(section, len(masses))
+    return initial_arrays.sampled_initial(config, section.kind, arrays.read_arrays(section.path, names), masses[0])
+
+
+def _of_result(config: Config, section: FileInitial) -> LocalState:
+    """W of a run of one particle, for one of several."""
+    grid, W = read_state(section.path, section.time)
+    if len(grid.axes) != 2 or grid.axes[0].periodic:
+        what = "around a ring" if grid.axes[0].periodic else f"of {len(grid.axes) // 2} particles"
+        raise GridError(
+            f"{section.path} holds a W {what}, but an entry of the list `initial` is the state of one particle on the "
+            "line; give the result of a run of one, or one `file` in place of the list"
+        )
+    check_start(section.path, grid, W, 1)
+    return _interpolated(config, section.path, [axis.centres for axis in grid.axes], W)
+
+
+def _interpolated(config: Config, what: str, points: list[FloatArray], W: FloatArray) -> TabulatedState:
+    try:
+        return initial_arrays.tabulated_initial(config, points, W)
+    except UsageError as error:
+        raise GridError(f"the W of {what} cannot be moved to the grid of the configuration: {error}") from None
 
 
 def stored_start(config: Config, size: int, requests: Requests) -> tuple[LocalState | None, Requests]:
@@ -57,10 +84,7 @@ def stored_start(config: Config, size: int, requests: Requests) -> tuple[LocalSt
     if fits(grid, requests):
         own = tuple(autogrid.AxisRequest(a.name, a.cells, (a.low, a.high), a.periodic) for a in grid.axes)
         return TabulatedState(tuple(points), W, tuple(axis.periodic for axis in grid.axes)), own
-    try:
-        return initial.tabulated_initial(config, points, W), requests
-    except UsageError as error:
-        raise GridError(f"the W of {what} cannot be moved to the grid of the configuration: {error}") from None
+    return _interpolated(config, what, points, W), requests
 
 
 def as_gaussian(state: LocalState | UniformState | None) -> GaussianState | None:
@@ -69,6 +93,9 @@ def as_gaussian(state: LocalState | UniformState | None) -> GaussianState | None
         shares = np.linalg.eigvals(np.linalg.solve(state.covariance, state.finest)).real
         if shares.min() > NEARLY:
             return GaussianState(state.mean, state.covariance)
+    if isinstance(state, ProductState):
+        factors = [found for factor in state.factors if (found := as_gaussian(factor)) is not None]
+        return joined(factors) if len(factors) == len(state.factors) else None
     return state if isinstance(state, GaussianState) else None
 
 
@@ -89,7 +116,7 @@ def _check_mass(mass: float, *, allow_coarse: bool) -> None:
     """GridError if the initial state is not on the grid: every number after it would be wrong."""
     if not abs(mass - 1) <= MASS_ERROR and not (allow_coarse and math.isfinite(mass)):
         raise GridError(
-            f"the initial state has a mass of {mass:.6g} on the grid instead of 1; give a wider extent, more cells, or "
+            f"the initial state has a mass of {mass:.9g} on the grid instead of 1; give a wider extent, more cells, or "
             "another initial state"
         )
 

@@ -62,7 +62,7 @@ def _shallow_path(system: System, state: LocalState | UniformState | None) -> Pa
             widths[[k, system.size + k]] = temperature / max(stiffness, 1e-300), particle.mass * temperature
         boxes = [(centre, np.diag(widths))]
     centres, covariances = zip(*boxes, strict=True)
-    return Path(_times(state, len(boxes)), np.array(centres), np.array(covariances))
+    return Path(_times(state, len(boxes)), np.array(centres), np.array(covariances), _finest(state))
 
 
 def _times(state: LocalState | UniformState | None, count: int) -> FloatArray:
@@ -74,6 +74,11 @@ def _times(state: LocalState | UniformState | None, count: int) -> FloatArray:
 def _packets(state: LocalState | UniformState | None) -> tuple[GaussianState, ...]:
     """Gaussians that cover the initial state; none without a start, or for one that is all around a ring."""
     return () if state is None or isinstance(state, UniformState) else state.packets
+
+
+def _finest(state: LocalState | UniformState | None) -> FloatArray | None:
+    """Finest structure at time 0, shape (1, 2N, 2N); None where nothing is finer than the packets of the state."""
+    return None if isinstance(state, GaussianState | UniformState | None) else state.finest[None]
 
 
 def well_path(
@@ -110,10 +115,7 @@ def well_path(
         around = np.diag([periodic_length**2 / 12, p_deviation**2])
         boxes += [(np.array([0.0, p]), around) for p in (0.0, _drift_velocity(system))]  # locked, running
     centres, covariances = zip(*boxes, strict=True)
-    finest = None
-    if not isinstance(state, GaussianState | UniformState | None):  # finer than its packets
-        finest = np.array([state.finest] * len(boxes))
-    return Path(_times(state, len(boxes)), np.array(centres), np.array(covariances), finest)
+    return Path(_times(state, len(boxes)), np.array(centres), np.array(covariances), _finest(state))
 
 
 def _wells_path(system: System, state: LocalState | UniformState | None, *, has_energy: bool) -> Path:
@@ -131,7 +133,7 @@ def _wells_path(system: System, state: LocalState | UniformState | None, *, has_
         widths[[k, n + k]] = np.array([(high - low) / 2, math.sqrt(2 * particle.mass * reach)]) / WIDEST_BOX
     boxes = [(packet.mean, packet.covariance) for packet in packets] + [(centre, np.diag(widths**2))]
     centres, covariances = zip(*boxes, strict=True)
-    return Path(_times(state, len(boxes)), np.array(centres), np.array(covariances))
+    return Path(_times(state, len(boxes)), np.array(centres), np.array(covariances), _finest(state))
 
 
 def _box(*spans: tuple[float, float]) -> tuple[FloatArray, FloatArray]:

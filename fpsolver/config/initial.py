@@ -1,9 +1,8 @@
-"""The initial state of a configuration: from its section, or from the arrays of its file."""
+"""The initial state of a configuration: from its section, or from a list with one section for each particle."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -11,16 +10,16 @@ import numpy as np
 from fpsolver.config import axes, schema, schema_initial
 from fpsolver.config.build import check_symmetric, square
 from fpsolver.config.faults import Collector
-from fpsolver.config.given import Given
+from fpsolver.config.initial_arrays import ARRAYS, require_line, require_quantum
 from fpsolver.config.schema_many import particles_of
-from fpsolver.errors import ConfigError, Fault, UsageError
-from fpsolver.grid import coordinate_names
-from fpsolver.physics import fock, states, tabulated, weyl
-from fpsolver.physics.states import GaussianState, GaussianSum, LocalState, UniformState
+from fpsolver.errors import ConfigError, Fault
+from fpsolver.physics import states, tabulated
+from fpsolver.physics.states import GaussianState, LocalState, ProductState, UniformState
 from fpsolver.physics.tabulated import TabulatedState
 from fpsolver.physics.weyl import SampledState
 
 State = LocalState | UniformState
+Read = Callable[[Any, list[float]], LocalState | None]  # section of a file, and masses of its particles
 # of all particles together
 WHOLE = (
     schema_initial.GaussianInitial
@@ -28,63 +27,79 @@ WHOLE = (
     | schema_initial.DistributionInitial
     | schema_initial.StoredInitial
 )
-ARRAYS: dict[type, tuple[tuple[str, ...], ...]] = {
-    schema_initial.WavefunctionInitial: (("q", "psi"),),
-    schema_initial.DensityMatrixInitial: (("q", "rho"), ("rho_fock", "omega")),
-    schema_initial.DistributionInitial: (),  # coordinates of all particles, and W
-}
 SMALLEST_CAT = 1e-6  # norm of a superposition: below it W loses more than ten digits
 
 
-def build_initial(config: schema.ConfigData) -> State | None:
-    """Initial state; None for those that are read from a file, and where none is needed."""
-    section, hbar = config.initial, config.units.hbar
+def unread(_section: Any, _masses: list[float]) -> None:
+    """Files are left alone."""
+
+
+def build_initial(config: schema.ConfigData, read: Read = unread) -> State | None:
+    """Initial state; None where none is needed, for the W of a result, and for what ``read`` leaves in its file."""
+    section = config.initial
     masses = [particle.mass for particle in particles_of(config.system)]
     if isinstance(section, list):
-        collect = Collector()
-        parts = [collect(_entry, config, part, k, masses) for k, part in enumerate(section)]
-        collect.refuse()
-        return _product(parts, len(masses))
+        return _listed(config, section, masses, read)
     if len(masses) > 1 and not isinstance(section, WHOLE | None):
-        text = f"must be a list with one entry for each of the {len(masses)} particles, or one `gaussian` of all"
-        raise ConfigError(Fault("initial", f"{text}, but is one `{section.kind}`"))
-    return _state(config, section, masses[0], hbar, len(masses))
+        text = f"must be a list with one entry for each of the {len(masses)} particles, or one state of all"
+        raise ConfigError(Fault("initial", f"{text} (`gaussian`, `distribution`, `file`), but is one `{section.kind}`"))
+    return _state(config, section, masses, read)
 
 
-def _entry(config: schema.ConfigData, section: Any, k: int, masses: list[float]) -> State | None:
+def _listed(config: schema.ConfigData, sections: list[Any], masses: list[float], read: Read) -> State | None:
+    """Independent particles: the product of their states; None if one of them is left in its file."""
+    collect = Collector()
+    collect(_refuse_short, sections, len(masses))
+    found = [collect(_entry, config, section, k, masses, read) for k, section in enumerate(sections)]
+    collect.refuse()
+    if len(found) == 1:
+        return found[0]
+    factors = [state for state in found if not isinstance(state, UniformState | None)]
+    return states.product(factors) if len(factors) == len(found) else None
+
+
+def _refuse_short(sections: list[Any], count: int) -> None:
+    if len(sections) < count:
+        text = f"must have one entry for each of the {count} particles, but has {len(sections)}"
+        raise ConfigError(Fault("initial", text))
+
+
+def _entry(config: schema.ConfigData, section: Any, k: int, masses: list[float], read: Read) -> State | None:
     """One of a list of initial states."""
     try:
         if k >= len(masses):
             raise ConfigError(Fault("initial", f"is an entry too many: the number of particles is {len(masses)}"))
-        state = _state(config, section, masses[k], config.units.hbar, 1)
-        if not isinstance(state, GaussianState) and len(masses) > 1:
-            what = getattr(section, "content", "") or f"`{section.kind}`"  # in words where Python gave the state
-            text = f"{what} cannot stand in a list; give Gaussian states"
-            raise ConfigError(Fault("initial.kind", text))
-        return state
+        _refuse_in_list(section, len(masses))
+        if isinstance(section, schema_initial.FileInitial) and len(masses) > 1:  # one alone may keep its own grid
+            return read(section, masses[k : k + 1])
+        return _state(config, section, masses[k : k + 1], read)
     except ConfigError as error:
         moved = [Fault(fault.key.replace("initial", f"initial.{k}", 1), fault.text) for fault in error.faults]
         raise ConfigError(*moved) from None
 
 
-def _product(states_: list[State | None], count: int) -> State | None:
-    """Independent particles: the product of their Gaussians."""
-    if len(states_) != count:
-        text = f"must have one entry for each of the {count} particles, but has {len(states_)}"
-        raise ConfigError(Fault("initial", text))
-    if count == 1:
-        return states_[0]
-    return states.product([state for state in states_ if isinstance(state, GaussianState)])
+def _refuse_in_list(section: Any, count: int) -> None:
+    """ConfigError for what no list may hold, or none of several particles."""
+    if isinstance(section, schema_initial.StoredInitial):
+        what = section.content or "a state"  # in words
+        text = f"{what} given from Python cannot stand in a list; "
+        cure = "give it in a section (`fock`, `cat`, ..), or its arrays in a file (`wavefunction`, `distribution`, ..)"
+        raise ConfigError(Fault("initial.kind", text + (cure if count > 1 else "give it as `initial` itself")))
+    if isinstance(section, schema_initial.UniformInitial) and count > 1:
+        text = "`uniform` goes around a ring, and positions of several particles are never periodic"
+        raise ConfigError(Fault("initial.kind", f"{text}; give a wide `gaussian`"))
 
 
-def _state(config: schema.ConfigData, section: Any, mass: float, hbar: float, count: int) -> State | None:
+def _state(config: schema.ConfigData, section: Any, masses: list[float], read: Read) -> State | None:
+    """State of a section that stands for particles of these masses."""
+    mass, hbar = masses[0], config.units.hbar
     match section:
         case schema_initial.GaussianInitial():
-            return _gaussian(section, count)
+            return _gaussian(section, len(masses))
         case schema_initial.ThermalInitial():
             return states.thermal(mass=mass, hbar=hbar, beta=section.beta, omega=section.omega)
         case schema_initial.CoherentInitial() | schema_initial.SqueezedInitial():
-            _require_quantum(section.kind, hbar)
+            require_quantum(section.kind, hbar)
             return states.squeezed(mass=mass, hbar=hbar, **section.model_dump(exclude={"kind"}))
         case schema_initial.UniformInitial():
             if not axes.is_ring(config):
@@ -96,23 +111,15 @@ def _state(config: schema.ConfigData, section: Any, mass: float, hbar: float, co
             what = section.content or "a state"
             text = f"required, but missing: {what} was given from Python, and the result of its run holds it; "
             raise ConfigError(Fault("initial.path", f"{text}give the path of that file"))
+        case _ if isinstance(section, tuple(ARRAYS)):
+            return read(section, masses)
         case _:
             return None
 
 
-def _require_quantum(kind: str, hbar: float) -> None:
-    if hbar == 0:
-        raise ConfigError(Fault("initial.kind", f"`{kind}` needs hbar > 0, but units.hbar is 0"))
-
-
-def _require_line(config: schema.ConfigData, kind: str) -> None:
-    if axes.is_ring(config):
-        raise ConfigError(Fault("initial.kind", f"`{kind}` is a state on the line, but grid.q.boundary is periodic"))
-
-
 def _nongaussian(config: schema.ConfigData, section: Any, mass: float, hbar: float) -> State:
-    _require_quantum(section.kind, hbar)
-    _require_line(config, section.kind)
+    require_quantum(section.kind, hbar)
+    require_line(config, section.kind)
     keys = section.model_dump(exclude={"kind"}) | {"mass": mass, "hbar": hbar}
     if isinstance(section, schema_initial.FockInitial):
         return states.fock(**keys)
@@ -124,95 +131,6 @@ def _nongaussian(config: schema.ConfigData, section: Any, mass: float, hbar: flo
         )
         raise ConfigError(Fault("initial.separation", text))
     return states.cat(**keys)
-
-
-def array_section(config: schema.ConfigData) -> Any:
-    """The section of an initial state that is given by arrays in a file, None for all others."""
-    section = config.initial
-    if isinstance(section, list) and len(section) == 1:
-        section = section[0]
-    return section if isinstance(section, tuple(ARRAYS)) else None
-
-
-def array_names(config: schema.ConfigData, section: Any) -> tuple[tuple[str, ...], ...]:
-    """Names of the arrays that such a section needs: one of the groups."""
-    coordinates = coordinate_names(len(particles_of(config.system)))
-    return ARRAYS[type(section)] or ((*coordinates, "W"),)
-
-
-def sampled_initial(config: schema.ConfigData, kind: str, arrays: dict[str, Any], key: str = "initial.path") -> State:
-    """State from the arrays of its file, or of a Python object; ConfigError with what is wrong."""
-    mass, hbar = particles_of(config.system)[0].mass, config.units.hbar
-    if kind != "distribution":
-        _require_quantum(kind, hbar)
-        _require_line(config, kind)
-    try:
-        if kind == "wavefunction":
-            return weyl.wavefunction(arrays["q"], arrays["psi"], hbar=hbar)
-        if "rho" in arrays:
-            return weyl.density_matrix(arrays["q"], arrays["rho"], hbar=hbar)
-        if "rho_fock" in arrays:
-            return fock.from_fock(arrays["rho_fock"], mass=mass, hbar=hbar, omega=arrays["omega"])
-        return tabulated_initial(config, [arrays[name] for name in coordinate_names(len(arrays) // 2)], arrays["W"])
-    except UsageError as error:
-        raise ConfigError(Fault(key, str(error))) from None
-
-
-def stored_section(config: schema.ConfigData) -> schema_initial.StoredInitial | None:
-    """The section of a state that was given from Python, None for all others."""
-    return config.initial if isinstance(config.initial, schema_initial.StoredInitial) else None
-
-
-def given_state(config: schema.ConfigData, given: Given) -> State | None:
-    """State that was given from Python; None for W on a grid, which may be taken as it stands."""
-    arrays: dict[str, Any] = dict(given.arrays)
-    form, particles = given.form, particles_of(config.system)
-    size = given.arrays["W"].ndim // 2 if "W" in arrays else 1
-    if size != len(particles):
-        raise ConfigError(Fault("initial", f"is a state of {size} particle(s), but the system has {len(particles)}"))
-    if form in ("sum", "sampled"):
-        _require_quantum("stored", config.units.hbar)
-        _require_line(config, "stored")
-        return _sum(arrays) if form == "sum" else _sampled(config, arrays)
-    if "rho_fock" in arrays:
-        arrays["omega"] = given.omega or _well(particles[0])
-    return None if form == "grid" else sampled_initial(config, form, arrays, "initial")
-
-
-def _well(particle: Any) -> float:
-    """Frequency of the harmonic well, whose levels a density matrix in the Fock basis means unless it says so."""
-    omega = getattr(particle.potential, "omega", None)
-    if particle.potential.kind != "harmonic" or omega is None:
-        text = "a state in the Fock basis needs the omega of its oscillator, since the potential is not harmonic"
-        cure = 'give initial={"kind": "density_matrix", "rho_fock": state, "omega": omega}'
-        raise ConfigError(Fault("initial", f"{text}; {cure}"))
-    return float(omega)
-
-
-def _sum(arrays: dict[str, Any]) -> GaussianSum:
-    packets = zip(arrays.pop("packet_means"), arrays.pop("packet_covariances"), strict=True)
-    omega = float(arrays.pop("omega").item())
-    return GaussianSum(packets=tuple(GaussianState(*packet) for packet in packets), omega=omega, **arrays)
-
-
-def _sampled(config: schema.ConfigData, arrays: dict[str, Any]) -> SampledState:
-    hbar, omega = float(arrays["hbar"].item()), arrays.get("omega")
-    if hbar != config.units.hbar:
-        raise ConfigError(Fault("initial", f"was made with hbar = {hbar:g}, but units.hbar is {config.units.hbar:g}"))
-    values = {name: arrays[name] for name in ("q", "psi", "weights")}
-    return SampledState(**values, hbar=hbar, omega=None if omega is None else float(omega.item()))
-
-
-def tabulated_initial(config: schema.ConfigData, points: Sequence[Any], W: Any) -> TabulatedState:
-    """State from W on a grid of its own; q is periodic if it is in the configuration, and must be as long there."""
-    ring = axes.ring_length(config)
-    state = tabulated.tabulated(points, W, (ring is not None, *[False] * (len(points) - 1)))
-    if ring is not None and not math.isclose(state.widths[0], ring, rel_tol=1e-9):
-        raise UsageError(
-            f"the points q go around a ring of the length {state.widths[0]:g} (half a step beyond both ends), but "
-            f"grid.q.extent has the length {ring:g}; give W on all of that ring"
-        )
-    return state
 
 
 def _gaussian(section: schema_initial.GaussianInitial, count: int) -> GaussianState:
@@ -242,6 +160,9 @@ def _covariance(rows: list[list[float]], count: int) -> Any:
 
 def doubts(state: State | None, hbar: float) -> list[str]:
     """Sentences about a covariance below the uncertainty principle, a negative probability, or too few points."""
+    if isinstance(state, ProductState):
+        of_each = [(k, text) for k, factor in enumerate(state.factors) for text in doubts(factor, hbar)]
+        return [f"of particle {k}: {text}" for k, text in of_each]
     if isinstance(state, SampledState) and state.smallest_weight < -1e-8:
         return [f"the density matrix has the negative eigenvalue {state.smallest_weight:.6g}: no quantum state has it"]
     found = []

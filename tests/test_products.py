@@ -1,0 +1,435 @@
+"""Products of one-particle states: marginals, moments, purity, negativity; exact evolution; grids, runs, bad input."""
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+from scipy.linalg import expm
+
+import fpsolver as fp
+from fpsolver import api, starts
+from fpsolver.config.reader import Config
+from fpsolver.errors import ConfigError, FileFormatError, GridError, UsageError
+from fpsolver.physics import baths, potentials, states, weyl
+from fpsolver.physics.system import Coupling, Particle, System
+from tests import systems
+
+ONE, OTHER = systems.UNITS[0], systems.UNITS[1] | {"hbar": 1.0}
+SQUEEZED = states.squeezed(**OTHER, q=0.4, p=-0.3, r=0.3, theta=0.7)
+CAT = states.cat(**ONE, separation=2.0, phase=0.7)
+WELL = {"kind": "harmonic", "omega": 1.0}
+THERMAL = {"kind": "thermal", "beta": 1.0, "omega": 1.0}
+LINE = np.linspace(-9.0, 9.0, 121)
+
+
+def psi(shift=0.8):
+    """A packet that moves."""
+    values = np.exp(-((LINE - shift) ** 2) / 2 + 0.5j * LINE)
+    return values / math.sqrt((np.abs(values) ** 2).sum() * (LINE[1] - LINE[0]))
+
+
+def lattice(cells=40, half=6.5):
+    """Centres of the cells of two axes, and the volume of a cell in the plane."""
+    h = 2 * half / cells
+    x = -half + h * (np.arange(cells) + 0.5)
+    return x, h**2
+
+
+def meshed(*lines):
+    return np.meshgrid(*lines, indexing="ij", sparse=True)
+
+
+def table():
+    x, _ = lattice()
+    return states.tabulated((x, x), CAT.values(meshed(x, x)))
+
+
+FACTORS = {
+    "cat and squeezed": (CAT, SQUEEZED),
+    "wave function and Fock": (weyl.wavefunction(LINE, psi(), hbar=1.0), states.fock(**OTHER, n=1)),
+    "table and cat": (table(), states.cat(**ONE, separation=1.6, phase=math.pi)),
+}
+
+
+@pytest.fixture(scope="module", params=FACTORS)
+def measured(request):
+    """The factors on their planes, and the sums of their product over q1, q2, p1, p2."""
+    factors = FACTORS[request.param]
+    x, cell = lattice()
+    W, planes = states.product(factors).values(meshed(x, x, x, x)), [f.values(meshed(x, x)) for f in factors]
+    return factors, planes, W, cell
+
+
+def test_marginals_are_the_factors(measured):
+    """Of mass 1; to round-off of sums over 2000 cells, and what the box of 6.5 cuts of the states (1e-9)."""
+    _, planes, W, cell = measured
+    assert W.sum() * cell**2 == pytest.approx(1, abs=1e-8)
+    np.testing.assert_allclose(W.sum(axis=(1, 3)) * cell, planes[0], atol=1e-8)
+    np.testing.assert_allclose(W.sum(axis=(0, 2)) * cell, planes[1], atol=1e-8)
+
+
+def test_purity_and_absolute_volume_multiply(measured):
+    """With n_i = int abs(W_i): int abs(W) = prod n_i, so that the negativity is prod n_i - 1."""
+    _, planes, W, cell = measured
+    for power in (lambda V: V**2, np.abs):
+        expected = np.prod([power(plane).sum() * cell for plane in planes])
+        assert power(W).sum() * cell**2 == pytest.approx(expected, rel=1e-12)
+
+
+def test_moments_are_those_of_the_factors(measured):
+    """In the order q1, q2, p1, p2, nothing between the particles; against sums over the cells (5e-7: tails cut)."""
+    factors, _, W, cell = measured
+    state, (x, _) = states.product(factors), lattice()
+    mean, second = np.zeros(4), np.zeros((4, 4))
+    for a, b in itertools.combinations(range(4), 2):
+        both = W.sum(axis=tuple({0, 1, 2, 3} - {a, b})) * cell**2
+        second[a, b] = second[b, a] = x @ both @ x
+        for k, line in ((a, both.sum(axis=1)), (b, both.sum(axis=0))):
+            mean[k], second[k, k] = line @ x, line @ x**2
+    np.testing.assert_allclose(state.mean, mean, atol=5e-7)
+    np.testing.assert_allclose(state.covariance, second - np.outer(mean, mean), atol=5e-7)
+    assert np.abs(state.covariance[np.ix_([0, 2], [1, 3])]).max() == 0
+    np.testing.assert_array_equal(state.mean[[1, 3]], factors[1].mean)
+
+
+def test_three_particles_and_the_finest_structure_of_each():
+    """The plane of each particle has its own, whatever the others are."""
+    factors = (CAT, SQUEEZED, states.fock(**ONE, n=2))
+    state = states.product(factors)
+    for k, factor in enumerate(factors):
+        on = np.ix_([k, 3 + k], [k, 3 + k])
+        np.testing.assert_array_equal(state.finest[on], factor.finest)
+        np.testing.assert_array_equal(state.covariance[on], factor.covariance)
+    assert np.count_nonzero(state.finest) <= 12
+    assert len(state.packets) == 2 * 1 * 16
+    assert {tuple(packet.mean[[0, 3]]) for packet in state.packets} == {tuple(p.mean) for p in CAT.packets}
+
+
+def test_gaussians_stay_one_gaussian():
+    """Bits of the moments of each; the exact route of Gaussians knows nothing of products."""
+    thermal = states.thermal(**ONE, beta=0.7)
+    state = states.product([SQUEEZED, thermal])
+    assert isinstance(state, states.GaussianState)
+    expected = np.zeros((4, 4))
+    expected[np.ix_([0, 2], [0, 2])], expected[np.ix_([1, 3], [1, 3])] = SQUEEZED.covariance, thermal.covariance
+    np.testing.assert_array_equal(state.covariance, expected)
+    np.testing.assert_array_equal(state.mean, [0.4, 0.0, -0.3, 0.0])
+
+
+# --- exact evolution -------------------------------------------------------------------------------------------------
+
+
+def pair(*, stiffness, eta=0.3):
+    """Two different oscillators, each in a minimally invasive bath (or none), and a spring between them."""
+    particles = []
+    for units, beta in ((ONE, 0.8), (OTHER, 0.5)):
+        well = potentials.harmonic(mass=units["mass"], omega=units["omega"])
+        bath = baths.brownian(model="minimally_invasive", mass=units["mass"], hbar=1.0, eta=eta, beta=beta)
+        particles.append(Particle(units["mass"], well, bath if eta else baths.none()))
+    springs = (Coupling(0, 1, stiffness),) if stiffness else ()
+    return System(tuple(particles), 1.0, couplings=springs)
+
+
+POINTS = np.array([(0.1, -0.2, 0.3, 0.0), (0.9, 0.5, -0.4, 0.7), (-1.1, 0.6, 1.3, -0.5)])
+
+
+def at(state, point):
+    """W at one point of phase space."""
+    return state.values([np.full((1, 1, 1, 1), x) for x in point]).item()
+
+
+@pytest.mark.parametrize("factors", [(CAT, SQUEEZED), (states.fock(**ONE, n=1), SQUEEZED), (CAT, CAT)])
+def test_the_sum_of_gaussians_is_the_product(factors):
+    """Term by term; without springs, with baths, each factor evolves as if it were alone (round-off of W < 0.1)."""
+    state = states.product(factors)
+    for point in POINTS:
+        assert at(state.as_sum(), point) == pytest.approx(at(state, point), abs=1e-14)
+    later = state.as_sum().evolved(pair(stiffness=0.0), 0.7)
+    lone = [System((particle,), 1.0) for particle in pair(stiffness=0.0).particles]
+    expected = states.product([_evolved(f, system, 0.7) for f, system in zip(factors, lone, strict=True)])
+    for point in POINTS:
+        assert at(later, point) == pytest.approx(at(expected, point), abs=1e-14)
+
+
+def _evolved(factor, system, time):
+    if isinstance(factor, states.GaussianSum):
+        return factor.evolved(system, time)
+    exact = fp.exact.Gaussian(system, factor.mean, factor.covariance)
+    return states.gaussian(exact.mean(time), exact.covariance(time))
+
+
+def test_springs_alone_carry_w_along_their_orbits():
+    """Liouville: without baths W(x, t) = W_0(M^-1 x), with M from SciPy, whatever the state."""
+    system, state = pair(stiffness=0.9, eta=0.0), states.product((CAT, SQUEEZED))
+    back = expm(-1.7 * system.drift_matrix)
+    later = state.as_sum().evolved(system, 1.7)
+    for point in POINTS:
+        assert at(later, point) == pytest.approx(at(state, back @ point), abs=1e-13)
+
+
+def test_the_exact_sum_has_the_exact_moments():
+    """Baths and spring together: the moments of the sum and those of a Gaussian that starts with the same ones."""
+    system, state = pair(stiffness=0.9), states.product((CAT, SQUEEZED))
+    later = state.as_sum().evolved(system, 0.9)
+    mean, V = systems.gaussian_path(system, state.mean, state.covariance, 0.9)
+    np.testing.assert_allclose(later.mean, mean, atol=1e-13)
+    np.testing.assert_allclose(later.covariance, V, atol=1e-13)
+    assert np.abs(V[np.ix_([0, 2], [1, 3])]).max() > 0.05  # the spring has tied them
+
+
+def test_a_closed_form_is_given_up_where_it_is_none_or_takes_too_long():
+    assert states.product((weyl.wavefunction(LINE, psi(), hbar=1.0), SQUEEZED)).as_sum() is None
+    assert states.product((states.fock(**ONE, n=2), states.fock(**ONE, n=2))).as_sum() is None  # 29 x 29 terms
+
+
+# --- configurations --------------------------------------------------------------------------------------------------
+
+
+def config(*initial, cells=16, extent=(-6.0, 6.0), stiffness=0.0, potential=WELL, hbar=1.0, **sections):
+    """As many particles as states, one or two of them."""
+    bath = {"model": "minimally_invasive" if hbar else "caldeira_leggett", "eta": 0.3, "temperature": 0.8}
+    particle = {"mass": 1.0, "potential": potential, "bath": bath}
+    springs = [{"between": [0, 1], "stiffness": stiffness}] if stiffness else []
+    axis = {"cells": cells, "extent": extent}
+    data = {
+        "units": {"hbar": hbar},
+        "system": particle if len(initial) == 1 else {"particles": [particle] * 2, "couplings": springs},
+        "initial": list(initial),
+        "grid": {"q": {**axis, "allow_coarse": True}, "p": axis},
+        "time": {"until": 0.2},
+        "output": {"every": 0.2, "snapshots": 1},
+    }
+    return Config(**{**data, **sections})
+
+
+def run(config):
+    """Without the warnings that small grids get."""
+    return api.run_problem(api.prepare(config))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Files of arrays, and results of one particle, of one on a ring, and of two."""
+    path = tmp_path_factory.mktemp("starts")
+    np.savez(path / "psi.npz", q=LINE, psi=psi())
+    np.savez(path / "rho.npz", rho_fock=np.diag([0.2, 0.8]), omega=1.0)
+    x, _ = lattice()
+    np.savez(path / "W.npz", q=x, p=x, W=CAT.values(meshed(x, x)))
+    np.savez(path / "pair.npz", q1=x, q2=x, p1=x, p2=x, W=np.zeros((40,) * 4, dtype=np.float32))
+    run(config(THERMAL, cells=48, extent=(-7.5, 7.5))).save(path / "one.h5")
+    run(config(THERMAL, THERMAL)).save(path / "two.h5")
+    ring = {"q": {"cells": 32, "extent": [0.0, 6.0], "boundary": "periodic"}, "p": {"cells": 48}}
+    uniform = {"kind": "uniform", "momentum_variance": 1.0}
+    run(config(uniform, potential={"kind": "free"}, hbar=0.0, grid=ring)).save(path / "ring.h5")
+    return path
+
+
+KINDS = {
+    "gaussian": {"mean": [0.3, 0.1], "covariance": [[0.8, 0.1], [0.1, 0.9]]},
+    "thermal": {"beta": 0.9, "omega": 1.0},
+    "coherent": {"q": 0.5, "p": 0.1, "omega": 1.0},
+    "squeezed": {"q": 0.5, "p": 0.1, "omega": 1.0, "r": 0.3},
+    "fock": {"n": 1, "omega": 1.0},
+    "cat": {"separation": 2.0, "omega": 1.0},
+    "wavefunction": {"path": "psi.npz"},
+    "density_matrix": {"path": "rho.npz"},
+    "distribution": {"path": "W.npz"},
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("place", [0, 1])
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_state_of_one_particle_may_stand_in_a_list(kind, place, folder):
+    """W on the grid is that of the particle alone times that of the other, to the last bit."""
+    section = {"kind": kind, **KINDS[kind]}
+    if "path" in section:
+        section["path"] = str(folder / section["path"])
+    other = {"kind": "cat", "separation": 1.5, "omega": 1.0}
+    alone = [api.prepare(config(part)) for part in (section, other)]
+    planes = [starts.values(problem.state, problem.grid, allow_coarse=True) for problem in alone]
+    sections, order = [(section, other), (other, section)][place], [(0, 1), (1, 0)][place]
+    together = api.prepare(config(*sections))
+    W = starts.values(together.state, together.grid, allow_coarse=True)
+    np.testing.assert_array_equal(W, np.einsum("ac,bd->abcd", *(planes[k] for k in order)))
+
+
+@pytest.mark.slow
+def test_a_particle_may_start_from_the_result_of_its_own_run(folder):
+    """Its final W, interpolated; on the very grid of that run to the round-off of its mass."""
+    given = {"kind": "file", "path": str(folder / "one.h5")}
+    problem = api.prepare(config(given, {"kind": "fock", "n": 1, "omega": 1.0}, cells=24))
+    final = fp.load_result(folder / "one.h5").final.W
+    x, _ = lattice(48, 7.5)
+    np.testing.assert_allclose(problem.state.factors[0].values(meshed(x, x)), final, rtol=1e-11)
+    assert problem.exact_state(1.0) is None
+    assert problem.exact is not None  # moments
+    starts.values(problem.state, problem.grid, allow_coarse=False)  # of mass 1
+
+
+def test_gaussian_sections_stay_one_gaussian():
+    assert isinstance(api.prepare(config(THERMAL, THERMAL)).state, states.GaussianState)
+
+
+def test_a_list_is_written_and_read_back():
+    written = config({"kind": "cat", "separation": 2.0, "omega": 1.0}, THERMAL)
+    assert "kind: cat" in written.to_yaml()
+    assert api.prepare(written.replaced(title="again")).state.mean.shape == (4,)
+
+
+REFUSED = {
+    "uniform": (
+        ({"kind": "uniform", "momentum_variance": 1.0}, THERMAL),
+        "initial.0.kind: `uniform` goes around a ring, and positions of several particles are never periodic; give a",
+    ),
+    "from Python": (
+        (THERMAL, CAT),
+        "initial.1.kind: a Fock or cat state, 4 terms given from Python cannot stand in a list; give it in a section",
+    ),
+    "of a result": (
+        (THERMAL, {"kind": "stored", "path": "earlier.h5"}),
+        "initial.1.kind: a state given from Python cannot stand in a list; give it in a section",
+    ),
+    "stored alone": (
+        ({"kind": "stored", "path": "earlier.h5"},),
+        "initial.0.kind: a state given from Python cannot stand in a list; give it as `initial` itself",
+    ),
+    "moments of two": (
+        (THERMAL, {"kind": "gaussian", "mean": [0.0] * 4, "covariance": np.eye(4).tolist()}),
+        "initial.1.mean: must have 2 entries (q, p), but has 4",
+    ),
+    "nothing left of a cat": (
+        (THERMAL, {"kind": "cat", "separation": 1e-4, "phase": math.pi, "omega": 1.0}),
+        "initial.1.separation: the packets cancel each other",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_cannot_stand_in_a_list(name):
+    initial, words = REFUSED[name]
+    with pytest.raises(ConfigError) as caught:
+        api.prepare(config(*initial))
+    assert words in str(caught.value)
+
+
+def test_faults_of_all_entries_are_told_at_once():
+    """Classical particles have no quantum states; each entry says so at its own key."""
+    with pytest.raises(ConfigError) as caught:
+        api.prepare(
+            config({"kind": "fock", "n": 1, "omega": 1.0}, {"kind": "cat", "separation": 2, "omega": 1}, hbar=0)
+        )
+    for k, kind in enumerate(("fock", "cat")):
+        assert f"initial.{k}.kind: `{kind}` needs hbar > 0, but units.hbar is 0" in str(caught.value)
+
+
+@pytest.mark.parametrize("initial", [{"kind": "wavefunction", "path": "psi.npz"}, {"kind": "fock", "n": 1, "omega": 1}])
+def test_one_state_of_one_particle_is_none_of_two(initial):
+    """As a section, and as a list with an entry too few."""
+    with pytest.raises(ConfigError, match="must be a list with one entry for each of the 2 particles, or one state of"):
+        api.prepare(config(THERMAL, THERMAL, initial=initial))
+    with pytest.raises(ConfigError, match="must have one entry for each of the 2 particles, but has 1"):
+        api.prepare(config(THERMAL, THERMAL, initial=[initial]))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("kind", "file", "error", "words"),
+    [
+        (
+            "file",
+            "two.h5",
+            GridError,
+            r"two.h5 holds a W of 2 particles, but an entry of the list `initial` is the state",
+        ),
+        ("file", "ring.h5", GridError, r"ring.h5 holds a W around a ring, but an entry of the list"),
+        ("distribution", "pair.npz", FileFormatError, "must hold `q` and `p` and `W`, but holds W, p1, p2, q1, q2"),
+        ("wavefunction", "none.npz", FileFormatError, "none.npz does not exist"),
+    ],
+)
+def test_files_that_are_no_state_of_one_particle(kind, file, error, words, folder):
+    with pytest.raises(error, match=words):
+        api.prepare(config(THERMAL, {"kind": kind, "path": str(folder / file)}))
+
+
+def test_products_that_are_none():
+    with pytest.raises(
+        UsageError, match="each factor must be a state of one particle on the line, but that of number 1"
+    ):
+        states.product([CAT, states.UniformState(1.0)])
+    with pytest.raises(UsageError, match="that of number 0 is of 2"):
+        states.product([states.gaussian(np.zeros(4), np.eye(4)), CAT])
+
+
+def test_doubts_name_the_particle():
+    """What is said of the state of one particle is said of each of several."""
+    narrow = {"kind": "gaussian", "mean": [0.0, 0.0], "covariance": [[0.3, 0.0], [0.0, 0.5]]}
+    notes = api.prepare(config({"kind": "fock", "n": 1, "omega": 1.0}, narrow, extent="auto")).warnings
+    assert any(n.startswith("of particle 1: the initial covariance violates the uncertainty principle") for n in notes)
+
+
+def test_a_product_of_tables_that_are_gaussians_is_one():
+    """The warning about walls near the exact path needs to know."""
+    x, _ = lattice()
+    gaussian = states.tabulated((x, x), SQUEEZED.values(meshed(x, x)))
+    found = starts.as_gaussian(states.product((gaussian, SQUEEZED)))
+    np.testing.assert_allclose(found.covariance, states.product((SQUEEZED, SQUEEZED)).covariance, atol=1e-6)
+    assert starts.as_gaussian(states.product((gaussian, CAT))) is None
+
+
+# --- grids and runs --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("place", [0, 1])
+@pytest.mark.parametrize("potential", [WELL, {"kind": "quartic", "omega": 1.0, "quartic": 0.2}])
+def test_the_grid_resolves_the_finest_structure_of_each_particle(place, potential):
+    """The cells that the fringes of a cat span, and the axes they lie along, are those of the cat alone."""
+    cat = {"kind": "cat", "separation": 3.0, "omega": 1.0}
+    keys = {"cells": 24, "potential": potential, "extent": (-9.0, 9.0)}
+    alone = api.prepare(config(cat, **keys)).resolution
+    together = api.prepare(config(*[(cat, THERMAL), (THERMAL, cat)][place], **keys)).resolution
+    assert together.cells == pytest.approx(alone.cells, rel=1e-9)
+    assert together.structure == alone.structure
+    assert together.axes == tuple(f"{name}{place + 1}" for name in alone.axes)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("potential", [WELL, {"kind": "quartic", "omega": 1.0, "quartic": 0.2}])
+def test_automatic_boxes_hold_what_each_particle_needs(potential):
+    """Cells grow to 64; without springs the box is that of one particle on as many cells."""
+    cat = {"kind": "cat", "separation": 3.0, "omega": 1.0}
+    together = api.prepare(config(cat, THERMAL, cells="auto", extent="auto", potential=potential)).grid
+    assert together.shape == (64, 64, 64, 64)
+    for k, part in enumerate((cat, THERMAL)):
+        alone = api.prepare(config(part, cells=64, extent="auto", potential=potential)).grid
+        for axis, own in zip(together.axes[k::2], alone.axes, strict=True):
+            assert (axis.low, axis.high) == (own.low, own.high)
+
+
+@pytest.mark.slow
+def test_without_springs_two_particles_evolve_as_two_runs():
+    """W = W_1 W_2 at the end, a cat and a Fock state, to the error of the steps (of order dt^4; measured 1e-10)."""
+    parts = ({"kind": "cat", "separation": 2.0, "omega": 1.0}, {"kind": "fock", "n": 1, "omega": 1.0})
+    keys = {"cells": 24, "extent": (-6.0, 6.0), "time": {"until": 0.3, "dt": 0.01, "stepper": "rk4"}}
+    first, second = (run(config(part, **keys)) for part in parts)
+    both = run(config(*parts, **keys))
+    np.testing.assert_allclose(both.final.W, np.einsum("ac,bd->abcd", first.final.W, second.final.W), atol=1e-9)
+    for name in ("purity", "mass"):
+        expected = first.series[name][-1] * second.series[name][-1]
+        assert both.series[name][-1] == pytest.approx(expected, abs=1e-8)
+    volumes = [1 + result.series["negativity"] for result in (first, second, both)]
+    np.testing.assert_allclose(volumes[2], volumes[0] * volumes[1], rtol=1e-7)
+    assert volumes[2][0] > 1.4
+
+
+@pytest.mark.slow
+def test_a_run_follows_the_exact_sum_of_gaussians():
+    """A cat tied to a thermal particle, on 1.6 cells for its fringes: W to 1e-3 (measured 6e-4), moments to 1e-6."""
+    cat = {"kind": "cat", "separation": 1.6, "omega": 1.0}
+    result = run(config(cat, THERMAL, cells=36, extent=(-6.0, 6.0), stiffness=0.6))
+    assert result.exact_error < 1e-3
+    np.testing.assert_allclose(result.series["covariance"], result.exact["covariance"], atol=1e-6)
+    assert result.series["covariance"][-1][0, 1] > 0.005  # tied
+    assert math.isnan(result.series["mutual_information"][0])  # W < 0
