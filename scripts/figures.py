@@ -56,6 +56,8 @@ GROUPS = (
      "A chain between a hot and a cold bath: temperatures along it, and the heat that flows through."),
     ("two_oscillators", "profile", ("two_oscillators",),
      "Two oscillators between two baths: temperatures, the heat that flows, Pi of each."),
+    ("coupled_cat", "wigner", ("coupled_cat",),
+     "A cat tied to a thermal particle, W of each at the end: a dent is all that is left of the fringes."),
     ("wigner", "wigner", ("minimally_invasive", "cold", "free_ring"),
      "Final W with common colours and contours."),
 )  # fmt: skip

@@ -159,9 +159,10 @@ BATH_TEXTS = {
 }
 
 INITIAL_TEXT = """\
-`kind` chooses. Several particles need a list with one Gaussian state (`gaussian`, `thermal`, `coherent`, `squeezed`)
-for each, one `gaussian` of dimension 2N, or a `file`. No start is needed for a steady state that is not stepped to:
-with `time.method: direct`, or with `gaussian` and `until: steady`. [States](states.md) says how they are made, and
+`kind` chooses. Several particles need a list with one entry for each, which may be of any kind but `uniform` and
+`stored` ([states of each particle](many.md#a-state-for-each-particle)), or one state of all: a `gaussian` of dimension
+2N, a `distribution` or a `file`. No start is needed for a steady state that is not stepped to: with
+`time.method: direct`, or with `gaussian` and `until: steady`. [States](states.md) says how they are made, and
 what is known of them later.
 """
 INITIALS = {
@@ -186,7 +187,7 @@ INITIAL_TEXTS = {
     "squeezed": f"{QUANTUM}.",
     "uniform": "Needs a ring: `grid.q.boundary: periodic`.",
     "file": "Where `grid` leaves cells and extents `auto`, or agrees with the file, the run has the grid of the file; "
-    "otherwise W is [interpolated](states.md#w-itself).",
+    "otherwise W is [interpolated](states.md#w-itself). In a list it is the result of a run of one particle.",
     "fock": f"{QUANTUM}, and a closed box.",
     "cat": f"{QUANTUM}, and a closed box.",
     "wavefunction": f"{QUANTUM}, and a closed box. [Files of arrays](states.md#files-of-arrays) has the layout.",
@@ -323,6 +324,8 @@ REFUSED: tuple[tuple[str, tuple[str, ...]], ...] = (
     ),
     ("`periodic` and several particles", (*TWO, "grid.q={extent: [0, 6], boundary: periodic}")),
     ("`periodic` and a `fock`, `cat` or array state", (*ON_RING, "initial={kind: fock, n: 1, omega: 1}")),
+    ("several particles and one state of one", (TWO[0], "initial={kind: fock, n: 1, omega: 1}")),
+    ("several particles and `uniform`", (TWO[0], f"initial=[{START}, {{kind: uniform, momentum_variance: 1}}]")),
     ("`uniform` and a closed box", ("initial={kind: uniform, momentum_variance: 1}",)),
     ("`extent: auto` on a line and a `cosine` potential", (COSINE, "time.until=1")),
     ("`until: steady` on a line and a `free` potential", ("system.potential={kind: free}",)),

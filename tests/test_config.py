@@ -704,9 +704,9 @@ def test_rings_that_can_be(tmp_path):
         ),
         (
             "{kind: thermal, beta: 0.5, omega: 1.0}",
-            "{kind: fock, n: 1, omega: 1.0}",
+            "{kind: uniform, momentum_variance: 1.0}",
             "initial.1.kind",
-            "cannot stand in a list",
+            "positions of several particles are never periodic",
         ),
         (
             "bath: {model: caldeira_leggett, eta: 0.5, beta: 0.5}",

@@ -30,7 +30,7 @@ BALANCED = {
     "symmetry_broken_detailed_balance",
 }  # fmt: skip
 NEGATIVE = ("cat", "fock")
-MANY = ("chain", "two_oscillators")  # in test_many.py
+MANY = ("chain", "two_oscillators", "coupled_cat")  # in test_many.py and test_products.py
 WITH_MEMORY = ("hu_paz_zhang",)
 QUANTUM_WELLS = {"quantum_quartic": (1.0, 0.7), "quantum_double_well": (-1.0, 2.0)}  # stiffness at 0, beta
 # what the header of the file promises; each also follows from an oracle below
@@ -265,7 +265,7 @@ def test_headers_promise_what_the_oracles_give(path):
     text = path.read_text()
     header = " ".join(line[2:] for line in text.splitlines() if line.startswith("# "))
     assert text.startswith(SCHEMA_LINE)
-    assert re.search(r"about (a minute|(one|two|four|five|thirty|forty) seconds?)", header, re.IGNORECASE)
+    assert re.search(r"about (a minute|(one|two|four|five|twenty|thirty|forty) seconds?)", header, re.IGNORECASE)
     assert f"results/{path.stem}.h5" in text
     if path.stem in PROMISED:
         assert f"{PROMISED[path.stem]:.10g}" in header

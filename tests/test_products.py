@@ -2,6 +2,8 @@
 
 import itertools
 import math
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -354,19 +356,17 @@ def test_files_that_are_no_state_of_one_particle(kind, file, error, words, folde
 
 
 def test_products_that_are_none():
-    with pytest.raises(
-        UsageError, match="each factor must be a state of one particle on the line, but that of number 1"
-    ):
+    with pytest.raises(UsageError, match=r"of one particle on the line, but states\[1\] is UniformState"):
         states.product([CAT, states.UniformState(1.0)])
-    with pytest.raises(UsageError, match="that of number 0 is of 2"):
+    with pytest.raises(UsageError, match=r"states\[0\] is of 2 particles"):
         states.product([states.gaussian(np.zeros(4), np.eye(4)), CAT])
 
 
-def test_doubts_name_the_particle():
+def test_doubts_name_the_entry():
     """What is said of the state of one particle is said of each of several."""
     narrow = {"kind": "gaussian", "mean": [0.0, 0.0], "covariance": [[0.3, 0.0], [0.0, 0.5]]}
     notes = api.prepare(config({"kind": "fock", "n": 1, "omega": 1.0}, narrow, extent="auto")).warnings
-    assert any(n.startswith("of particle 1: the initial covariance violates the uncertainty principle") for n in notes)
+    assert any(n.startswith("initial.1: the initial covariance violates the uncertainty principle") for n in notes)
 
 
 def test_a_product_of_tables_that_are_gaussians_is_one():
@@ -393,6 +393,31 @@ def test_the_grid_resolves_the_finest_structure_of_each_particle(place, potentia
     assert together.cells == pytest.approx(alone.cells, rel=1e-9)
     assert together.structure == alone.structure
     assert together.axes == tuple(f"{name}{place + 1}" for name in alone.axes)
+
+
+class Bowl:
+    """U = tanh(q)^2, which does not rise to the energies of a cat."""
+
+    span = (-2.0, 2.0)
+
+    def energy(self, q):
+        return np.tanh(q) ** 2
+
+    def derivative(self, q, order=1):
+        t, c = np.tanh(q), 1 / np.cosh(q) ** 2
+        return 2 * t * c if order == 1 else 2 * c**2 - 4 * t**2 * c
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_fringes_are_watched_where_no_well_gives_a_box(count):
+    """The cells of the cat's fringes along p, closed form over the spacing, not those of its packets."""
+    cat, bowl = {"kind": "cat", "separation": 3.0, "omega": 1.0}, Bowl()
+    particle = {"mass": 1.0, "potential": bowl, "bath": {"model": "caldeira_leggett", "eta": 0.3, "temperature": 0.8}}
+    system = {**particle, "moyal": False} if count == 1 else {"particles": [particle] * 2, "moyal": False}
+    found = api.prepare(config(*[cat, THERMAL][:count], extent=(-9.0, 9.0), cells=32, system=system)).resolution
+    fringes = math.sqrt(states.cat(**ONE, separation=3.0).finest[1, 1])
+    assert found.structure == "finest structure of W"
+    assert found.cells == pytest.approx(fringes / (18 / 32))
 
 
 @pytest.mark.slow
@@ -433,3 +458,39 @@ def test_a_run_follows_the_exact_sum_of_gaussians():
     np.testing.assert_allclose(result.series["covariance"], result.exact["covariance"], atol=1e-6)
     assert result.series["covariance"][-1][0, 1] > 0.005  # tied
     assert math.isnan(result.series["mutual_information"][0])  # W < 0
+
+
+def information(W, cells):
+    """Mutual information of W > 0 on cells (q1, q2, p1, p2), by its definition."""
+
+    def entropy(w, cell):
+        kept = w[w > 1e-30]
+        return -(kept * np.log(kept)).sum() * cell
+
+    (q1, q2, p1, p2) = cells
+    parts = W.sum(axis=(1, 3)) * q2 * p2, W.sum(axis=(0, 2)) * q1 * p1
+    return entropy(parts[0], q1 * p1) + entropy(parts[1], q2 * p2) - entropy(W, q1 * q2 * p1 * p2)
+
+
+@pytest.mark.slow
+def test_the_shipped_cat_and_its_partner():
+    """The numbers of the header, the series against the exact W of three times, moments to 1e-7."""
+    path = Path(__file__).parents[1] / "configs" / "coupled_cat.yaml"
+    header = re.sub(r"\s+", " ", path.read_text().replace("\n#", " "))
+    problem = api.prepare(fp.load_config(path))
+    result = api.run_problem(problem)
+    found, at = result.series, {round(t, 6): k for k, t in enumerate(result.series["time"])}
+    promised = [float(x) for x in re.search(r"negativity (\S+), (\S+) and (\S+) at t = 0, 0.5 and 1", header).groups()]
+    assert [found["negativity"][at[t]] for t in (0.0, 0.5, 1.0)] == pytest.approx(promised, abs=5e-4)
+    assert found["negativity"][at[1.2]] > 1e-3
+    assert found["negativity"][at[1.3]] < 1e-6
+    informations = [float(x) for x in re.search(r"information that falls from (\S+) to (\S+);", header).groups()]
+    assert [found["mutual_information"][at[t]] for t in (1.3, 2.0)] == pytest.approx(informations, abs=5e-4)
+    cells = problem.grid.spacings
+    for t in (0.5, 1.0):
+        W = problem.exact_state(t).values(problem.grid.coordinates)
+        assert found["negativity"][at[t]] == pytest.approx(np.abs(W).sum() * np.prod(cells) - 1, abs=1e-3)
+    W = problem.exact_state(2.0).values(problem.grid.coordinates)
+    assert found["mutual_information"][-1] == pytest.approx(information(W, cells), abs=1e-5)
+    assert result.exact_error < 1e-3
+    np.testing.assert_allclose(found["covariance"], result.exact["covariance"], atol=1e-7)

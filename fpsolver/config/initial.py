@@ -161,8 +161,7 @@ def _covariance(rows: list[list[float]], count: int) -> Any:
 def doubts(state: State | None, hbar: float) -> list[str]:
     """Sentences about a covariance below the uncertainty principle, a negative probability, or too few points."""
     if isinstance(state, ProductState):
-        of_each = [(k, text) for k, factor in enumerate(state.factors) for text in doubts(factor, hbar)]
-        return [f"of particle {k}: {text}" for k, text in of_each]
+        return [f"initial.{k}: {text}" for k, factor in enumerate(state.factors) for text in doubts(factor, hbar)]
     if isinstance(state, SampledState) and state.smallest_weight < -1e-8:
         return [f"the density matrix has the negative eigenvalue {state.smallest_weight:.6g}: no quantum state has it"]
     found = []

@@ -78,8 +78,8 @@ def product(states: Sequence[LocalState]) -> GaussianState | ProductState:
     """Independent particles, one state for each, in the order (q1..qN, p1..pN); a Gaussian if all of them are."""
     for k, state in enumerate(states):
         if not hasattr(state, "mean") or len(state.mean) != 2:
-            what = f"is of {len(state.mean) // 2}" if hasattr(state, "mean") else f"is {type(state).__name__}"
-            raise UsageError(f"each factor must be a state of one particle on the line, but that of number {k} {what}")
+            what = f"of {len(state.mean) // 2} particles" if hasattr(state, "mean") else type(state).__name__
+            raise UsageError(f"each state must be of one particle on the line, but states[{k}] is {what}")
     gaussians = [state for state in states if isinstance(state, GaussianState)]
     return joined(gaussians) if len(gaussians) == len(states) else ProductState(tuple(states))
 
