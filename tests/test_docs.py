@@ -68,7 +68,7 @@ def test_names_in_the_pages_exist(name):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["extend", "own", "files"])
+@pytest.mark.parametrize("name", ["extend", "own", "files", "many"])
 def test_code_of_the_pages_runs(name):
     text = (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8")
     blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)

@@ -270,6 +270,15 @@ def test_a_particle_may_start_from_the_result_of_its_own_run(folder):
     starts.values(problem.state, problem.grid, allow_coarse=False)  # of mass 1
 
 
+def test_each_state_has_the_mass_of_its_particle():
+    """<p^2> of the first Fock state is 3/2 hbar m omega, <q^2> 3/2 hbar/(m omega)."""
+    written = config(THERMAL, THERMAL, initial=[{"kind": "fock", "n": 1, "omega": 1.0}] * 2, cells=24)
+    heavy = written.system.model_dump(exclude_none=True)
+    heavy["particles"][1]["mass"] = 2.5
+    state = api.prepare(written.replaced(system=heavy)).state
+    np.testing.assert_allclose(np.diag(state.covariance), [1.5, 0.6, 1.5, 3.75], rtol=1e-12)
+
+
 def test_gaussian_sections_stay_one_gaussian():
     assert isinstance(api.prepare(config(THERMAL, THERMAL)).state, states.GaussianState)
 
@@ -287,7 +296,7 @@ REFUSED = {
     ),
     "from Python": (
         (THERMAL, CAT),
-        "initial.1.kind: a Fock or cat state, 4 terms given from Python cannot stand in a list; give it in a section",
+        "initial.1.kind: a state given from Python (a Fock or cat state, 4 terms) cannot stand in a list; give it in",
     ),
     "of a result": (
         (THERMAL, {"kind": "stored", "path": "earlier.h5"}),
@@ -447,6 +456,22 @@ def test_without_springs_two_particles_evolve_as_two_runs():
     volumes = [1 + result.series["negativity"] for result in (first, second, both)]
     np.testing.assert_allclose(volumes[2], volumes[0] * volumes[1], rtol=1e-7)
     assert volumes[2][0] > 1.4
+
+
+@pytest.mark.slow
+def test_sums_of_gaussians_start_runs_from_python(tmp_path):
+    """A product as one sum: W to round-off that of the list of sections; its file repeats the run to the last bit."""
+    cat, keys = {"kind": "cat", "separation": 2.0, "omega": 1.0}, {"cells": 24, "stiffness": 0.5}
+    listed = config(cat, THERMAL, **keys)
+    state = states.product([states.cat(**ONE, separation=2.0), states.thermal(**ONE, beta=1.0)])
+    given = listed.replaced(initial=state.as_sum())
+    first = run(given)
+    np.testing.assert_allclose(first.final.W, run(listed).final.W, atol=1e-15)
+    assert first.exact_error < 0.05
+    again = run(fp.load_result(first.save(tmp_path / "sum.h5")).config)
+    np.testing.assert_array_equal(again.final.W, first.final.W)
+    with pytest.raises(ConfigError, match=r"is a state of 2 particle\(s\), but the system has 1"):
+        api.prepare(config(THERMAL).replaced(initial=state.as_sum()))
 
 
 @pytest.mark.slow

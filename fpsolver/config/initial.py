@@ -81,8 +81,8 @@ def _entry(config: schema.ConfigData, section: Any, k: int, masses: list[float],
 def _refuse_in_list(section: Any, count: int) -> None:
     """ConfigError for what no list may hold, or none of several particles."""
     if isinstance(section, schema_initial.StoredInitial):
-        what = section.content or "a state"  # in words
-        text = f"{what} given from Python cannot stand in a list; "
+        content = f" ({section.content})" if section.content else ""  # in words
+        text = f"a state given from Python{content} cannot stand in a list; "
         cure = "give it in a section (`fock`, `cat`, ..), or its arrays in a file (`wavefunction`, `distribution`, ..)"
         raise ConfigError(Fault("initial.kind", text + (cure if count > 1 else "give it as `initial` itself")))
     if isinstance(section, schema_initial.UniformInitial) and count > 1:

@@ -64,7 +64,7 @@ def given_state(config: schema.ConfigData, given: Given) -> LocalState | None:
     """State that was given from Python; None for W on a grid, which may be taken as it stands."""
     arrays: dict[str, Any] = dict(given.arrays)
     form, particles = given.form, particles_of(config.system)
-    size = given.arrays["W"].ndim // 2 if "W" in arrays else 1
+    size = _particles_of(arrays)
     if size != len(particles):
         raise ConfigError(Fault("initial", f"is a state of {size} particle(s), but the system has {len(particles)}"))
     if form in ("sum", "sampled"):
@@ -74,6 +74,13 @@ def given_state(config: schema.ConfigData, given: Given) -> LocalState | None:
     if "rho_fock" in arrays:
         arrays["omega"] = given.omega or _well(particles[0])
     return None if form == "grid" else sampled_initial(config, form, arrays, particles[0].mass, "initial")
+
+
+def _particles_of(arrays: dict[str, Any]) -> int:
+    """Number of particles whose state the arrays are."""
+    if "W" in arrays:
+        return int(arrays["W"].ndim // 2)
+    return int(arrays["means"].shape[1] // 2) if "means" in arrays else 1
 
 
 def _well(particle: Any) -> float:
@@ -88,7 +95,7 @@ def _well(particle: Any) -> float:
 
 def _sum(arrays: dict[str, Any]) -> GaussianSum:
     packets = zip(arrays.pop("packet_means"), arrays.pop("packet_covariances"), strict=True)
-    omega = float(arrays.pop("omega").item())
+    omega = float(arrays.pop("omega").item()) if "omega" in arrays else None  # None of several particles
     return GaussianSum(packets=tuple(GaussianState(*packet) for packet in packets), omega=omega, **arrays)
 
 
