@@ -124,9 +124,8 @@ def _wells_path(system: System, state: LocalState | UniformState | None, *, has_
     packets = _packets(state)
     centre, widths = np.zeros(2 * n), np.zeros(2 * n)
     for k, particle in enumerate(system.particles):
-        on = np.ix_([k, n + k], [k, n + k])
-        parts = [GaussianState(packet.mean[[k, n + k]], packet.covariance[on]) for packet in packets]
-        energies = [_energy_above_minimum(alone(system, k), part) for part in parts] if has_energy else []
+        parts = _packets_of_one(packets, [k, n + k]) if has_energy else []
+        energies = [_energy_above_minimum(alone(system, k), part) for part in parts]
         reach = energy + max(energies, default=0.0)
         low, high = particle.potential.range_below(reach)
         centre[k] = (low + high) / 2
@@ -134,6 +133,12 @@ def _wells_path(system: System, state: LocalState | UniformState | None, *, has_
     boxes = [(packet.mean, packet.covariance) for packet in packets] + [(centre, np.diag(widths**2))]
     centres, covariances = zip(*boxes, strict=True)
     return Path(_times(state, len(boxes)), np.array(centres), np.array(covariances), _finest(state))
+
+
+def _packets_of_one(packets: tuple[GaussianState, ...], on: list[int]) -> list[GaussianState]:
+    """The different packets of one particle: products of states have each of them in many combinations."""
+    parts = [GaussianState(packet.mean[on], packet.covariance[np.ix_(on, on)]) for packet in packets]
+    return list({(part.mean.tobytes(), part.covariance.tobytes()): part for part in parts}.values())
 
 
 def _box(*spans: tuple[float, float]) -> tuple[FloatArray, FloatArray]:
