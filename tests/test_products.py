@@ -296,15 +296,15 @@ REFUSED = {
     ),
     "from Python": (
         (THERMAL, CAT),
-        "initial.1.kind: a state given from Python (a Fock or cat state, 4 terms) cannot stand in a list; give it in",
+        "initial.1.kind: a state given from Python (a Fock or cat state, 4 terms) cannot stand in a list of sections",
     ),
     "of a result": (
         (THERMAL, {"kind": "stored", "path": "earlier.h5"}),
-        "initial.1.kind: a state given from Python cannot stand in a list; give it in a section",
+        "initial.1.kind: a state given from Python cannot stand in a list of sections; give states only",
     ),
     "stored alone": (
         ({"kind": "stored", "path": "earlier.h5"},),
-        "initial.0.kind: a state given from Python cannot stand in a list; give it as `initial` itself",
+        "initial.0.kind: a state given from Python cannot stand in a list of sections; give it as `initial` itself",
     ),
     "moments of two": (
         (THERMAL, {"kind": "gaussian", "mean": [0.0] * 4, "covariance": np.eye(4).tolist()}),
@@ -472,6 +472,51 @@ def test_sums_of_gaussians_start_runs_from_python(tmp_path):
     np.testing.assert_array_equal(again.final.W, first.final.W)
     with pytest.raises(ConfigError, match=r"is a state of 2 particle\(s\), but the system has 1"):
         api.prepare(config(THERMAL).replaced(initial=state.as_sum()))
+
+
+GIVEN = FACTORS | {"of 60 terms": (CAT, states.fock(**OTHER, n=1))}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", GIVEN)
+def test_states_of_python_start_runs_of_several(name, tmp_path):
+    """A product and the list of its factors are one start, W to round-off theirs; its file repeats the run."""
+    keys = {"cells": 20, "stiffness": 0.5, "time": {"until": 0.02}}
+    product, listed = (
+        config(THERMAL, THERMAL, initial=start, **keys) for start in (states.product(GIVEN[name]), list(GIVEN[name]))
+    )
+    assert product == listed
+    assert product.initial.content == "a product of states, 2 particles"
+    problem = api.prepare(listed)
+    W = states.product(GIVEN[name]).values(problem.grid.coordinates)
+    np.testing.assert_allclose(starts.values(problem.state, problem.grid, allow_coarse=True), W, atol=1e-15)
+    first = run(product)
+    loaded = fp.load_result(first.save(tmp_path / "product.h5")).config
+    assert loaded == product
+    np.testing.assert_array_equal(run(loaded).final.W, first.final.W)
+    dataset = first.to_xarray()
+    assert fp.Result.from_xarray(dataset).config == product
+
+
+class Odd:
+    """A state that no file can hold."""
+
+    mean = np.zeros(2)
+
+
+@pytest.mark.parametrize(
+    ("initial", "changes", "words"),
+    [
+        (states.product([CAT, SQUEEZED, CAT]), {}, r"is a state of 3 particle\(s\), but the system has 2"),
+        (states.product([CAT, Odd()]), {}, r"initial: is a product whose factors\[1\] is Odd; give W with its axes"),
+        ([CAT, states.gaussian(np.zeros(4), np.eye(4))], {}, r"of one particle on the line, but states\[1\] is of 2"),
+        ([CAT, SQUEEZED], {"hbar": 0.0}, "needs hbar > 0, but units.hbar is 0"),
+        ([CAT, states.UniformState(1.0)], {}, "initial.1.kind: `uniform` goes around a ring"),
+    ],
+)
+def test_states_of_python_that_start_no_run_of_two(initial, changes, words):
+    with pytest.raises(ConfigError, match=words):
+        api.prepare(config(THERMAL, THERMAL, initial=initial, **changes))
 
 
 @pytest.mark.slow

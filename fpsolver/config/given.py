@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from fpsolver.config.given_products import Part, flat, parts_of
 from fpsolver.config.objects import Held
 from fpsolver.errors import UsageError
 from fpsolver.grid import Axis, Grid, coordinate_names
@@ -21,6 +22,7 @@ from fpsolver.interop import qutip
 from fpsolver.physics import arguments
 from fpsolver.physics.gaussian_states import GaussianState, UniformState
 from fpsolver.physics.nongaussian import GaussianSum
+from fpsolver.physics.product_states import ProductState, product
 from fpsolver.physics.readonly import read_only
 from fpsolver.physics.tabulated import TabulatedState
 from fpsolver.physics.weyl import SampledState
@@ -32,8 +34,10 @@ FORMS = {  # what the arrays mean, in words
     "density_matrix": "rho",
     "sum": "a Fock or cat state",
     "sampled": "a mixture of wave functions",
+    "product": "a product of states",
 }
 COMPLEX = ("psi", "rho", "rho_fock", "log_weights", "means", "covariances")
+LocalStates = GaussianState | GaussianSum | SampledState | TabulatedState
 LETTERS = 12  # of the digest
 CURE = (
     "give W with its axes, initial=(q, p, W) or (q1, q2, .., p1, p2, .., W), a wave function as (q, psi), a grid with "
@@ -65,6 +69,8 @@ class Given:
     @property
     def words(self) -> str:
         """What it is, in a line."""
+        if self.form == "product":
+            return f"{FORMS['product']}, {len(parts_of(self.arrays))} particles"
         name = next(name for name in ("W", "psi", "rho", "rho_fock", "means") if name in self.arrays)
         shape = self.arrays[name].shape
         unit = {"means": "terms", "rho_fock": "levels"}.get(name, "points")
@@ -136,7 +142,19 @@ def _of_state(value: Any) -> dict[str, Any] | None:
             arrays["packet_means"] = np.array([packet.mean for packet in value.packets])
             arrays["packet_covariances"] = np.array([packet.covariance for packet in value.packets])
             return _stored("sum", arrays)
+        case ProductState():
+            return _holding(Given("product", flat(_part(k, factor) for k, factor in enumerate(value.factors))))
     return None
+
+
+def _part(k: int, factor: Any) -> Part:
+    """One of a product of states: its form and its arrays."""
+    if isinstance(factor, GaussianState):
+        return "gaussian", {name: _array(name, getattr(factor, name)) for name in ("mean", "covariance")}
+    section = _of_state(factor)
+    if section is None or not _is_stored(section):
+        raise UsageError(f"is a product whose factors[{k}] is {type(factor).__name__}; {CURE}")
+    return section["source"].value.form, section["source"].value.arrays
 
 
 def _of_package(value: Any) -> dict[str, Any] | None:
@@ -183,6 +201,10 @@ def _of_sequence(value: Sequence[Any]) -> Any:
             shapes = ", ".join(str(np.shape(item)) for item in value[:6]) + (", .." if len(value) > 6 else "")
             raise UsageError(f"holds arrays of the shapes {shapes}, which are no axes with their W; {CURE}")
         return _distribution(value)
+    if len(value) > 1 and all(isinstance(item, LocalStates) for item in value):
+        together = product(value)
+        if isinstance(together, ProductState):  # Gaussians stay sections, which files can hold
+            return _of_state(together)
     found = [_section(item) for item in value]
     return found[0] if len(found) == 1 and _is_stored(found[0]) else found
 
@@ -227,7 +249,10 @@ def _on_grid(grid: Grid, W: Any) -> dict[str, Any]:
 
 
 def _stored(form: str, arrays: dict[str, Any]) -> dict[str, Any]:
-    held = Given(form, {name: _array(name, values) for name, values in arrays.items() if values is not None})
+    return _holding(Given(form, {name: _array(name, values) for name, values in arrays.items() if values is not None}))
+
+
+def _holding(held: Given) -> dict[str, Any]:
     # path: merging with the section of another stored start must not keep its file
     return {"kind": "stored", "content": held.words, "digest": held.digest, "path": None, "source": Held(held)}
 

@@ -82,8 +82,8 @@ def _refuse_in_list(section: Any, count: int) -> None:
     """ConfigError for what no list may hold, or none of several particles."""
     if isinstance(section, schema_initial.StoredInitial):
         content = f" ({section.content})" if section.content else ""  # in words
-        text = f"a state given from Python{content} cannot stand in a list; "
-        cure = "give it in a section (`fock`, `cat`, ..), or its arrays in a file (`wavefunction`, `distribution`, ..)"
+        text = f"a state given from Python{content} cannot stand in a list of sections; "
+        cure = "give states only (of `fp.states`), or sections only (`fock`, `cat`, or with arrays in a file)"
         raise ConfigError(Fault("initial.kind", text + (cure if count > 1 else "give it as `initial` itself")))
     if isinstance(section, schema_initial.UniformInitial) and count > 1:
         text = "`uniform` goes around a ring, and positions of several particles are never periodic"

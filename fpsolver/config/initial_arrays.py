@@ -8,10 +8,11 @@ from typing import Any
 
 from fpsolver.config import axes, schema, schema_initial
 from fpsolver.config.given import Given
+from fpsolver.config.given_products import parts_of
 from fpsolver.config.schema_many import particles_of
 from fpsolver.errors import ConfigError, Fault, UsageError
 from fpsolver.grid import coordinate_names
-from fpsolver.physics import fock, tabulated, weyl
+from fpsolver.physics import fock, states, tabulated, weyl
 from fpsolver.physics.states import GaussianState, GaussianSum, LocalState
 from fpsolver.physics.tabulated import TabulatedState
 from fpsolver.physics.weyl import SampledState
@@ -64,16 +65,28 @@ def given_state(config: schema.ConfigData, given: Given) -> LocalState | None:
     """State that was given from Python; None for W on a grid, which may be taken as it stands."""
     arrays: dict[str, Any] = dict(given.arrays)
     form, particles = given.form, particles_of(config.system)
-    size = _particles_of(arrays)
+    parts = parts_of(arrays) if form == "product" else []
+    size = len(parts) or _particles_of(arrays)
     if size != len(particles):
         raise ConfigError(Fault("initial", f"is a state of {size} particle(s), but the system has {len(particles)}"))
+    if parts:
+        return states.product([_factor(config, *part) for part in parts])
     if form in ("sum", "sampled"):
-        require_quantum("stored", config.units.hbar)
-        require_line(config, "stored")
-        return _sum(arrays) if form == "sum" else _sampled(config, arrays)
+        return _factor(config, form, arrays)
     if "rho_fock" in arrays:
         arrays["omega"] = given.omega or _well(particles[0])
     return None if form == "grid" else sampled_initial(config, form, arrays, particles[0].mass, "initial")
+
+
+def _factor(config: schema.ConfigData, form: str, arrays: dict[str, Any]) -> LocalState:
+    """A state with a form of its own, alone or in a product."""
+    if form == "gaussian":
+        return GaussianState(**arrays)
+    if form == "distribution":
+        return tabulated_initial(config, [arrays["q"], arrays["p"]], arrays["W"])
+    require_quantum("stored", config.units.hbar)
+    require_line(config, "stored")
+    return _sum(arrays) if form == "sum" else _sampled(config, arrays)
 
 
 def _particles_of(arrays: dict[str, Any]) -> int:
