@@ -27,7 +27,8 @@ def rows(result: Outcome) -> list[tuple[str, str]]:
     if len(known) > 1 and all(bath.beta is not None for _, bath in known):
         clausius = -sum(float(heat[k]) * (bath.beta or 0.0) for k, bath in known)
         found.append(("sum of -J/T", f"{clausius:.9g}{_clausius_words(system, clausius, result.last('entropy_flux'))}"))
-    found.append(("mutual information", f"{result.last('mutual_information'):.9g}"))
+    information, why = result.last("mutual_information"), result.reasons.get("mutual_information", "no reason known")
+    found.append(("mutual information", f"{information:.9g}{'' if math.isfinite(information) else f' ({why})'}"))
     return found
 
 

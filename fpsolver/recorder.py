@@ -163,7 +163,8 @@ def reasons(state: State) -> dict[str, str]:
     if infinite := entropy.why_not_finite(state):
         found |= dict.fromkeys((*pi_names, "entropy_flux", "entropy_flux_drift"), infinite)
     if undefined := entropy.why_undefined(state):
-        found |= dict.fromkeys(("entropy_wigner", "entropy_rate"), undefined)
+        shared = ("mutual_information",) if state.system.size > 1 else ()
+        found |= dict.fromkeys(("entropy_wigner", "entropy_rate", *shared), undefined)
         if not state.space.moyal.is_empty:
             found["entropy_moyal"] = undefined
         if not infinite:

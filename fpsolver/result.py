@@ -111,9 +111,9 @@ class Outcome(Summary):
         moyal = self.last("entropy_moyal") if "entropy_moyal" in self.series else 0.0
         if moyal:
             rows.append(("S_Moyal", self._rate("entropy_moyal", moyal)))
-        if (
-            math.isnan(Pi) and "wehrl_production" in self.series and self.config.units.hbar > 0
-        ):  # of the Husimi function, which is never negative
+        is_one = self.series["heat_current"].shape[-1] == 1
+        if is_one and math.isnan(Pi) and "wehrl_production" in self.series and self.config.units.hbar > 0:
+            # of the Husimi function, which is never negative
             rows.append(("Pi_Q (Husimi)", self._rate("wehrl_production", self.last("wehrl_production"))))
         if all(map(math.isfinite, (Pi, Phi, rate, moyal))):
             sign = " + S_Moyal" if moyal else ""

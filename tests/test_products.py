@@ -528,6 +528,9 @@ def test_a_run_follows_the_exact_sum_of_gaussians():
     np.testing.assert_allclose(result.series["covariance"], result.exact["covariance"], atol=1e-6)
     assert result.series["covariance"][-1][0, 1] > 0.005  # tied
     assert math.isnan(result.series["mutual_information"][0])  # W < 0
+    words = dict(result.summary())
+    assert re.fullmatch(r"nan \(undefined: W is negative somewhere \(negativity \S+\)\)", words["mutual information"])
+    assert "Pi_Q (Husimi)" not in words  # which is not computed
 
 
 def information(W, cells):
