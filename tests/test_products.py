@@ -369,6 +369,8 @@ def test_products_that_are_none():
         states.product([CAT, states.UniformState(1.0)])
     with pytest.raises(UsageError, match=r"states\[0\] is of 2 particles"):
         states.product([states.gaussian(np.zeros(4), np.eye(4)), CAT])
+    with pytest.raises(UsageError, match="at least one particle, but has none"):
+        states.product([])
 
 
 def test_doubts_name_the_entry():
@@ -510,6 +512,7 @@ class Odd:
         (states.product([CAT, SQUEEZED, CAT]), {}, r"is a state of 3 particle\(s\), but the system has 2"),
         (states.product([CAT, Odd()]), {}, r"initial: is a product whose factors\[1\] is Odd; give W with its axes"),
         ([CAT, states.gaussian(np.zeros(4), np.eye(4))], {}, r"of one particle on the line, but states\[1\] is of 2"),
+        (CAT, {}, r"is a state of 1 particle\(s\), but the system has 2; give a list with a state for each"),
         ([CAT, SQUEEZED], {"hbar": 0.0}, "needs hbar > 0, but units.hbar is 0"),
         ([CAT, states.UniformState(1.0)], {}, "initial.1.kind: `uniform` goes around a ring"),
     ],

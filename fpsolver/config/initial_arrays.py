@@ -68,7 +68,9 @@ def given_state(config: schema.ConfigData, given: Given) -> LocalState | None:
     parts = parts_of(arrays) if form == "product" else []
     size = len(parts) or _particles_of(arrays)
     if size != len(particles):
-        raise ConfigError(Fault("initial", f"is a state of {size} particle(s), but the system has {len(particles)}"))
+        cure = "; give a list with a state for each" if size == 1 else ""
+        text = f"is a state of {size} particle(s), but the system has {len(particles)}{cure}"
+        raise ConfigError(Fault("initial", text))
     if parts:
         return states.product([_factor(config, *part) for part in parts])
     if form in ("sum", "sampled"):

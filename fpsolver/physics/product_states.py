@@ -76,6 +76,8 @@ class ProductState:
 
 def product(states: Sequence[LocalState]) -> GaussianState | ProductState:
     """Independent particles, one state for each, in the order (q1..qN, p1..pN); a Gaussian if all of them are."""
+    if not states:
+        raise UsageError("a product needs the state of at least one particle, but has none")
     for k, state in enumerate(states):
         if not hasattr(state, "mean") or len(state.mean) != 2:
             what = f"of {len(state.mean) // 2} particles" if hasattr(state, "mean") else type(state).__name__
