@@ -4,6 +4,7 @@ import itertools
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -272,16 +273,26 @@ def test_a_file_without_a_start_takes_one_from_python(tmp_path):
 
 
 TWO_MODES = np.eye(4)
+AXES = fp.Grid(tuple(fp.Axis(name, -8.0, 8.0, 64) for name in "qp"))
 FAULTS = [
     (W, r"initial: must be a section or a state, but is an array of the shape \(96, 90\); give W with its axes"),
     (W.tolist(), r"initial: holds arrays of the shapes \(90,\)"),
     ((Q, W), r"initial: holds arrays of the shapes \(96,\), \(96, 90\), which are no axes with their W"),
     ((P, Q, W), "initial: W must have a value at each of 90 x 96 points, but is 96 x 90"),
     ((Q, P, 2 * W), "initial: the state must be normalised, but the sum of W times the cell is 2; divide W by it"),
-    ((Q, P, 1j * W), "initial: needs W as an array of real numbers"),
+    ((Q, P, 1j * W), "initial: needs W as an array of real numbers, but it is complex; give W.real"),
     ((Q, P, W.astype(str)), "initial: needs W as an array of real numbers"),
     ((LINE, 2 * PSI), "initial: the state must be normalised, but int abs"),
-    ({"kind": "distribution", "q": Q, "W": W}, "initial: W of 2 axes needs q, p and no path, but has q"),
+    ({"kind": "distribution", "q": Q, "W": W}, "needs q, p and W .* and no path, but has W, q$"),
+    ({"kind": "distribution", "q": Q, "p": P}, "initial: of the kind `distribution` needs q, p and W .* but has p, q$"),
+    ({"kind": "wavefunction", "psi": PSI}, "initial: of the kind `wavefunction` needs q and psi, and no path, but has"),
+    ({"kind": "density_matrix", "rho": np.eye(3)}, "needs q and rho, or rho_fock, with omega or without, and no path"),
+    ({"q": Q, "p": P, "W": W}, "initial: has W, p, q without a kind, which says what they are: `distribution` has q, "),
+    (AXES, r"initial: must be a section or a state, but is a grid without W; give W with it, as \(grid, W\)"),
+    ((AXES,), r"initial: must be \(grid, W\) where there is a grid, but has Grid; give W"),
+    ((W, AXES), r"initial: must be \(grid, W\) where there is a grid, but has ndarray, Grid; give W"),
+    ("run.h5", "initial: must be a section or a state, but is 'run.h5'; a file has a section, {kind: file, path: ..}"),
+    (Path("run.h5"), "initial: must be a section or a state, but is 'run.h5'; a file has a section"),
     ({"kind": "stored"}, "initial.path: required, but missing: a state was given from Python"),
     ([SKEW, SKEW], "initial.1: is an entry too many: the number of particles is 1"),
     ({"kind": "stored", "path": "no.h5"}, "no.h5 does not exist"),
@@ -293,6 +304,30 @@ def test_what_is_no_start_is_one_sentence(start, words):
     with pytest.raises(FpsolverError, match=words) as caught:
         fp.prepare(BASE.replaced(initial=start))
     assert len(getattr(caught.value, "faults", [0])) == 1
+
+
+def test_no_quantum_state_starts_a_classical_run():
+    bath = {"model": "caldeira_leggett", "eta": 0.5, "beta": 0.7}
+    classical = BASE.replaced(units={"hbar": 0.0}, initial=SKEW, system={"bath": bath})
+    fock = fp.states.fock(mass=1.0, hbar=1.0, n=1, omega=1.0)
+    for start, what in (((LINE, PSI), r"psi\(q\), 241 points"), (qutip_coherent(), "rho, 40 levels"), (fock, "a Fock")):
+        with pytest.raises(FpsolverError, match=rf"^initial: a quantum state \({what}.*\) needs hbar > 0, but units"):
+            fp.prepare(classical.replaced(initial=start))
+    ring = BASE.replaced(system={"potential": {"kind": "free"}}, initial=SKEW, grid={"q": {"boundary": "periodic"}})
+    with pytest.raises(FpsolverError, match=r"^initial: a quantum state \(a Fock .*\) is on the line, but grid"):
+        fp.prepare(ring.replaced(initial=fock))
+
+
+def test_faults_of_a_start_from_python_name_no_line_of_a_file(tmp_path):
+    """Of a file that has another start, or none; what is in the file is still found there."""
+    path = tmp_path / "base.yaml"
+    path.write_text(BASE.to_yaml())
+    for config in (fp.load_config(path).replaced(initial=(Q, P, 2 * W)), fp.load_config(path, initial=(Q, P, 2 * W))):
+        with pytest.raises(FpsolverError, match=r"^the configuration cannot be used:\n  initial: the state must be "):
+            fp.prepare(config)
+    path.write_text(BASE.replaced(time={"max_time": 0.1}).to_yaml())
+    with pytest.raises(FpsolverError, match=r"^.*base.yaml cannot be used:\n  line [0-9]+, time.max_time: is 0.1"):
+        fp.prepare(fp.load_config(path, initial=(Q, P, W)))
 
 
 def test_other_faults_are_told_beside_it():

@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -43,6 +44,16 @@ CURE = (
     "give W with its axes, initial=(q, p, W) or (q1, q2, .., p1, p2, .., W), a wave function as (q, psi), a grid with "
     "W on it as (grid, W), a Result, an xarray.DataArray, a qutip.Qobj, or a state of fpsolver.states"
 )
+FILES = (
+    "a file has a section, {kind: file, path: ..} for the final W of a result, or of the kind wavefunction, "
+    "density_matrix or distribution for arrays"
+)
+NAMED = {  # the arrays that sections of a kind may have in place of `path`
+    "distribution": "q, p and W (of several particles q1, q2, .., p1, p2, .. and W)",
+    "wavefunction": "q and psi",
+    "density_matrix": "q and rho, or rho_fock, with omega or without",
+}
+ARRAYS = ("q", "p", "q1", "p1", "W", "psi", "rho", "rho_fock")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -123,6 +134,10 @@ def _section(value: Any) -> Any:
             return _of_sequence(value)
         case np.ndarray():
             raise UsageError(f"must be a section or a state, but is an array of the shape {value.shape}; {CURE}")
+        case Grid():
+            raise UsageError("must be a section or a state, but is a grid without W; give W with it, as (grid, W)")
+        case str() | Path():
+            raise UsageError(f"must be a section or a state, but is {arguments.shown(str(value))}; {FILES}")
     return _of_state(value) or _of_package(value) or value
 
 
@@ -178,21 +193,33 @@ def _of_dict(section: dict[str, Any]) -> dict[str, Any]:
         wanted = coordinate_names(max(np.ndim(given["W"]) // 2, 1))
         if names == {*wanted, "W"}:
             return _distribution([*(given[name] for name in wanted), given["W"]])
-        found = _listed(names - {"W"})
-        raise UsageError(f"W of {np.ndim(given['W'])} axes needs {', '.join(wanted)} and no path, but has {found}")
     if kind == "wavefunction" and names == {"q", "psi"}:
         return _stored("wavefunction", given)
     if kind == "density_matrix" and names in ({"q", "rho"}, {"rho_fock"}, {"rho_fock", "omega"}):
         if hasattr(given.get("rho_fock"), "isket"):
             given["rho_fock"] = qutip.amplitudes(given["rho_fock"])
         return _stored("density_matrix", given)
+    _refuse_arrays(kind, names)
     return section
+
+
+def _refuse_arrays(kind: Any, names: set[str]) -> None:
+    """UsageError for arrays that are not those of the kind, or of no kind."""
+    found = names & set(ARRAYS)
+    if kind in NAMED and found:
+        raise UsageError(f"of the kind `{kind}` needs {NAMED[kind]}, and no path, but has {_listed(names)}")
+    if kind is None and found - {"q", "p"}:
+        kinds = "; ".join(f"`{name}` has {arrays}" for name, arrays in NAMED.items())
+        raise UsageError(f"has {_listed(names)} without a kind, which says what they are: {kinds}")
 
 
 def _of_sequence(value: Sequence[Any]) -> Any:
     """Axes and W, a grid and W, or a list of states."""
     if len(value) == 2 and isinstance(value[0], Grid):
         return _on_grid(*value)
+    if any(isinstance(item, Grid) for item in value):
+        kinds = ", ".join(type(item).__name__ for item in value)
+        raise UsageError(f"must be (grid, W) where there is a grid, but has {kinds}; give W at the grid's centres")
     if any(isinstance(item, np.ndarray | list | tuple) for item in value):
         *points, W = value
         if len(points) == np.ndim(W) == 1:
@@ -262,6 +289,7 @@ def _array(name: str, values: Any) -> np.ndarray:
     found = np.asarray(values)
     if found.dtype.kind not in "biuf" + ("c" if name in COMPLEX else ""):
         kind = "" if name in COMPLEX else "real "
-        raise UsageError(f"needs {name} as an array of {kind}numbers, but it is {arguments.shown(values)}")
+        what = f"complex; give {name}.real" if found.dtype.kind == "c" else arguments.shown(values)
+        raise UsageError(f"needs {name} as an array of {kind}numbers, but it is {what}")
     copy = np.array(found, dtype=complex if found.dtype.kind == "c" else float, order="C", ndmin=1)
     return read_only(copy)

@@ -71,6 +71,8 @@ def given_state(config: schema.ConfigData, given: Given) -> LocalState | None:
         cure = "; give a list with a state for each" if size == 1 else ""
         text = f"is a state of {size} particle(s), but the system has {len(particles)}{cure}"
         raise ConfigError(Fault("initial", text))
+    if any(form not in ("grid", "gaussian", "distribution") for form, _ in parts or [(form, arrays)]):
+        _require_quantum_line(config, given.words)
     if parts:
         return states.product([_factor(config, *part) for part in parts])
     if form in ("sum", "sampled"):
@@ -80,14 +82,22 @@ def given_state(config: schema.ConfigData, given: Given) -> LocalState | None:
     return None if form == "grid" else sampled_initial(config, form, arrays, particles[0].mass, "initial")
 
 
+def _require_quantum_line(config: schema.ConfigData, words: str) -> None:
+    """ConfigError for a quantum state from Python in a classical run, or on a ring."""
+    if config.units.hbar == 0:
+        text = f"a quantum state ({words}) needs hbar > 0, but units.hbar is 0; give W as (q, p, W)"
+        raise ConfigError(Fault("initial", text))
+    if axes.is_ring(config):
+        text = f"a quantum state ({words}) is on the line, but grid.q.boundary is periodic; give W as (q, p, W)"
+        raise ConfigError(Fault("initial", text))
+
+
 def _factor(config: schema.ConfigData, form: str, arrays: dict[str, Any]) -> LocalState:
     """A state with a form of its own, alone or in a product."""
     if form == "gaussian":
         return GaussianState(**arrays)
     if form == "distribution":
         return tabulated_initial(config, [arrays["q"], arrays["p"]], arrays["W"])
-    require_quantum("stored", config.units.hbar)
-    require_line(config, "stored")
     return _sum(arrays) if form == "sum" else _sampled(config, arrays)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fpsolver.errors import ConfigError, Fault
 
 Lines = dict[tuple[str | int, ...], str]
+NO_LINE = " "  # of what is in no file
 
 
 def is_index(step: str) -> bool:
@@ -13,9 +14,15 @@ def is_index(step: str) -> bool:
 
 
 def located(lines: Lines, error: ConfigError, source: str) -> ConfigError:
-    """The faults in the order of the file, with their lines."""
+    """The faults in the order of the file, with their lines; without its name if none of them is in it."""
     ordered = sorted(error.faults, key=lambda fault: _number(_line_of(lines, fault.key)))
-    return ConfigError(*(Fault(place_of(lines, f.key), f.text) for f in ordered), heading=f"{source} cannot be used:")
+    what = "the configuration" if all(_line_of(lines, fault.key) == NO_LINE for fault in ordered) else source
+    return ConfigError(*(Fault(place_of(lines, f.key), f.text) for f in ordered), heading=f"{what} cannot be used:")
+
+
+def without(lines: Lines, section: str) -> Lines:
+    """The same lines where a section has been given from Python since, so that it is in no file."""
+    return {steps: line for steps, line in lines.items() if steps[0] != section} | {(section,): NO_LINE}
 
 
 def _number(line: str) -> int:
@@ -26,7 +33,7 @@ def _number(line: str) -> int:
 
 def place_of(lines: Lines, key: str) -> str:
     """A key with its line, ``line 7, system.mass``."""
-    return ", ".join(part for part in (_line_of(lines, key), key) if part)
+    return ", ".join(part for part in (_line_of(lines, key).strip(), key) if part)
 
 
 def _line_of(lines: Lines, key: str) -> str:

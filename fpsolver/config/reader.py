@@ -15,7 +15,7 @@ from ruamel.yaml.error import YAMLError
 from fpsolver.config import schema
 from fpsolver.config.faults import between_sections
 from fpsolver.config.given import with_section
-from fpsolver.config.lines import Lines, is_index, located, place_of
+from fpsolver.config.lines import Lines, is_index, located, place_of, without
 from fpsolver.config.merging import merged
 from fpsolver.config.objects import is_object_section, with_field, without_objects
 from fpsolver.config.rules import all_faults
@@ -68,7 +68,8 @@ class Config(Unchanged):
                 changes, key = {key: changes}, parent
             data = merged(data, {key: changes})
         copy = Config(**data)
-        copy._source, copy._lines = self._source, self._lines
+        from_python = any(name.split(".")[0] == "initial" for name in sections)
+        copy._source, copy._lines = self._source, without(self._lines, "initial") if from_python else self._lines
         return copy
 
     def repeating(self, path: str | Path) -> Config:
@@ -103,7 +104,7 @@ def load_config(path: str | Path, overrides: tuple[str, ...] | list[str] = (), *
     path = arguments.path(path, "; fpsolver.Config(**sections) makes a configuration of a dict")
     data, lines = parse_yaml(read_text(path), str(path))
     if initial is not None:
-        data["initial"] = initial
+        data["initial"], lines = initial, without(lines, "initial")
     for override in overrides:
         apply_override(data, override)
         steps = override.partition("=")[0].split(".")

@@ -47,7 +47,7 @@ def density_matrix(W: FloatArray, grid: Grid, *, levels: int, mass: float, hbar:
 
 
 def _named(state: Any) -> str:
-    return f"an {state.type}" if hasattr(state, "isket") else type(state).__name__
+    return f"one of the type {state.type}" if hasattr(state, "isket") else type(state).__name__
 
 
 def _require_plane(grid: Grid) -> None:
