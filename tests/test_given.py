@@ -224,6 +224,24 @@ def test_configurations_with_starts_compare_and_change():
     assert config.initial.digest in config.to_yaml()  # what was begun with one start does not go on with another
 
 
+def test_configurations_have_a_hash_as_they_compare():
+    """Whatever they hold: lists, arrays, objects of the user's, and zeros of both signs."""
+    starts = [COHERENT, COHERENT | {"q": 0.0}, COHERENT | {"q": -0.0}, (Q, P, W), (Q, P, W.copy()), (LINE, PSI)]
+    configs = [BASE.replaced(initial=start) for start in starts]
+    own = {"potential": Own()}
+    assert len(set(configs)) == 4
+    assert {*configs, BASE.replaced(system=own), BASE.replaced(system=own)} > {*configs, BASE}
+    for one, other in itertools.product(configs, repeat=2):
+        assert (one == other) == (hash(one) == hash(other))
+
+
+def test_a_start_in_a_shell_is_a_short_line():
+    shown = repr(BASE.replaced(initial=(Q, P, W)).initial)
+    assert shown.startswith("StoredInitial(kind='stored', path=None, content='W, 96 x 90 points', digest='")
+    assert "source" not in shown
+    assert "<Own>" in repr(BASE.replaced(system={"potential": Own()}).system)
+
+
 @pytest.mark.slow
 def test_two_particles(tmp_path):
     """W(q1, q2, p1, p2), from arrays and from a result: four axes keep their order."""

@@ -20,7 +20,11 @@ class Held:
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Held) and bool(self.value == other.value)
 
-    __hash__ = None  # type: ignore[assignment]
+    def __hash__(self) -> int:
+        return hash(Held)  # objects that are equal need not have a hash
+
+    def __repr__(self) -> str:
+        return f"<{type(self.value).__name__}>"
 
 
 Extent = tuple[float, float] | None

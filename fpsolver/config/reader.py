@@ -47,10 +47,6 @@ class Config(Unchanged):
         if faults:
             raise ConfigError(*faults, heading="the configuration cannot be used:")
 
-    def __eq__(self, other: object) -> bool:
-        """Equal contents; where they were read from does not matter."""
-        return isinstance(other, Config) and self.model_dump() == other.model_dump()
-
     def to_yaml(self) -> str:
         """The configuration with every default written out, as YAML that repeats the run."""
         return as_yaml(without_objects(schema.to_plain(self.model_dump(exclude_none=True))))

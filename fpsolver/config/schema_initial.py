@@ -117,7 +117,7 @@ class StoredInitial(Section):
     )
     content: Text = Field("", description="what the state is, in words; written by fpsolver")
     digest: Text = Field("", description="of the arrays of the state; written by fpsolver, and compared where given")
-    source: Annotated[Any, WithJsonSchema({"not": {}})] = None  # Held, of a Given
+    source: Annotated[Any, WithJsonSchema({"not": {}}), Field(repr=False)] = None  # Held, of a Given
 
     @property
     def omega(self) -> float | None:

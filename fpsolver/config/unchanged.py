@@ -19,3 +19,17 @@ class Unchanged(schema.ConfigData):
                 f"with config.replaced({name}={arguments.shown(value)})"
             )
         super().__setattr__(name, value)
+
+    def __eq__(self, other: object) -> bool:
+        """Equal contents; where they were read from does not matter."""
+        return isinstance(other, Unchanged) and self.model_dump() == other.model_dump()
+
+    def __hash__(self) -> int:
+        return hash(_frozen(self.model_dump()))
+
+
+def _frozen(value: Any) -> Any:
+    """Plain data with tuples in place of lists and sections, which have no hash."""
+    if isinstance(value, dict):
+        return tuple((key, _frozen(item)) for key, item in value.items())
+    return tuple(map(_frozen, value)) if isinstance(value, list | tuple) else value
