@@ -55,8 +55,9 @@ def test_the_results_are_those_of_single_runs(here, tmp_path):
     assert "4 in" in dict(found.summary())["results"]
     with pytest.raises(UsageError, match=r"the run at \(0, 2\) has no result: system.bath.eta: must be"):
         found.result(0, 2)
-    for place in ((0,), (0, 3), (2, 0)):
-        with pytest.raises(UsageError, match=r"the indices must be of a table of shape \(2, 3\), but are"):
+    assert found.result(np.int64(-1), -2).last("time") == 0.5
+    for place in ((0,), (0, 3), (2, 0), (1.0, 0), (True, 0), ("0.2", 0), (slice(None), 0), ([0], 0)):
+        with pytest.raises(UsageError, match=r"for each of time.until \(2 values\), system.bath.eta \(3 values\), but"):
             found.result(*place)
 
 

@@ -95,12 +95,20 @@ class Sweep(Summary):
         """
         if "file" not in self.data or self.path is None:
             raise UsageError("the sweep kept no results; sweep again with keep_results=True and a path")
-        if len(place) != len(self.shape) or not all(-n <= k < n for k, n in zip(place, self.shape, strict=True)):
-            raise UsageError(f"the indices must be of a table of shape {self.shape}, but are {place}")
+        self._check_place(place)
         name = str(self.data["file"][place])
         if not name:
             raise UsageError(f"the run at {place} has no result: {self.data['message'][place]}")
         return load_result(kept.existing(self.path, name))
+
+    def _check_place(self, place: tuple[Any, ...]) -> None:
+        """UsageError for anything but an index for each key."""
+        whole = [int(k) for k in place if isinstance(k, int | np.integer) and not isinstance(k, bool)]
+        is_one = len(whole) == len(place) == len(self.shape)
+        if not is_one or not all(-n <= k < n for k, n in zip(whole, self.shape, strict=True)):
+            axes = ", ".join(f"{key} ({len(values)} values)" for key, values in self.over.items())
+            found = arguments.shown(place)
+            raise UsageError(f"a run has a whole number, from 0, for each of {axes}, but the indices are {found}")
 
     def to_xarray(self) -> xarray.Dataset:
         """The same as an xarray Dataset with the keys as coordinates."""
