@@ -492,7 +492,7 @@ def test_command_line(here, tmp_path, monkeypatch, capsys):
     assert status_of(["sweep", "run.yaml", *over]) == 2
     assert "--force" in capsys.readouterr().err
     assert status_of(["sweep", "run.yaml", *over, "--resume"]) == 0
-    assert "is complete; nothing was run" in capsys.readouterr().out
+    assert "is complete: no row was missing" in capsys.readouterr().out
     assert status_of(["sweep", "run.yaml", "--over", f"{ETA}=0.5,1", "--set", f"{ETA}=1"]) == 2
     assert status_of(["sweep", "run.yaml", *over, "--workers", "1", "--scheduler", "tcp://x:1"]) == 2
     assert status_of(["plot", "run-sweep.h5", "--kind", "map,phases,lines"]) == 0

@@ -1,5 +1,6 @@
 """Whole results of the runs of a sweep: the same as of single runs, complete or absent, beside the table."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -98,9 +99,33 @@ def test_resume_runs_what_has_no_row_or_no_file(here, tmp_path):
         fp.sweep(brief(), over, path=path, resume=True)
     (tmp_path / "s-runs" / "run-0.h5").unlink()
     here.handed_out.clear()
-    found = fp.sweep(brief(), over, path=path, keep_results=True, resume=True)
+    with pytest.warns(fp.FpsolverWarning, match="^1 of the results in .*are missing or damaged; these runs are rep"):
+        found = fp.sweep(brief(), over, path=path, keep_results=True, resume=True)
     assert here.handed_out == [0.2, 0.6]
     assert [found.result(k).config.system.bath.eta for k in range(3)] == over[ETA]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("was_complete", [True, False])
+def test_resume_repeats_runs_whose_results_are_damaged(here, tmp_path, was_complete):
+    """Cut off, or one bit of W another one; of an unfinished sweep and of a table that is there already."""
+    path, over, folder = tmp_path / "s.h5", {ETA: [0.2, 0.4, 0.6, 0.8]}, tmp_path / "s-runs"
+    here.stops_at, here.window = None if was_complete else 0.8, 1
+    with contextlib.nullcontext() if was_complete else pytest.raises(InterruptedSweepError):
+        fp.sweep(brief(), over, path=path, keep_results=True)
+    before = [fp.load_result(folder / f"run-{k}.h5").final.W for k in range(3)]
+    whole = (folder / "run-0.h5").read_bytes()
+    (folder / "run-0.h5").write_bytes(whole[: len(whole) // 2])
+    (folder / "run-1.h5").write_bytes(whole[:5000] + bytes([whole[5000] ^ 1]) + whole[5001:])
+    here.stops_at = None
+    here.handed_out.clear()
+    with pytest.warns(fp.FpsolverWarning, match="^2 of the results in .* are missing or damaged"):
+        found = fp.sweep(brief(), over, path=path, keep_results=True, resume=True)
+    assert here.handed_out == ([0.2, 0.4] if was_complete else [0.2, 0.4, 0.8])
+    assert [found.result(k).config.system.bath.eta for k in range(4)] == over[ETA]
+    for k, W in enumerate(before):
+        np.testing.assert_array_equal(found.result(k).final.W, W)
+    assert (folder / "run-0.h5.damaged").read_bytes() == whole[: len(whole) // 2]  # nothing is lost
 
 
 @pytest.mark.slow

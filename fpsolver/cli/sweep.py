@@ -125,7 +125,7 @@ def refuse_conflicts(twice: set[str], workers: int | None, scheduler: str | None
 def finish(found: Sweep, path: Path, *, was_complete: bool, quiet: bool) -> int:
     """Summary and exit status: 0 unless no run at all ended well."""
     if was_complete:
-        click.echo(f"{path} is complete; nothing was run")
+        click.echo(f"{path} is complete: no row was missing")
     if not quiet:
         click.echo(found.title or str(path))
         click.echo(table([*found.summary(), ("wall time", wall_words(found)), ("written to", path)]))

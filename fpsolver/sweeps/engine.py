@@ -75,6 +75,7 @@ def sweep(
     with contextlib.nullcontext() if target is None else locked(target):
         if target is not None and resume and target.exists():
             found = _finished(target, config, axes, wanted)
+            _mend(found, target, workers, scheduler, progress=progress, note=note)
         else:
             _refuse(target, wanted, resume=resume, force=force)
             found = _swept(
@@ -104,7 +105,7 @@ def _swept(
     with Journal(None if target is None else journal_path(target), header(config, axes, wanted)) as journal:
         rows = journal.read() if resume else {}
         if target is not None and wanted.keep_results:
-            rows = {number: row for number, row in rows.items() if kept.is_there(target, row)}
+            rows = _with_results(target, rows, note)
         try:
             journal.open(rows)
             begun = time.perf_counter()
@@ -157,6 +158,34 @@ def _finished(target: Path, config: Config, axes: Axes, wanted: Wanted) -> Sweep
     if header(found.config, found.axes, found.wanted) != header(config, axes, wanted):
         raise UsageError(f"{target} is the table of another sweep; name another output, or use --force")
     return found
+
+
+def _with_results(target: Path, rows: dict[int, Row], note: Note | None) -> dict[int, Row]:
+    """The rows whose results can be read; how many others there are is told."""
+    lost = kept.unreadable(target, rows)
+    if lost and note is not None:
+        note(kept.words(target, len(lost)))
+    elif lost:
+        warnings.warn(kept.words(target, len(lost)), FpsolverWarning, stacklevel=4)
+    return {number: row for number, row in rows.items() if number not in lost}
+
+
+def _mend(
+    found: Sweep, target: Path, workers: int | None, scheduler: str | None, *, progress: bool, note: Note | None
+) -> None:
+    """Make those results of a finished table again that cannot be read; its numbers are theirs, and stay."""
+    if not found.wanted.keep_results:
+        return
+    names = found.data["file"].ravel()
+    rows = _with_results(target, {number: {"file": name} for number, name in enumerate(names)}, note)
+
+    def keep(number: int, row: Row) -> None:
+        """Write the result of one run."""
+        if "image" in row:
+            kept.write(target, str(names[number]), row["image"])
+
+    runs, wanted = found.axes.points(), Wanted(keep_results=True)
+    _run_missing(found.config, runs, rows, keep, workers, scheduler, progress=progress, note=note, wanted=wanted)
 
 
 def _refuse(target: Path | None, wanted: Wanted, *, resume: bool, force: bool) -> None:

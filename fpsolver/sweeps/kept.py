@@ -8,6 +8,7 @@ from pathlib import Path
 from fpsolver.errors import FileFormatError, OutputError, OutputExistsError
 from fpsolver.io.kinds import RESULT
 from fpsolver.io.paths import check_output, replace_file
+from fpsolver.result import load_result
 from fpsolver.sweeps.worker import Row
 
 _NAME = re.compile(r"run-\d+\.h5")
@@ -63,6 +64,23 @@ def existing(path: Path, name: str) -> Path:
     return target
 
 
-def is_there(path: Path, row: Row) -> bool:
-    """False for a row whose result has been removed since."""
-    return not row.get("file") or (folder_of(path) / row["file"]).is_file()
+def unreadable(path: Path, rows: dict[int, Row]) -> list[int]:
+    """Numbers of the rows whose results have been removed or damaged since; damaged ones are set aside."""
+    named = {number: folder_of(path) / str(row["file"]) for number, row in rows.items() if row.get("file")}
+    found = [number for number, target in named.items() if not _is_whole(target)]
+    for target in (named[number] for number in found if named[number].exists()):
+        target.replace(target.with_name(f"{target.name}.damaged"))
+    return found
+
+
+def _is_whole(target: Path) -> bool:
+    try:
+        load_result(target)
+    except FileFormatError:
+        return False
+    return True
+
+
+def words(path: Path, count: int) -> str:
+    """What is done about so many results that cannot be read."""
+    return f"{count} of the results in {folder_of(path)} are missing or damaged; these runs are repeated"
