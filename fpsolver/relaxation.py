@@ -45,14 +45,12 @@ class Search:
 
 
 def slowest_modes(generator: Generator, count: int, ladder: np.ndarray) -> np.ndarray:
-    """The ``count`` slowest eigenvalues found (complex, 1/time), 0 first; ConvergenceError if ARPACK fails.
+    """The ``count`` slowest eigenvalues (complex, 1/time), 0 first, or fewer; ConvergenceError if ARPACK fails.
 
     ``ladder``: eigenvalues of the linear system, slowest first, many more than ``count``; they say where to look.
     """
     matrix = _matrix(generator, FILTER * _slowest(ladder))
     values = np.concatenate([_find(matrix, search, generator.grid) for search in searches(ladder, count)])
-    if len(values) < count:
-        raise ConvergenceError(f"only {len(values)} of {count} modes were found; ask for fewer, or give more cells")
     return values[np.lexsort((-values.imag, np.abs(values.imag), _rounded(-values.real)))][:count]
 
 
@@ -64,7 +62,7 @@ def _slowest(ladder: np.ndarray) -> float:
 
 def _rounded(rates: np.ndarray) -> np.ndarray:
     """To nine digits of the largest, so that conjugates and degenerate levels stand together."""
-    return np.asarray(np.round(rates / np.abs(rates).max(), 9))
+    return np.asarray(np.round(rates / np.abs(rates).max(initial=0.0), 9))
 
 
 def searches(ladder: np.ndarray, count: int) -> list[Search]:

@@ -66,6 +66,19 @@ def spectrum(config: Config, count: int = 10) -> Spectrum:
     UsageError for limited fluxes, which are not linear, and for more modes than one in 32 cells;
     NoSteadyStateError where nothing decays.
     """
+    found = modes_found(config, count)
+    if len(found.values) < count:
+        raise ConvergenceError(few_words(len(found.values), count))
+    return found
+
+
+def few_words(found: int, count: int) -> str:
+    """Why there are fewer modes than were asked for: others alternate from cell to cell, or lean against walls."""
+    return f"only {found} of {count} modes were found; ask for fewer, or give more cells"
+
+
+def modes_found(config: Config, count: int) -> Spectrum:
+    """As :func:`spectrum`, of as many of the modes as are found."""
     if count < 1:
         raise UsageError(f"the number of modes must be at least 1, but is {count}")
     if config.scheme.reversible == "limited":
@@ -80,16 +93,30 @@ def spectrum(config: Config, count: int = 10) -> Spectrum:
         raise UsageError("coefficients that change with time have no spectrum; freeze them in Python: system.at(time)")
     from fpsolver import relaxation  # scipy.sparse takes 0.2 s to import, and only this study needs it here
 
-    problem = api.prepare(config.replaced(time={"method": "direct", "until": "steady"}))
+    problem = _direct(config)
     _refuse_many(count, problem.grid)
     known, ladder = _ladders(problem, max(LADDER, 4 * count))
     found = relaxation.slowest_modes(problem.generator, count, ladder)
     return Spectrum(found, _nearest(known, found), problem)
 
 
+def _direct(config: Config) -> Problem:
+    return api.prepare(config.replaced(time={"method": "direct", "until": "steady"}))
+
+
+def most_modes(config: Config) -> int:
+    """How many modes can be asked for on the grid of a configuration."""
+    return _most(_direct(config).grid)
+
+
+def _most(grid: Grid) -> int:
+    """Of as many modes as cells, nearly all only alternate between them."""
+    return math.prod(grid.shape) // CELLS_PER_MODE
+
+
 def _refuse_many(count: int, grid: Grid) -> None:
-    """UsageError for modes that the grid cannot have: of as many as cells, nearly all only alternate between them."""
-    most = math.prod(grid.shape) // CELLS_PER_MODE
+    """UsageError for modes that the grid cannot have."""
+    most = _most(grid)
     if count > most:
         cells = " x ".join(map(str, grid.shape))
         raise UsageError(

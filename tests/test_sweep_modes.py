@@ -112,7 +112,7 @@ def eigenvalues(monkeypatch):
         )
         found = np.array(values, dtype=complex)
         answer = SimpleNamespace(values=found, exact=np.full(len(found), np.nan), problem=problem)
-        monkeypatch.setattr(modes.studies, "spectrum", lambda config, count: answer)
+        monkeypatch.setattr(modes.studies, "modes_found", lambda config, count: answer)
 
     return pretend
 
@@ -202,7 +202,7 @@ def test_sweeps_without_modes_do_not_look_for_them(monkeypatch):
     def asked(config, count):
         raise AssertionError("a spectrum was computed")
 
-    monkeypatch.setattr(modes.studies, "spectrum", asked)
+    monkeypatch.setattr(modes.studies, "modes_found", asked)
     found = fp.sweep(small(), {ETA: [0.5]})
     assert found.is_good.all()
     assert "mode_rate" not in found.data
@@ -215,6 +215,33 @@ def test_sweeps_without_modes_do_not_look_for_them(monkeypatch):
 def test_numbers_of_modes_that_cannot_be(count):
     with pytest.raises(UsageError, match="the number of modes must be a whole number of at least 1"):
         fp.sweep(small(), {ETA: [0.5]}, modes=count)
+
+
+def test_more_modes_than_any_grid_has_are_refused_before_the_runs(monkeypatch):
+    """Of some of the grids only, the rows tell it."""
+    pool, axis = Here(), {"allow_coarse": True}
+    monkeypatch.setattr(engine, "LocalPool", lambda workers: pool)
+    coarse = small().replaced(grid={"q": axis, "p": axis})
+    cells = {("grid.q.cells", "grid.p.cells"): [(16, 16), (20, 16), (24, 24)]}
+    with pytest.raises(UsageError, match=r"^the number of modes must be at most 17, one for 32 cells of .*, but is 18"):
+        fp.sweep(coarse, cells, modes=18)
+    assert pool.handed_out == []
+    monkeypatch.setattr(modes.studies.api, "prepare", refused)
+    modes.refuse_many(coarse, engine.checked(coarse, cells), 18)  # what cannot be known, each row says
+
+
+def refused(*_):
+    raise UsageError("of another kind")
+
+
+def test_modes_that_are_found_are_kept_where_others_are_not(eigenvalues):
+    eigenvalues(0.0, -0.25, -0.5)
+    found = fp.sweep(small(), {ETA: [0.5]}, modes=4)
+    np.testing.assert_array_equal(found["mode_rate"], [[0.25, 0.5, math.nan, math.nan]])
+    assert found.reasons["mode_rate"] == "only 2 of 4 modes were found; ask for fewer, or give more cells"
+    assert remarks.without_modes(found).startswith("1 of 1 runs lack decay rates; most of them: only 2 of 4 modes")
+    eigenvalues()
+    assert fp.sweep(small(), {ETA: [0.5]}, modes=4).reasons["mode_rate"].startswith("only 0 of 5 modes were found")
 
 
 def test_another_number_of_modes_is_another_sweep(eigenvalues, tmp_path, monkeypatch, capsys):

@@ -24,6 +24,7 @@ from fpsolver.progress import Count
 from fpsolver.sweeps import kept, worker
 from fpsolver.sweeps.axes import Axes, Changes, Over, checked
 from fpsolver.sweeps.journal import Journal, header, journal_path
+from fpsolver.sweeps.modes import refuse_many
 from fpsolver.sweeps.pools import DaskPool, LocalPool, Pool, local_workers
 from fpsolver.sweeps.remarks import remarks
 from fpsolver.sweeps.table import Sweep, load_sweep, tabulate
@@ -70,6 +71,8 @@ def sweep(
     target = None if path is None else Path(path)
     wanted = _wanted(modes, keep_results, target)
     axes = checked(config, over)
+    if wanted.modes:
+        refuse_many(config, axes, wanted.modes)
     if target is not None:
         check_output(target, force=True, kinds=RESULTS)
     with contextlib.nullcontext() if target is None else locked(target):

@@ -10,8 +10,10 @@ import numpy as np
 
 from fpsolver import studies
 from fpsolver.config.reader import Config
+from fpsolver.errors import ConvergenceError, FpsolverError, UsageError
 from fpsolver.physics.timescales import linear_rates
 from fpsolver.problem import Problem
+from fpsolver.sweeps.axes import Axes, changed
 
 RATE, FREQUENCY = "mode_rate", "mode_frequency"
 # The steady state's own eigenvalue is 0, and what the grid makes of it tells which others mean something: escape rates
@@ -20,6 +22,7 @@ RATE, FREQUENCY = "mode_rate", "mode_frequency"
 # bound: errors of the grid that keep the steady state, 4e-5 of the rate at 6 T on 96 cells, do not show in it.
 LOST = 0.01  # of the rate
 DOUBTFUL = 1e-4
+TRIES = 5  # runs whose grids are looked at before the first run
 ROUND_OFF = 1e-12  # of the fastest rate: 5e-14 on grids that resolve everything
 
 
@@ -33,8 +36,10 @@ class Modes:
 
 
 def slow_modes(config: Config, count: int) -> Modes:
-    """The ``count`` slowest modes after the steady state; FpsolverError where there is no spectrum."""
-    found = studies.spectrum(config, count + 1)
+    """The ``count`` slowest modes after the steady state, or fewer; FpsolverError where there is no spectrum."""
+    found = studies.modes_found(config, count + 1)
+    if not len(found.values):
+        raise ConvergenceError(studies.few_words(0, count + 1))
     steady = int(np.argmin(np.abs(found.values)))  # beside a very slow mode it need not be the first
     values, exact = np.delete(found.values, steady), np.delete(found.exact, steady)
     error = max(float(np.abs(found.values[steady])), float(found.values.real.max()))  # nothing grows in truth
@@ -43,11 +48,29 @@ def slow_modes(config: Config, count: int) -> Modes:
     if np.isfinite(exact).all():
         numbers |= _numbers("exact_", exact)
     told, said = _error_words(found.problem, error), tuple(found.problem.warnings)
+    reasons = [studies.few_words(len(values), count)] if len(values) < count else []
     if is_lost.any():
-        return Modes(numbers, f"a decay rate near {np.abs(values).min():.1g} is not told from 0: {told}", said)
-    if is_doubtful.any():
+        reasons.append(f"a decay rate near {np.abs(values).min():.1g} is not told from 0: {told}")
+    elif is_doubtful.any():
         said += (f"the slowest decay rate is {-values[0].real:.3g}, but {told}",)
-    return Modes(numbers, "", said)
+    return Modes(numbers, "; ".join(reasons), said)
+
+
+def refuse_many(config: Config, axes: Axes, count: int) -> None:
+    """UsageError, before any run, for more modes than the grids have; of some runs only, their rows tell it."""
+    points = axes.points()
+    most = 0
+    for number in np.unique(np.linspace(0, len(points) - 1, TRIES).astype(int)):
+        try:
+            most = max(most, studies.most_modes(changed(config, points[number])) - 1)
+        except FpsolverError:  # which is for its row to tell
+            return
+        if most >= count:
+            return
+    raise UsageError(
+        f"the number of modes must be at most {most}, one for {studies.CELLS_PER_MODE} cells of a grid beside the "
+        f"steady state, but is {count}; ask for fewer, or give more cells"
+    )
 
 
 def _error_words(problem: Problem, error: float) -> str:
