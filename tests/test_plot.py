@@ -503,6 +503,9 @@ def test_current_of_the_quantum_terms():
     np.testing.assert_allclose(J, expected, atol=5e-3 * np.abs(expected).max())
 
 
+IS = "\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}"
+
+
 def test_results_with_one_title_are_told_apart_by_their_configuration():
     def named(*configs):
         return naming.names([dataclasses.replace(RESULT, config=config) for config in configs])
@@ -510,21 +513,40 @@ def test_results_with_one_title_are_told_apart_by_their_configuration():
     RESULT = short_run("one title")
     weak, other = RESULT.config, RESULT.config.replaced(output={"every": 0.1})
     strong = weak.replaced(system={"bath": {**SYSTEM["bath"], "eta": 1.0}})
-    assert named(weak, strong) == ["one title, eta = 0.5", "one title, eta = 1.0"]
+    assert named(weak, strong) == [f"one title, eta{IS}0.5", f"one title, eta{IS}1.0"]
     assert named(weak, other) == ["one title (1)", "one title (2)"]  # where the output goes tells nothing
     assert named(weak, strong, strong) == ["one title (1)", "one title (2)", "one title (3)"]
+
+
+@pytest.mark.slow
+def test_legends_name_the_keys_of_a_sweep_over_four():
+    """Each line within the figure, each key beside its value, and no digits of round-off."""
+    first = short_run("minimally invasive oscillator of a long title")
+    bath = SYSTEM["bath"] | {"eta": 0.1 + 0.2, "beta": 1.5}
+    other = first.config.replaced(system={"mass": 1.25, "bath": bath, "potential": {"omega": 1.125}})
+    both = [first, dataclasses.replace(first, config=other)]
+    [_, name] = naming.names(both)
+    assert name.endswith(f", mass{IS}1.25, omega{IS}1.125, beta{IS}1.5, eta{IS}0.3")
+    single = {key: values[-1:] for key, values in first.series.items()}
+    for shown in (both, [dataclasses.replace(each, series=single) for each in both]):  # curves, and bars
+        figure = plot.series(*shown)
+        figure.draw_without_rendering()
+        [legend] = figure.legends
+        assert f"mass{IS}1.25" in "".join(text.get_text() for text in legend.get_texts())
+        assert legend.get_window_extent().x1 <= figure.bbox.x1
 
 
 def test_many_changed_keys_are_told_apart_by_their_files(tmp_path, capsys, monkeypatch):
     first = short_run("one title")
     config = first.config.replaced(system={"bath": {**SYSTEM["bath"], "eta": 1.0}}, units={"hbar": 0.5}, initial={})
+    config = config.replaced(system={"potential": {"omega": 1.2}}, time={"until": 0.7})
     other = dataclasses.replace(first, config=config.replaced(system={"mass": 1.1}))
     paths = [Path("weak.h5"), Path("strong.h5"), Path("weak/strong.h5")]
     assert naming.names(naming.after_files([first, other], paths[:2])) == ["weak", "strong"]
     assert naming.names(naming.after_files([first, other, other], paths)) == ["weak", "strong", "weak/strong"]
     near = dataclasses.replace(first, config=first.config.replaced(system={"mass": 1.1}))
     assert naming.after_files([first, near], paths[:2]) == [first, near]
-    assert naming.names([first, near]) == ["one title, mass = 1.0", "one title, mass = 1.1"]
+    assert naming.names([first, near]) == [f"one title, mass{IS}1.0", f"one title, mass{IS}1.1"]
     shown = []
     monkeypatch.setitem(plot.KINDS, "series", lambda *group: shown.extend(r.title for r in group) or Figure())
     for result, path in ((first, "weak.h5"), (other, "strong.h5")):

@@ -285,7 +285,7 @@ def legend(figure: Figure, results: Sequence[Outcome], quantities: Sequence[str]
     for name, result in zip(naming.names(results), results, strict=True):
         when = ", steady state" if is_timeless(result) and quantities else ""
         reason = why_missing(result, quantities)
-        labels.append(textwrap.fill(f"{name}{when}: {reason}" if reason else f"{name}{when}", 75))
+        labels.append(style.wrapped(f"{name}{when}: {reason}" if reason else f"{name}{when}"))
     if any(has_exact(result, quantities) for result in results if not (quantities and is_timeless(result))):
         handles.append(Line2D([], [], **EXACT))
         labels.append("exact")

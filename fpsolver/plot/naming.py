@@ -6,12 +6,14 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from fpsolver.config.leaves import leaves
 from fpsolver.plot.style import escaped
 from fpsolver.result import Outcome
 
-MOST_KEYS = 2  # in a legend
+MOST_KEYS = 4  # in a legend
+EQUALS = "\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}"
 
 
 def names(results: Sequence[Outcome]) -> list[str]:
@@ -45,7 +47,12 @@ def _told_apart(results: Sequence[Outcome]) -> list[str]:
     values = [leaves(result.config) for result in results]
     keys = [key for key in (values[0] if values else ()) if not key.startswith(("output.", "title"))]
     keys = [key for key in keys if any(each.get(key) != values[0][key] for each in values)]
-    words = [", ".join(f"{key.split('.')[-1]} = {each.get(key, '-')}" for key in keys) for each in values]
+    words = [", ".join(f"{key.split('.')[-1]}{EQUALS}{_short(each.get(key, '-'))}" for key in keys) for each in values]
     if not keys or len(keys) > MOST_KEYS or len(set(words)) < len(words):
         return [""] * len(results)
     return [f", {escaped(text)}" for text in words]
+
+
+def _short(value: Any) -> Any:
+    """Six digits of a number: 0.3 where equal steps have made 0.30000000000000004."""
+    return float(f"{value:.6g}") if isinstance(value, float) else value

@@ -46,7 +46,7 @@ def profile(*results: Outcome, figsize: style.Size = None) -> Figure:
     figure.align_ylabels(axes)
     names = [f"{name}, {_moment(result)}" for name, result in zip(naming.names(results), results, strict=True)]
     handles = [Line2D([], [], color=style.colour(index)) for index in range(len(results))]
-    figure.legend(handles, names, loc="outside upper left")
+    figure.legend(handles, [style.wrapped(name) for name in names], loc="outside upper left")
     return figure
 
 

@@ -69,7 +69,8 @@ def _bar_figure(results: Sequence[Outcome], figsize: style.Size) -> Figure:
     if len(results) == 1:
         figure.suptitle(names[0], x=0.02, ha="left", fontsize=9)
     else:
-        figure.legend([Patch(color=colour) for colour in colours], names, loc="outside upper left")
+        labels = [style.wrapped(name) for name in names]
+        figure.legend([Patch(color=colour) for colour in colours], labels, loc="outside upper left")
     return figure
 
 

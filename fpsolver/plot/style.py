@@ -32,6 +32,7 @@ WITHOUT_GRID = ("profile", "series")  # kinds of figures that need no grid
 
 COLUMN = 3.4  # inches, width of a journal column and of one panel
 DPI = 200  # of PNG files
+LABEL = 75  # characters of a line of a legend
 LEGEND_COLUMNS, LEGEND_ROW = 4, 0.13  # of a legend in a panel; height of a row in heights of the curves
 
 # Neither font.family nor mathtext.fontset: they belong together, and a user who sets them (serif with cm, say) has the
@@ -203,6 +204,11 @@ def legend_above(ax: Axes) -> None:
     low, high = ax.get_ylim()
     ax.set_ylim(low, high + (0.08 + LEGEND_ROW * math.ceil(count / LEGEND_COLUMNS)) * (high - low))
     ax.legend(loc="upper right", ncols=LEGEND_COLUMNS, handlelength=1.2, columnspacing=1.2)
+
+
+def wrapped(text: str) -> str:
+    """A label of a legend above the panels, in lines that the narrowest figures have room for."""
+    return textwrap.fill(text, LABEL)
 
 
 def heading(ax: Axes, text: str, *, width: int = 52) -> None:
