@@ -80,6 +80,19 @@ def test_code_of_the_pages_runs(name):
         assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
+def test_code_about_states_runs_without_a_warning(tmp_path):
+    """In a folder of its own, where it leaves files."""
+    (tmp_path / "configs").symlink_to(ROOT / "configs")
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "states.md").read_text(encoding="utf-8"), re.DOTALL)
+    whole = [block for block in blocks if "import fpsolver" in block]
+    assert len(whole) == 2
+    for block in whole:
+        command = [sys.executable, "-W", "error::UserWarning", "-c", block]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120)
+        assert done.returncode == 0, done.stderr
+
+
 def test_nothing_refers_to_what_users_do_not_have():
     for page in IN_TREE:
         assert "shared/" not in page.read_text(encoding="utf-8"), page.name
