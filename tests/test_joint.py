@@ -46,7 +46,7 @@ def start(pair):
 
 
 def words(figure):
-    figure.draw_without_rendering()
+    figure.figure.draw_without_rendering()
     return " ".join(text.get_text().replace("\n", " ") for text in figure.findobj(Text))
 
 
@@ -80,11 +80,29 @@ def test_pairs_and_times(pair):
     figure = fp.plot.joint(pair, pairs=[("q1", "p2")], times=[0.0, 0.01])
     panels = [ax for ax in figure.axes if ax.images]
     assert len(panels) == 2
+    for ax, W in zip(panels, pair.snapshots.W, strict=True):  # each row its own
+        at = dataclasses.replace(pair, final=dataclasses.replace(pair.final, W=W))
+        np.testing.assert_array_equal(ax.images[0].get_array(), views.onto(at, ("q1", "p2")).final.W.T)
+    assert not np.array_equal(*(ax.images[0].get_array() for ax in panels))
     assert [f"t\u00a0=\u00a0{t}" in words(figure) for t in ("0", "0.01")] == [True, True]
     assert f"correlation {MINUS}0.286" in words(figure)  # -0.3/sqrt(1.1)
     assert r"$W(q_{1}, p_{2})$ (1/action)" in words(figure)
     independent = dataclasses.replace(pair, final=dataclasses.replace(pair.final, W=np.ones(pair.grid.shape)))
     assert words(fp.plot.joint(independent)).count("uncorrelated") == 2
+
+
+@pytest.mark.slow
+def test_each_row_shows_its_own_result(start):
+    """Names, W and correlations of two results, of which the second has exchanged particles."""
+    exchanged = start.final.W.transpose(1, 0, 3, 2)
+    other = dataclasses.replace(start, final=dataclasses.replace(start.final, W=exchanged))
+    figure = fp.plot.joint(start, other, pairs=[("q1", "p2")])
+    panels = [ax for ax in figure.axes if ax.images]
+    said = (f"correlation {MINUS}0.286", "correlation +0.192")  # -0.3/sqrt(1.1), 0.2/sqrt(1.2 0.9)
+    for k, (ax, result) in enumerate(zip(panels, (start, other), strict=True)):
+        np.testing.assert_array_equal(ax.images[0].get_array(), views.onto(result, ("q1", "p2")).final.W.T)
+        assert said[k] in words(ax)
+        assert f"pair ({k + 1})" in words(ax)
 
 
 @pytest.mark.slow
