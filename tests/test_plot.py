@@ -382,6 +382,15 @@ def test_figures_have_the_size_that_is_asked_for(kind, result):
         plot.KINDS[kind](result, figsize=(5, 4500))
 
 
+@pytest.mark.parametrize("kind", sweeps.KINDS)
+def test_figures_of_sweeps_have_the_size_that_is_asked_for(kind):
+    verdicts = dict.fromkeys(("satisfies_detailed_balance", "cp_margin"), np.ones((2, 2)))
+    found = swept({ETA: [1, 2], BETA: [1, 2]}, [[1, 2], [3, 4]], **verdicts)
+    assert sweeps.KINDS[kind](found, figsize=(3.4, 2.6)).get_size_inches().tolist() == [3.4, 2.6]
+    with pytest.raises(UsageError, match="figsize must be"):
+        sweeps.KINDS[kind](found, figsize=3.4)
+
+
 @pytest.mark.parametrize("figsize", [5, (5,), (5, 0), ("a", "b"), (5, np.nan), "ab"])
 def test_what_is_no_size_is_a_sentence(figsize, result):
     with pytest.raises(UsageError, match="leave it out for the usual size"):

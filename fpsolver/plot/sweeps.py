@@ -43,7 +43,7 @@ PHASES = (
 )
 
 
-def sweep_lines(found: Sweep, quantity: str = "entropy_production") -> Figure:
+def sweep_lines(found: Sweep, quantity: str = "entropy_production", *, figsize: style.Size = None) -> Figure:
     """A quantity over the first key as dots, one colour for each value of the second, exact values as thin lines.
 
     The first two keys change places if the first has at most three values, and the second more.
@@ -52,28 +52,28 @@ def sweep_lines(found: Sweep, quantity: str = "entropy_production") -> Figure:
     """
     found = _longer_first(found)
     with style.settings():
-        figure, panels = _panels(found, list(found.over)[2:])
+        figure, panels = _panels(found, list(found.over)[2:], figsize)
         sweep_curves.draw(figure, panels, found, drawn(found, quantity))
     return figure
 
 
-def sweep_map(found: Sweep, quantity: str = "entropy_production") -> Figure:
+def sweep_map(found: Sweep, quantity: str = "entropy_production", *, figsize: style.Size = None) -> Figure:
     """A quantity (as in :func:`sweep_lines`) as colours over the first two keys, logarithmic over two decades.
 
     Hatched: no value.
     """
     with style.settings():
         _require_two(found, "a map")
-        figure, panels = _panels(found, list(found.over)[2:])
+        figure, panels = _panels(found, list(found.over)[2:], figsize)
         sweep_maps.draw(figure, panels, found, drawn(found, quantity))
     return figure
 
 
-def sweep_phases(found: Sweep) -> Figure:
+def sweep_phases(found: Sweep, *, figsize: style.Size = None) -> Figure:
     """Where a model is completely positive and where it has detailed balance, over the first two keys."""
     with style.settings():
         _require_two(found, "a phase diagram")
-        figure, panels = _panels(found, list(found.over)[2:])
+        figure, panels = _panels(found, list(found.over)[2:], figsize)
         numbers = phase_numbers(found)
         colours = ListedColormap([phase.colour for phase in PHASES])
         for panel in panels:
@@ -124,7 +124,7 @@ def _require_two(found: Sweep, kind: str) -> None:
         )
 
 
-def _panels(found: Sweep, keys: list[str]) -> tuple[Figure, list[Panel]]:
+def _panels(found: Sweep, keys: list[str], figsize: style.Size) -> tuple[Figure, list[Panel]]:
     """A figure with a panel for every combination of the values of ``keys``."""
     combinations = list(itertools.product(*(range(len(found.over[key])) for key in keys)))
     if len(combinations) > MAXIMUM_PANELS:
@@ -134,7 +134,7 @@ def _panels(found: Sweep, keys: list[str]) -> tuple[Figure, list[Panel]]:
         )
     columns = min(len(combinations), 3)
     rows = math.ceil(len(combinations) / columns)
-    figure = style.new_figure(max(3.3 * columns, 4.6), 2.9 * rows + 0.5)
+    figure = style.new_figure(max(3.3 * columns, 4.6), 2.9 * rows + 0.5, figsize)
     axes = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True).ravel()
     for ax in axes[len(combinations) :]:
         ax.set_axis_off()
