@@ -22,7 +22,7 @@ import pytest
 
 import fpsolver as fp
 from fpsolver import api, steady, studies
-from fpsolver.cli import check
+from fpsolver.cli import check_run
 from fpsolver.cli.main import COMMANDS, status_of
 from fpsolver.config import schema_system
 from fpsolver.config.catalogue import MODELS
@@ -723,15 +723,15 @@ def test_check_tells_of_the_model_whatever_the_grid_is(cli):
 
 def test_check_counts_the_records(cli, monkeypatch):
     """Short runs with many records take most of their time for these."""
-    monkeypatch.setattr(check, "seconds_per_record", lambda _: 0.25)
-    monkeypatch.setattr(check, "seconds_per_step", lambda *_: 1e-3)
+    monkeypatch.setattr(check_run, "seconds_per_record", lambda _: 0.25)
+    monkeypatch.setattr(check_run, "seconds_per_step", lambda *_: 1e-3)
     found = cli("check", "run.yaml", "--set", "time.until=20", "--set", "output.every=0.5", "--set", "time.dt=0.01")
     assert "run time             about 12 s (measured on this machine), 10 s of it for the records" in found.out
 
 
 def test_check_says_where_half_of_the_cells_are_computed(cli, monkeypatch):
-    monkeypatch.setattr(check, "seconds_per_record", lambda _: 0.1)
-    monkeypatch.setattr(check, "seconds_per_step", lambda *_: 1e-3)
+    monkeypatch.setattr(check_run, "seconds_per_record", lambda _: 0.1)
+    monkeypatch.setattr(check_run, "seconds_per_step", lambda *_: 1e-3)
     words = "on half of the cells: W(-q, -p) = W(q, p)"
     assert words not in cli("check", "run.yaml").out
     assert words in cli("check", "run.yaml", "--set", "initial={kind: thermal, beta: 1, omega: 1}").out
@@ -767,6 +767,43 @@ def test_check_of_all_kinds(overrides, cli):
     assert found.status == 0
     assert "drift A" in found.out
     assert "nan" not in found.out.lower()
+
+
+AUTO = ("grid.q.cells=auto", "grid.p.cells=auto")
+RING = (
+    "grid.q={cells: 48, extent: [0, 10], boundary: periodic}",
+    "system.potential={kind: cosine, amplitude: 0, wavenumber: 0.62831853071795865, tilt: 0.3}",
+)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ["initial={kind: thermal, beta: 1, omega: 1}", "grid.q.cells=auto", "grid.p.cells=auto"],
+        ["time={method: direct, until: steady}"],
+        ["time.stepper=implicit", "time.until=steady"],
+        ["time={method: gaussian, until: 3}"],
+        ["system.bath={model: hu_paz_zhang, gamma: 0.05, cutoff: 5.0, beta: 0.7}"],
+        ["system.potential={kind: double_well, quadratic: 1, quartic: 1}", "system.moyal=false", *AUTO],
+        RING,
+    ],
+)
+def test_check_for_scripts(overrides, cli, monkeypatch):
+    """Every number of the sheet is one of the JSON, in as many digits as there."""
+    monkeypatch.setattr(check_run, "seconds_per_record", lambda _: 0.25)
+    monkeypatch.setattr(check_run, "seconds_per_step", lambda *_: 1e-3)
+    found, sheet = (cli("check", "run.yaml", *more, *sets(*overrides)) for more in (["--json"], []))
+    data = json.loads(found.out, parse_constant=lambda word: pytest.fail(f"{word} is not JSON"))
+    assert data["model"]["diffusion_matrix"][1][1] > 0
+    run, axes, steady = data["run"], data.get("grid", {}).get("axes", []), data["steady_state"]
+    shown = [f"axis {a['name']}               {a['cells']} cells on [{a['low']:g}, {a['high']:g}]" for a in axes]
+    shown += [f"Pi = Phi             {steady['entropy_production']:.12g}"] if "entropy_production" in steady else []
+    shown += [f"about {run['memory_bytes'] / 2**20:.0f} MiB", f"run time             about {run['run_seconds']:.2g} s"]
+    shown += [f"{run['time_step']:.4g}", f"about {run['records']:.0f}\n"] if "time_step" in run else []
+    shown += [f"stability limit {run['stability_limit']:.4g}), about {run['steps']:.0f} "] if "steps" in run else []
+    assert [words for words in shown if words not in sheet.out] == []
+    assert [f"warning: {text}" for text in data["warnings"]] == sheet.err.splitlines()
 
 
 # --- info ------------------------------------------------------------------------------------------------------------
@@ -951,11 +988,6 @@ def test_schema_is_json_that_knows_the_keys_of_this_version_only(cli):
 
 
 # --- what check says of special cases --------------------------------------------------------------------------------
-
-RING = (
-    "grid.q={cells: 48, extent: [0, 10], boundary: periodic}",
-    "system.potential={kind: cosine, amplitude: 0, wavenumber: 0.62831853071795865, tilt: 0.3}",
-)
 
 
 def test_check_of_a_ring_and_of_an_anharmonic_well(cli):
