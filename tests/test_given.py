@@ -305,6 +305,7 @@ FAULTS = [
     ({"kind": "distribution", "q": Q, "p": P}, "initial: of the kind `distribution` needs q, p and W .* but has p, q$"),
     ({"kind": "wavefunction", "psi": PSI}, "initial: of the kind `wavefunction` needs q and psi, and no path, but has"),
     ({"kind": "density_matrix", "rho": np.eye(3)}, "needs q and rho, or rho_fock, with omega or without, and no path"),
+    ({"kind": ["fock"], "W": W}, "initial.kind: "),
     ({"q": Q, "p": P, "W": W}, "initial: has W, p, q without a kind, which says what they are: `distribution` has q, "),
     (AXES, r"initial: must be a section or a state, but is a grid without W; give W with it, as \(grid, W\)"),
     ((AXES,), r"initial: must be \(grid, W\) where there is a grid, but has Grid; give W"),

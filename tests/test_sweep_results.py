@@ -13,7 +13,7 @@ import pytest
 import fpsolver as fp
 from fpsolver.cli.main import status_of
 from fpsolver.errors import FileFormatError, InterruptedSweepError, OutputError, OutputExistsError, UsageError
-from fpsolver.sweeps import engine, kept
+from fpsolver.sweeps import engine, kept, worker
 from tests.test_sweep import BETA, ETA, Here, children, environment, needs_proc, pair, small, wait_for
 
 pytestmark = pytest.mark.filterwarnings(
@@ -99,7 +99,7 @@ def test_resume_runs_what_has_no_row_or_no_file(here, tmp_path):
         fp.sweep(brief(), over, path=path, resume=True)
     (tmp_path / "s-runs" / "run-0.h5").unlink()
     here.handed_out.clear()
-    with pytest.warns(fp.FpsolverWarning, match="^1 of the results in .*are missing or damaged; these runs are rep"):
+    with pytest.warns(fp.FpsolverWarning, match="^1 of the results in .* is missing or damaged; this run is rep"):
         found = fp.sweep(brief(), over, path=path, keep_results=True, resume=True)
     assert here.handed_out == [0.2, 0.6]
     assert [found.result(k).config.system.bath.eta for k in range(3)] == over[ETA]
@@ -126,6 +126,33 @@ def test_resume_repeats_runs_whose_results_are_damaged(here, tmp_path, was_compl
     for k, W in enumerate(before):
         np.testing.assert_array_equal(found.result(k).final.W, W)
     assert (folder / "run-0.h5.damaged").read_bytes() == whole[: len(whole) // 2]  # nothing is lost
+
+
+@pytest.mark.slow
+def test_results_of_starts_in_memory_are_made_again(here, tmp_path, monkeypatch):
+    """Which no table holds; a run that then fails is told of, and what was set aside before stays."""
+    path, q = tmp_path / "s.h5", np.linspace(-6, 6, 49)
+    W = np.exp(-((q[:, None] - 1) ** 2) - q**2) / np.pi
+    config, over = brief().replaced(initial=(q, q, W)), {ETA: [0.2, 0.4]}
+    before = fp.sweep(config, over, path=path, keep_results=True).result(1)
+    file = tmp_path / "s-runs" / "run-1.h5"
+    file.write_bytes(b"one")
+    with pytest.warns(fp.FpsolverWarning, match="^1 of the results in .* is missing or damaged; this run is repeated"):
+        found = fp.sweep(config, over, path=path, keep_results=True, resume=True)
+    np.testing.assert_array_equal(found.result(1).final.W, before.final.W)
+    file.write_bytes(b"two")
+    monkeypatch.setattr(worker, "outcome", lambda config: 1 / 0)
+    with pytest.warns(fp.FpsolverWarning) as told:
+        fp.sweep(config, over, path=path, keep_results=True, resume=True)
+    assert {Path(each.filename).name for each in told} == {Path(__file__).name}
+    assert "1 of the results cannot be made again: " in str([str(each.message) for each in told])
+    assert [(file.parent / f"run-1.h5.damaged{n}").read_bytes() for n in ("", "1")] == [b"one", b"two"]
+
+
+def test_what_is_beside_the_folder_is_never_set_aside(tmp_path):
+    (tmp_path / "mine.txt").write_text("mine")
+    assert kept.unreadable(tmp_path / "s.h5", {0: {"file": "../mine.txt"}}) == [0]
+    assert [each.name for each in tmp_path.iterdir()] == ["mine.txt"]
 
 
 @pytest.mark.slow

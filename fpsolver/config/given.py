@@ -206,7 +206,7 @@ def _of_dict(section: dict[str, Any]) -> dict[str, Any]:
 def _refuse_arrays(kind: Any, names: set[str]) -> None:
     """UsageError for arrays that are not those of the kind, or of no kind."""
     found = names & set(ARRAYS)
-    if kind in NAMED and found:
+    if isinstance(kind, str) and kind in NAMED and found:
         raise UsageError(f"of the kind `{kind}` needs {NAMED[kind]}, and no path, but has {_listed(names)}")
     if kind is None and found - {"q", "p"}:
         kinds = "; ".join(f"`{name}` has {arrays}" for name, arrays in NAMED.items())

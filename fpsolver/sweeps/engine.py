@@ -10,12 +10,13 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from fpsolver.api import require_config
 from fpsolver.config.reader import Config
-from fpsolver.errors import FpsolverWarning, InterruptedSweepError, UnfinishedOutputError, UsageError
+from fpsolver.errors import FpsolverError, FpsolverWarning, InterruptedSweepError, UnfinishedOutputError, UsageError
 from fpsolver.io.kinds import RESULTS, ROWS, rows_in
 from fpsolver.io.lock import locked
 from fpsolver.io.paths import check_output
@@ -26,7 +27,7 @@ from fpsolver.sweeps.axes import Axes, Changes, Over, checked
 from fpsolver.sweeps.journal import Journal, header, journal_path
 from fpsolver.sweeps.modes import refuse_many
 from fpsolver.sweeps.pools import DaskPool, LocalPool, Pool, local_workers
-from fpsolver.sweeps.remarks import remarks
+from fpsolver.sweeps.remarks import remarks, tell
 from fpsolver.sweeps.table import Sweep, load_sweep, tabulate
 from fpsolver.sweeps.worker import NUMBERS_ONLY, Row, Wanted
 
@@ -78,7 +79,7 @@ def sweep(
     with contextlib.nullcontext() if target is None else locked(target):
         if target is not None and resume and target.exists():
             found = _finished(target, config, axes, wanted)
-            _mend(found, target, workers, scheduler, progress=progress, note=note)
+            _mend(config, found, target, workers, scheduler, progress=progress, note=note)
         else:
             _refuse(target, wanted, resume=resume, force=force)
             found = _swept(
@@ -166,29 +167,36 @@ def _finished(target: Path, config: Config, axes: Axes, wanted: Wanted) -> Sweep
 def _with_results(target: Path, rows: dict[int, Row], note: Note | None) -> dict[int, Row]:
     """The rows whose results can be read; how many others there are is told."""
     lost = kept.unreadable(target, rows)
-    if lost and note is not None:
-        note(kept.words(target, len(lost)))
-    elif lost:
-        warnings.warn(kept.words(target, len(lost)), FpsolverWarning, stacklevel=4)
+    if lost:
+        tell(kept.words(target, len(lost)), note, level=5)
     return {number: row for number, row in rows.items() if number not in lost}
 
 
-def _mend(
-    found: Sweep, target: Path, workers: int | None, scheduler: str | None, *, progress: bool, note: Note | None
-) -> None:
-    """Make those results of a finished table again that cannot be read; its numbers are theirs, and stay."""
+def _mend(config: Config, found: Sweep, target: Path, workers: int | None, scheduler: str | None, **told: Any) -> None:
+    """Make those results of a finished table again that cannot be read; its numbers are theirs, and stay.
+
+    ``config`` is that of the table with what no file holds: starts and objects of Python.
+    """
     if not found.wanted.keep_results:
         return
-    names = found.data["file"].ravel()
+    names, note = found.data["file"].ravel(), told["note"]
     rows = _with_results(target, {number: {"file": name} for number, name in enumerate(names)}, note)
+    reasons: list[str] = []
 
     def keep(number: int, row: Row) -> None:
         """Write the result of one run."""
         if "image" in row:
             kept.write(target, str(names[number]), row["image"])
+        else:
+            reasons.append(row["message"])
 
     runs, wanted = found.axes.points(), Wanted(keep_results=True)
-    _run_missing(found.config, runs, rows, keep, workers, scheduler, progress=progress, note=note, wanted=wanted)
+    try:
+        _run_missing(config, runs, rows, keep, workers, scheduler, wanted=wanted, **told)
+    except CancelledError:
+        raise FpsolverError(f"the scheduler at {scheduler} is gone; --resume makes the other results") from None
+    if reasons:
+        tell(f"{len(reasons)} of the results cannot be made again: {reasons[0]}", note, level=4)
 
 
 def _refuse(target: Path | None, wanted: Wanted, *, resume: bool, force: bool) -> None:

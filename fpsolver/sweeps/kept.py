@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from pathlib import Path
 
@@ -45,7 +46,7 @@ def prepare(path: Path, *, resume: bool, force: bool) -> None:
 
 def write(path: Path, name: str, image: bytes) -> None:
     """The result of one run, complete or not at all; OutputError if it cannot be written."""
-    target = folder_of(path) / name
+    target = _place(path, name)
     check_output(target, force=True, kinds=(RESULT,))
     try:
         replace_file(target, lambda temporary: temporary.write_bytes(image))
@@ -54,9 +55,14 @@ def write(path: Path, name: str, image: bytes) -> None:
         raise OutputError(f"{what}; the runs that ended before are kept, and --resume goes on from there") from None
 
 
+def _place(path: Path, name: str) -> Path:
+    """Never beyond the folder, whatever the table says."""
+    return folder_of(path) / Path(name).name
+
+
 def existing(path: Path, name: str) -> Path:
     """The file of a result of this table; FileFormatError if it is no longer there."""
-    target = folder_of(path) / Path(name).name  # never beyond the folder, whatever the table says
+    target = _place(path, name)
     if not target.is_file():
         raise FileFormatError(
             f"the result {target} is not there; keep the folder beside the table when you move it, under its name"
@@ -66,10 +72,10 @@ def existing(path: Path, name: str) -> Path:
 
 def unreadable(path: Path, rows: dict[int, Row]) -> list[int]:
     """Numbers of the rows whose results have been removed or damaged since; damaged ones are set aside."""
-    named = {number: folder_of(path) / str(row["file"]) for number, row in rows.items() if row.get("file")}
+    named = {number: _place(path, row["file"]) for number, row in rows.items() if row.get("file")}
     found = [number for number, target in named.items() if not _is_whole(target)]
     for target in (named[number] for number in found if named[number].exists()):
-        target.replace(target.with_name(f"{target.name}.damaged"))
+        _set_aside(target)
     return found
 
 
@@ -81,6 +87,17 @@ def _is_whole(target: Path) -> bool:
     return True
 
 
+def _set_aside(target: Path) -> None:
+    """Give it a name that no other file has; OutputError if that cannot be done."""
+    names = (target.with_name(f"{target.name}.damaged{count or ''}") for count in itertools.count())
+    aside = next(name for name in names if not name.exists())
+    try:
+        target.rename(aside)
+    except OSError as error:
+        raise OutputError(f"the damaged result {target} cannot be renamed: {error.strerror or error}") from None
+
+
 def words(path: Path, count: int) -> str:
     """What is done about so many results that cannot be read."""
-    return f"{count} of the results in {folder_of(path)} are missing or damaged; these runs are repeated"
+    verb, runs = ("is", "this run is") if count == 1 else ("are", "these runs are")
+    return f"{count} of the results in {folder_of(path)} {verb} missing or damaged; {runs} repeated"

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Callable
+
 import numpy as np
 
+from fpsolver.errors import FpsolverWarning
 from fpsolver.sweeps.modes import RATE
 from fpsolver.sweeps.table import Sweep
 
@@ -38,3 +42,11 @@ def warned(found: Sweep) -> str:
         return ""
     count = f"{len(texts)} runs had a warning, the first of them" if len(texts) > 1 else "1 run had a warning"
     return f"{count}: {texts[0].splitlines()[0]} (all are in `warnings` of the table)"
+
+
+def tell(text: str, note: Callable[[str], None] | None, *, level: int) -> None:
+    """To ``note``, or as a warning where the sweep was called, so many levels above."""
+    if note is None:
+        warnings.warn(text, FpsolverWarning, stacklevel=level)
+    else:
+        note(text)
