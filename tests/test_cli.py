@@ -806,6 +806,18 @@ def test_check_for_scripts(overrides, cli, monkeypatch):
     assert [f"warning: {text}" for text in data["warnings"]] == sheet.err.splitlines()
 
 
+def test_check_for_scripts_tells_of_the_model_whatever_the_grid_is(cli):
+    """The sentence goes elsewhere; of a long chain no matrix of 600 by 600 is printed."""
+    found = cli("check", "run.yaml", "--json", *sets(*REFUSED["too coarse"][0]))
+    data = json.loads(found.out)
+    assert (found.status, sorted(data)) == (2, ["file", "model", "steady_state", "title"])
+    assert data["steady_state"]["covariance"][0][0] > 0
+    assert "too coarse" in found.err
+    chain = PACKAGE / "configs" / "chain.yaml"
+    long = json.loads(cli("check", str(chain), "--json", *sets("system.chain.length=300")).out)["model"]
+    assert (len(long["springs"]), "diffusion_matrix" in long) == (299, False)
+
+
 # --- info ------------------------------------------------------------------------------------------------------------
 
 

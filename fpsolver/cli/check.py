@@ -30,15 +30,12 @@ from fpsolver.thermo.detailed_balance import gaussian_detailed_balance, has_gibb
 @click.command("check")
 @config_argument
 @set_option
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON (NaN and infinity as null and text).")
 def command(config: Path, overrides: tuple[str, ...], as_json: bool) -> int:
     """Validate CONFIG and print what it will do; run nothing."""
     loaded = load_config(config, overrides)
     if as_json:
-        is_moments = loaded.time.method == "gaussian"
-        found = check_json.of_moments(gaussian_problem(loaded)) if is_moments else check_json.of_grid(prepare(loaded))
-        click.echo(json.dumps(clean({"file": str(config), **found}), indent=2))
-        return 0
+        return show_json(loaded, config)
     if loaded.time.method == "gaussian":
         return check_moments.show(gaussian_problem(loaded), config)
     try:
@@ -51,6 +48,23 @@ def command(config: Path, overrides: tuple[str, ...], as_json: bool) -> int:
     for name, rows in {"grid": grid_rows, "run": cost_rows}.items():
         click.echo(f"{name}\n{table(rows(problem))}")
     return 0
+
+
+def show_json(loaded: Config, path: Path) -> int:
+    """The same for scripts; where the grid is refused, what needs none."""
+    is_moments = loaded.time.method == "gaussian"
+    try:
+        found = check_json.of_moments(gaussian_problem(loaded)) if is_moments else check_json.of_grid(prepare(loaded))
+    except (GridError, ResourceError, StabilityError):
+        echo_json(path, check_json.of_model(loaded, build_system(loaded)))
+        raise
+    echo_json(path, found)
+    return 0
+
+
+def echo_json(path: Path, found: dict[str, Any]) -> None:
+    """Print what was found about a file."""
+    click.echo(json.dumps(clean({"file": str(path), **found}), indent=2))
 
 
 def show_model(loaded: Config, system: System, path: Path) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from fpsolver.cli.check_run import run_numbers
+from fpsolver.cli.info import small
 from fpsolver.cli.words import bath_words
 from fpsolver.config.axes import is_ring
 from fpsolver.config.reader import Config
@@ -23,7 +24,7 @@ def of_grid(problem: Problem) -> dict[str, Any]:
     """Model, steady state, grid and run."""
     grid, found = problem.grid, problem.resolution
     return {
-        **_of_model(problem.config, problem.system),
+        **of_model(problem.config, problem.system),
         "grid": {
             "order": problem.generator.scheme.order,
             "axes": [
@@ -48,15 +49,19 @@ def of_moments(problem: GaussianProblem) -> dict[str, Any]:
         "memory_bytes": problem.memory,
         "run_seconds": problem.seconds,
     }
-    return {**_of_model(problem.config, problem.system), "run": run, "warnings": problem.warnings}
+    return {**of_model(problem.config, problem.system), "run": run, "warnings": problem.warnings}
 
 
-def _of_model(config: Config, system: System) -> dict[str, Any]:
+def of_model(config: Config, system: System) -> dict[str, Any]:
+    """Model, of late times where it changes, and steady state; without the matrices of long chains."""
+    has_baths = getattr(config.system, "matrices", None) is None
     model = {
         "hbar": system.hbar,
         "masses": [particle.mass for particle in system.particles],
         "potentials": [str(particle.potential) for particle in system.particles],
-        "baths": [bath_words(particle.bath) for particle in system.particles],
+        "baths": [bath_words(particle.bath) for particle in system.particles] if has_baths else None,
+        "springs": [{"first": s.first + 1, "second": s.second + 1, "stiffness": s.stiffness} for s in system.couplings],
+        "changes_until": system.settled if system.is_time_dependent else 0.0,
         "dissipative_drift": system.dissipative_drift,
         "diffusion_matrix": system.diffusion_matrix,
         "cp_margin": system.cp_margin() if system.hbar else None,
@@ -65,7 +70,7 @@ def _of_model(config: Config, system: System) -> dict[str, Any]:
     }
     if system.is_quadratic:
         model["drift_matrix"] = system.drift_matrix
-    return {"title": config.title, "model": model, "steady_state": _of_steady_state(config, system)}
+    return {"title": config.title, "model": small(model), "steady_state": small(_of_steady_state(config, system))}
 
 
 def _of_steady_state(config: Config, system: System) -> dict[str, Any]:

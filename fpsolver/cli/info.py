@@ -99,8 +99,8 @@ def as_dict(result: Result | GaussianResult, path: Path) -> dict[str, Any]:
         "message": result.message,
         "warnings": result.warnings,
         "reasons": result.reasons,
-        "final": _small({name: values[-1] for name, values in result.series.items()}),
-        "exact": _small({name: values[-1] for name, values in result.exact.items()}) if result.exact else None,
+        "final": small({name: values[-1] for name, values in result.series.items()}),
+        "exact": small({name: values[-1] for name, values in result.exact.items()}) if result.exact else None,
         "W_l1_error": result.exact_error,
         "diagnostics": result.diagnostics,
         "grid": [
@@ -112,7 +112,7 @@ def as_dict(result: Result | GaussianResult, path: Path) -> dict[str, Any]:
     }
 
 
-def _small(values: dict[str, Any]) -> dict[str, Any]:
+def small(values: dict[str, Any]) -> dict[str, Any]:
     """Without the covariances of long chains, which are in the file."""
     return {name: value for name, value in values.items() if np.size(value) <= MOST_NUMBERS}
 
