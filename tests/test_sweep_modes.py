@@ -217,6 +217,9 @@ def test_numbers_of_modes_that_cannot_be(count):
         fp.sweep(small(), {ETA: [0.5]}, modes=count)
 
 
+SIXTEEN = {"q": {"cells": 16}, "p": {"cells": 16}}
+
+
 def test_more_modes_than_any_grid_has_are_refused_before_the_runs(monkeypatch):
     """Of some of the grids only, the rows tell it."""
     pool, axis = Here(), {"allow_coarse": True}
@@ -226,12 +229,18 @@ def test_more_modes_than_any_grid_has_are_refused_before_the_runs(monkeypatch):
     with pytest.raises(UsageError, match=r"^the number of modes must be at most 17, one for 32 cells of .*, but is 18"):
         fp.sweep(coarse, cells, modes=18)
     assert pool.handed_out == []
+    one_is_fine = {("grid.q.cells", "grid.p.cells"): [(16, 16), (24, 24), *((n, 16) for n in range(25, 34))]}
+    modes.refuse_many(coarse, engine.checked(coarse, one_is_fine), 17)
+    with pytest.raises(UsageError, match="must be at most 7, one for"):  # one grid for all of many runs
+        modes.refuse_many(coarse.replaced(grid=SIXTEEN), engine.checked(coarse, {ETA: np.linspace(0.1, 1, 99)}), 8)
+    many = {("grid.q.cells", "grid.p.cells"): [(n, 16) for n in range(16, 16 + 2 * modes.GRIDS)]}
+    modes.refuse_many(coarse, engine.checked(coarse, many), 99)  # not all of which are looked at
     monkeypatch.setattr(modes.studies.api, "prepare", refused)
     modes.refuse_many(coarse, engine.checked(coarse, cells), 18)  # what cannot be known, each row says
 
 
 def refused(*_):
-    raise UsageError("of another kind")
+    raise ZeroDivisionError("in a potential of the user's")
 
 
 def test_modes_that_are_found_are_kept_where_others_are_not(eigenvalues):
@@ -241,7 +250,7 @@ def test_modes_that_are_found_are_kept_where_others_are_not(eigenvalues):
     assert found.reasons["mode_rate"] == "only 2 of 4 modes were found; ask for fewer, or give more cells"
     assert remarks.without_modes(found).startswith("1 of 1 runs lack decay rates; most of them: only 2 of 4 modes")
     eigenvalues()
-    assert fp.sweep(small(), {ETA: [0.5]}, modes=4).reasons["mode_rate"].startswith("only 0 of 5 modes were found")
+    assert fp.sweep(small(), {ETA: [0.5]}, modes=4).reasons["mode_rate"].startswith("only 0 of 4 modes were found")
 
 
 def test_another_number_of_modes_is_another_sweep(eigenvalues, tmp_path, monkeypatch, capsys):

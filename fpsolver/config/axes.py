@@ -28,9 +28,18 @@ def axis_sections(config: schema.ConfigData, count: int) -> list[tuple[str, Any]
 
 def allows_coarse(config: schema.ConfigData) -> bool:
     """True if some axis has ``allow_coarse``."""
+    return any(part.allow_coarse for part in _written(config))
+
+
+def has_automatic_cells(config: schema.ConfigData) -> bool:
+    """True if the number of cells along some axis is `auto`."""
+    return any(part.cells == "auto" for part in _written(config))
+
+
+def _written(config: schema.ConfigData) -> list[Any]:
+    """The sections of all axes, as they are written."""
     sections = [config.grid.q, config.grid.p]
-    flat = [part for section in sections for part in (section if isinstance(section, list) else [section])]
-    return any(part.allow_coarse for part in flat)
+    return [part for section in sections for part in (section if isinstance(section, list) else [section])]
 
 
 def q_extents(config: schema.ConfigData) -> list[tuple[float, float] | None]:

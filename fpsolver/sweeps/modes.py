@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 
 from fpsolver import studies
+from fpsolver.config.axes import has_automatic_cells
 from fpsolver.config.reader import Config
-from fpsolver.errors import ConvergenceError, FpsolverError, UsageError
+from fpsolver.errors import ConvergenceError, UsageError
 from fpsolver.physics.timescales import linear_rates
 from fpsolver.problem import Problem
-from fpsolver.sweeps.axes import Axes, changed
+from fpsolver.sweeps.axes import Axes, Changes, changed
 
 RATE, FREQUENCY = "mode_rate", "mode_frequency"
 # The steady state's own eigenvalue is 0, and what the grid makes of it tells which others mean something: escape rates
@@ -22,7 +23,7 @@ RATE, FREQUENCY = "mode_rate", "mode_frequency"
 # bound: errors of the grid that keep the steady state, 4e-5 of the rate at 6 T on 96 cells, do not show in it.
 LOST = 0.01  # of the rate
 DOUBTFUL = 1e-4
-TRIES = 5  # runs whose grids are looked at before the first run
+GRIDS = 20  # that are looked at before the first run, 0.1 s each; of more, the rows tell what is too much
 ROUND_OFF = 1e-12  # of the fastest rate: 5e-14 on grids that resolve everything
 
 
@@ -39,7 +40,7 @@ def slow_modes(config: Config, count: int) -> Modes:
     """The ``count`` slowest modes after the steady state, or fewer; FpsolverError where there is no spectrum."""
     found = studies.modes_found(config, count + 1)
     if not len(found.values):
-        raise ConvergenceError(studies.few_words(0, count + 1))
+        raise ConvergenceError(studies.few_words(0, count))
     steady = int(np.argmin(np.abs(found.values)))  # beside a very slow mode it need not be the first
     values, exact = np.delete(found.values, steady), np.delete(found.exact, steady)
     error = max(float(np.abs(found.values[steady])), float(found.values.real.max()))  # nothing grows in truth
@@ -57,20 +58,30 @@ def slow_modes(config: Config, count: int) -> Modes:
 
 
 def refuse_many(config: Config, axes: Axes, count: int) -> None:
-    """UsageError, before any run, for more modes than the grids have; of some runs only, their rows tell it."""
-    points = axes.points()
-    most = 0
-    for number in np.unique(np.linspace(0, len(points) - 1, TRIES).astype(int)):
+    """UsageError, before any run, for more modes than any of the grids has; of some runs only, their rows tell it."""
+    most, different = 0, _different_grids(config, axes)
+    for changes in different[:GRIDS]:
         try:
-            most = max(most, studies.most_modes(changed(config, points[number])) - 1)
-        except FpsolverError:  # which is for its row to tell
+            most = max(most, studies.most_modes(changed(config, changes)) - 1)
+        except Exception:  # which is for its row to tell, as of a potential of the user's
             return
         if most >= count:
             return
+    if len(different) > GRIDS:
+        return
     raise UsageError(
         f"the number of modes must be at most {most}, one for {studies.CELLS_PER_MODE} cells of a grid beside the "
         f"steady state, but is {count}; ask for fewer, or give more cells"
     )
+
+
+def _different_grids(config: Config, axes: Axes) -> list[Changes]:
+    """A run of each number of cells: where they are given, no more than these and the number of particles matter."""
+    keys = [key for key in axes.keys if has_automatic_cells(config) or key.startswith(("grid.", "system.chain"))]
+    found: dict[tuple[Any, ...], Changes] = {}
+    for changes in axes.points():
+        found.setdefault(tuple(changes[key] for key in keys), changes)
+    return list(found.values())
 
 
 def _error_words(problem: Problem, error: float) -> str:
