@@ -536,6 +536,8 @@ def test_legends_name_the_keys_of_a_sweep_over_four():
     both = [first, dataclasses.replace(first, config=other)]
     [_, name] = naming.names(both)
     assert name.endswith(f", mass{IS}1.25, omega{IS}1.125, beta{IS}1.5, eta{IS}0.3")
+    moved = dataclasses.replace(first, config=first.config.replaced(initial={"mean": [0.1 + 0.2, 0.0]}))
+    assert naming.names([first, moved])[1].endswith(f", mean{IS}[0.3, 0.0]")
     single = {key: values[-1:] for key, values in first.series.items()}
     for shown in (both, [dataclasses.replace(each, series=single) for each in both]):  # curves, and bars
         figure = plot.series(*shown)

@@ -85,7 +85,8 @@ def test_the_command_line_says_the_same():
     assert found.points()[2] == {ETA: 0.2, BETA: 2.0, "system.mass": 1}
     assert [type(value) for value in found.points()[0].values()] == [float, float, int]
     assert axes.parse_over(["initial.path=a;b.h5,c.h5"])["initial.path"].tolist() == ["a;b.h5", "c.h5"]
-    for text in ("a=1,2; b=3,4;", "a=1,2;; b=3,4 ; ", "a=1,2; b=linspace(3,4,2);"):  # as shells and habits end lines
+    ended = ("a=1,2; b=3,4;", "a=1,2;; b=3,4 ; ", "a=1,2; b=linspace(3,4,2);", "a=1,2;\nb=3,4;\n")
+    for text in ended:  # as shells and habits end lines
         assert axes.parse_over([text]) == {("a", "b"): [(1, 3), (2, 4)]}
     same = axes.parse_over(["a=1,2; b=3,3"])  # only the first names a dimension
     assert axes.axes_of(same).linked["a"]["b"].tolist() == [3, 3]

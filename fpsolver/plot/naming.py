@@ -55,4 +55,6 @@ def _told_apart(results: Sequence[Outcome]) -> list[str]:
 
 def _short(value: Any) -> Any:
     """Six digits of a number: 0.3 where equal steps have made 0.30000000000000004."""
+    if isinstance(value, list | tuple):
+        return [_short(item) for item in value]
     return float(f"{value:.6g}") if isinstance(value, float) else value

@@ -80,7 +80,7 @@ def parse_over(texts: Iterable[str]) -> dict[str | tuple[str, ...], Any]:
 
 def _parse_part(text: str) -> tuple[str, str]:
     """The key, and the text of its values."""
-    key, equals, values = text.rstrip("; ").partition("=")
+    key, equals, values = text.rstrip("; \t\r\n").partition("=")
     if not equals or not key.strip() or not values.strip():
         raise UsageError(
             f"--over must be key=VALUES, but is {text!r}; examples: system.bath.eta=0.1,0.2,0.5 and "
