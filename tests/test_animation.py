@@ -80,6 +80,7 @@ def test_mp4(result, tmp_path):
     assert probe.stdout.strip() == "h264,5"
 
 
+@pytest.mark.slow
 def test_films_that_cannot_be(result, tmp_path, monkeypatch, capsys):
     with pytest.raises(UsageError, match=r"must be one of \.gif, \.mp4"):
         fp.plot.animate(result, tmp_path / "film.avi")

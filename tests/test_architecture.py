@@ -20,6 +20,7 @@ def tool(name):
     return shutil.which(name, path=f"{Path(sys.executable).parent}") or name
 
 
+@pytest.mark.slow
 def test_imports_go_one_way():
     done = run(tool("lint-imports"), "--config", "setup.cfg")
     assert done.returncode == 0, done.stdout

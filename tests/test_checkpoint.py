@@ -125,6 +125,7 @@ def test_the_same_bits_after_any_number_of_interruptions(name, tmp_path, monkeyp
     same_bits(part, whole)
 
 
+@pytest.mark.slow
 def test_the_choice_of_the_stepper_belongs_to_the_run(tmp_path, monkeypatch):
     """``auto`` asks how much memory is free; a resumed run must not choose again."""
     config = fp.Config(**RUNS["implicit"]).replaced(time={"stepper": "auto", "method": "auto"})
@@ -161,6 +162,7 @@ def interrupted(cli, monkeypatch):  # noqa: F811
     return cli
 
 
+@pytest.mark.slow
 def test_a_signal_stops_and_resume_goes_on(interrupted):
     assert interrupted("run", "run.yaml", "--quiet", "-o", "whole.h5").status == 0
     found = interrupted("run", "run.yaml", "--resume")
@@ -181,6 +183,7 @@ def test_a_second_signal_stops_at_once(cli, tmp_path):  # noqa: F811
             os.kill(os.getpid(), signal.SIGINT)
 
 
+@pytest.mark.slow
 def test_a_complete_result_says_so(cli):  # noqa: F811
     assert cli("run", "run.yaml").status == 0
     before = Path("out.h5").stat().st_mtime_ns
@@ -206,6 +209,7 @@ def test_nothing_there_starts_afresh(cli):  # noqa: F811
     assert in_folder() == ["out.h5", "run.yaml"]
 
 
+@pytest.mark.slow
 def test_changes_are_listed_and_the_place_may_change(interrupted):
     found = interrupted("run", "run.yaml", "--resume", *sets("system.bath.eta=1", "grid.q.cells=64", "title=new"))
     assert found.status == 2
@@ -315,6 +319,7 @@ def test_a_checkpoint_that_cannot_be_written_does_not_end_the_run(cli, monkeypat
     assert in_folder() == ["out.h5", "run.yaml"]
 
 
+@pytest.mark.slow
 def test_a_result_that_cannot_be_written_leaves_the_checkpoint(cli, monkeypatch):  # noqa: F811
     def full(*_):
         raise OSError(28, "No space left on device")

@@ -222,6 +222,7 @@ def test_results_do_not_depend_on_threads(cli):
 # --- outputs that exist or cannot be ---------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_existing_output_is_kept_and_the_message_repeats_the_command(cli):
     assert cli("run", "run.yaml").status == 0
     precious = Path("out.h5").read_bytes()
@@ -303,6 +304,7 @@ def test_an_empty_file_may_be_overwritten(cli):
     assert cli("run", "run.yaml", "--force").status == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", [("new", "none"), ("schema",)])
 def test_texts_replace_their_own_kind_only(command, cli):
     assert cli(*command, "-o", "mine").status == 0
@@ -544,6 +546,7 @@ def test_missing_files_and_folders(name, command, cli):
 # --- not converged, failed -------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_not_converged_keeps_the_result(cli):
     found = cli("run", "run.yaml", *sets("time.until=steady", "time.max_time=0.5"), *FINE)
     assert found.status == 3
@@ -564,6 +567,7 @@ def test_not_converged_keeps_the_result(cli):
     assert "3 records from t = 0 to 0.5" in shown.out
 
 
+@pytest.mark.slow
 def test_the_configuration_of_a_result_repeats_it(cli):
     assert cli("run", "run.yaml").status == 0
     refused = cli("check", "out.h5")
@@ -575,6 +579,7 @@ def test_the_configuration_of_a_result_repeats_it(cli):
     np.testing.assert_array_equal(first.final.W, again.final.W)
 
 
+@pytest.mark.slow
 def test_info_names_every_particle(cli, tmp_path):
     both = fp.load_config(Path(__file__).parents[1] / "configs" / "two_oscillators.yaml")
     fp.run(both.replaced(time={"method": "gaussian"})).save("both.h5")
@@ -634,6 +639,7 @@ def test_warning_for_a_model_that_is_not_completely_positive(cli):
     assert any("not completely positive" in text for text in fp.load_result("out.h5").warnings)
 
 
+@pytest.mark.slow
 def test_warning_about_edge_mass(cli):
     found = cli("run", "run.yaml", *sets("grid.q.extent=[-4.5, 5]"), *FINE)
     assert found.status == 0
@@ -658,6 +664,7 @@ def test_python_warnings_are_fpsolver_warnings(cli):
 # --- starting from a result ------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_continuing_from_a_file(cli):
     assert cli("run", "run.yaml", *FINE).status == 0
     start = sets("initial={kind: file, path: out.h5}")
@@ -847,6 +854,7 @@ def test_info_for_scripts(cli):
     assert data["config"]["system"]["bath"]["eta"] == 0.5
 
 
+@pytest.mark.slow
 def test_info_of_lindblad_operators(cli):
     cli("run", "run.yaml", "--set", "system.bath={model: lindblad, operators: [[0.5, '0.1+0.6j']]}")
     data = json.loads(cli("info", "out.h5", "--json").out)
@@ -990,6 +998,7 @@ def test_an_unknown_model_is_answered_with_the_nearest(cli):
     assert "did you mean `caldeira_leggett`?" in found.err
 
 
+@pytest.mark.slow
 def test_schema_is_json_that_knows_the_keys_of_this_version_only(cli):
     schema = json.loads(cli("schema").out)
     jsonschema.Draft202012Validator.check_schema(schema)
@@ -1018,6 +1027,7 @@ def test_check_of_a_ring_and_of_an_anharmonic_well(cli):
     assert "violated (line 2: 0.8)" in broken.out  # 4 d_qp
 
 
+@pytest.mark.slow
 def test_check_of_a_bath_with_memory(cli):
     found = cli("check", "run.yaml", *sets("system.bath={model: hu_paz_zhang, gamma: 0.05, cutoff: 5.0, beta: 0.7}"))
     assert found.status == 0, found.err

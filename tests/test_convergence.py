@@ -111,6 +111,7 @@ def test_runs_that_did_not_converge_are_not_compared(capsys, tmp_path):
     assert "give a larger time.max_time" in err
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::fpsolver.FpsolverWarning")
 @pytest.mark.parametrize(
     ("until", "words"),

@@ -105,6 +105,7 @@ def keys():
     return runpy.run_path(str(ROOT / "scripts" / "keys_page.py")), text
 
 
+@pytest.mark.slow
 def test_the_page_of_all_keys_is_what_the_code_gives(keys):
     script, text = keys
     assert text == script["page"](), "run `python scripts/keys_page.py`"

@@ -135,6 +135,7 @@ def test_a_result_goes_on_as_from_its_file(tmp_path):
     np.testing.assert_array_equal(snapshot.snapshots.W[0], earlier.snapshots.W[0])
 
 
+@pytest.mark.slow
 def test_a_result_without_a_grid_starts_a_run_on_one():
     moments = fp.run(BASE.replaced(time={"method": "gaussian"}))
     problem = fp.prepare(BASE.replaced(initial=moments))
@@ -271,6 +272,7 @@ def test_two_particles(tmp_path):
     assert result.to_xarray()["snapshots"].attrs["units"] == "1/action^2"
 
 
+@pytest.mark.slow
 def test_a_ring_starts_from_its_own_result():
     ring = {"q": {"cells": 32, "extent": [0.0, 2 * np.pi], "boundary": "periodic"}}
     tilted = {"kind": "cosine", "amplitude": 1.0, "wavenumber": 1.0, "tilt": 0.2}

@@ -427,6 +427,7 @@ def test_strong_coupling_warns():
     assert "gamma is 0.2 of the smaller of omega and cutoff" in text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("changes", "text"),
     [

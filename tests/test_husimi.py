@@ -220,6 +220,7 @@ NOTHING = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NOTHING)
 def test_what_does_not_exist_is_nan_with_the_reason(name, tmp_path):
     config, missing, words = NOTHING[name]

@@ -48,6 +48,7 @@ def test_damps_whatever_decays_at_any_step():
     assert abs(rational(-1e12)) <= 1e-10
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scheme", [Scheme(), Scheme("chang_cooper", 2)], ids=lambda scheme: scheme.flux)
 def test_order_against_the_matrix_exponential(scheme):
     """Errors at t = 1 fall by 32 when the step is halved; the mass stays."""

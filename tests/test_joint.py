@@ -139,6 +139,7 @@ def test_what_it_is_not_for(pair):
         fp.plot.joint(pair, time=0.0, times=[0.0])
 
 
+@pytest.mark.slow
 def test_xarray_holds_each_particle(pair):
     """Reduced W, currents and channels of Pi by particle, on its own axes, and back."""
     pytest.importorskip("xarray")

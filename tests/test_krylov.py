@@ -172,6 +172,7 @@ def test_too_little_time_keeps_what_was_found():
     assert result.final.W.sum() * result.grid.volume == pytest.approx(1, abs=1e-12)
 
 
+@pytest.mark.slow
 def test_progress_and_interruption():
     """Told of the time that was stepped through; what it raises ends the search."""
     seen = []

@@ -164,6 +164,7 @@ def test_mutual_information_of_two():
     assert energies.mutual_information(np.diag([1.0, 2.0, 3.0, 4.0])) == pytest.approx(0.0, abs=1e-15)
 
 
+@pytest.mark.slow
 def test_purity_of_a_product_of_coherent_states():
     coherent = {"kind": "coherent", "q": 0.0, "p": 1.0, "omega": 1.0}
     config = two(initial=[coherent, coherent], time={"method": "gaussian", "until": 0.1}, units={"hbar": 0.7})
@@ -225,6 +226,7 @@ def test_many_coordinates_take_the_way_of_few_directions():
     assert found.slowest == pytest.approx(linear.rates(A)[0], rel=1e-4)  # rates of 1e-7 to round-off of 1e-13 each
 
 
+@pytest.mark.slow
 def test_undamped_long_chains_have_no_steady_state():
     none = {"model": "none"}
     config = chain(250, left=none, right=none)
@@ -342,6 +344,7 @@ def test_the_file_gives_everything_back(saved):
     assert str(again) == str(first)
 
 
+@pytest.mark.slow
 def test_xarray_opens_every_group(saved):
     with xarray.open_dataset(saved, group="profile", engine="h5netcdf") as profile:
         assert profile["temperature"].dims == ("particle",)
@@ -418,6 +421,7 @@ def test_check_says_why_nothing_is_steady(tmp_path):
     assert "t = 2" in text
 
 
+@pytest.mark.slow
 def test_check_of_several_on_a_grid(tmp_path):
     """The same rows beside those of the grid."""
     grid = {"q": {"cells": 24, "allow_coarse": True}, "p": {"cells": 24}}
@@ -448,6 +452,7 @@ def test_moments_alone_need_linear_forces_on_a_line():
         fp.run(fp.Config(system={**one, "potential": FREE}, grid=ring, time={"method": "gaussian"}))
 
 
+@pytest.mark.slow
 def test_moments_of_a_noiseless_friction_say_that_production_is_infinite():
     """hbar = 0 has no purity; a friction of q without noise makes Pi and Phi infinite, each with its reason."""
     custom = {"model": "custom", "eta": 0.5, "alpha": -0.1, "d_pp": 0.7}

@@ -64,6 +64,7 @@ def test_folding_keeps_what_the_matrix_does(sign, size):
     assert fold.weight(symmetric) @ np.abs(x) == pytest.approx(symmetric @ np.abs(whole), rel=1e-14)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "generator",
     [oscillator(), oscillator((63, 65)), oscillator(model="custom"), *(well(name) for name in WELLS)],

@@ -62,6 +62,7 @@ def test_a_vanishing_leading_coefficient_does_not_make_a_potential_anharmonic():
 rates = st.floats(0.05, 10.0)
 
 
+@pytest.mark.slow
 @given(rates, rates, rates, st.floats(-1, 1))
 def test_minimal_position_noise_is_on_the_boundary(eta, beta, hbar, part):
     """d_qq d_pp - d_qp^2 = (hbar (eta + xi)/4)^2 makes the smallest eigenvalue zero; less makes it negative."""

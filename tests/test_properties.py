@@ -99,6 +99,7 @@ def test_mass_is_conserved_for_any_w(system, order, seed, is_closed):
     assert abs(rate.sum()) <= 1e-14 * np.abs(rate).sum()  # round-off of 1000 numbers of both signs
 
 
+@pytest.mark.slow
 @given(anharmonic(), orders, seeds)
 @settings(max_examples=40)
 def test_ehrenfest_relations(system, order, seed):
@@ -122,6 +123,7 @@ def test_ehrenfest_relations(system, order, seed):
         assert abs(difference) <= 1e-10 * scale, name  # tails: the box ends at 8.4 deviations from the centres
 
 
+@pytest.mark.slow
 @given(anharmonic(confining=True), st.sampled_from(ORDERS[1:]), seeds)
 @settings(max_examples=30)
 def test_energy_balance_of_every_step(system, order, seed):
@@ -156,6 +158,7 @@ def mirrored(potential):
     return potentials.Polynomial(tuple(c * (-1) ** n for n, c in enumerate(potential.coefficients)))
 
 
+@pytest.mark.slow
 @given(anharmonic(), orders, seeds)
 @settings(max_examples=40)
 def test_mirror_symmetry(system, order, seed):
@@ -171,6 +174,7 @@ def test_mirror_symmetry(system, order, seed):
     np.testing.assert_allclose(image[::-1, ::-1], rate, atol=1e-14 * np.abs(rate).max())  # round-off of 20 terms
 
 
+@pytest.mark.slow
 @given(anharmonic(), orders, seeds)
 @settings(max_examples=40)
 def test_reversed_momenta(system, order, seed):
@@ -190,6 +194,7 @@ def test_reversed_momenta(system, order, seed):
     np.testing.assert_allclose(rate + reversed_rate, expected, atol=1e-14 * scale)
 
 
+@pytest.mark.slow
 @given(sizes, sizes, parts, parts, random_baths(), orders, seeds)
 @settings(max_examples=40)
 def test_quantum_and_classical_motion_are_the_same_in_quadratic_wells(mass, hbar, tilt, curvature, bath, order, seed):
@@ -230,6 +235,7 @@ def gibbs(system, beta, grid):
     return M / grid.integrate(M)
 
 
+@pytest.mark.slow
 @given(kramers(), st.sampled_from(["central", "limited"]))
 @settings(max_examples=40)
 def test_gibbs_states_are_stationary(case, reversible):
@@ -260,6 +266,7 @@ def test_distance_to_equilibrium_never_grows(case, seed):
         assert (f * generator.apply(M * f)).sum() < 0
 
 
+@pytest.mark.slow
 @given(kramers(), seeds)
 @settings(max_examples=40)
 def test_free_energy_falls_at_the_rate_of_production(case, seed):
@@ -320,6 +327,7 @@ def van_loan(A, f, B, mean, V, time):
     return M @ mean + G[:n, n], M @ V @ M.T + noise
 
 
+@pytest.mark.slow
 @given(seeds, st.integers(1, 2), st.floats(0.0, 2.0))
 @settings(max_examples=40)
 def test_moments_of_random_systems(seed, n, time):
@@ -335,6 +343,7 @@ def test_moments_of_random_systems(seed, n, time):
     np.testing.assert_allclose(engine.covariance(time), expected[1], atol=1e-12 * growth * np.abs(expected[1]).max())
 
 
+@pytest.mark.slow
 @given(seeds, st.integers(1, 2))
 @settings(max_examples=40)
 def test_rates_of_random_systems(seed, n):
@@ -351,6 +360,7 @@ def test_rates_of_random_systems(seed, n):
     )
 
 
+@pytest.mark.slow
 @given(seeds, st.integers(1, 2))
 @settings(max_examples=40)
 def test_relative_entropy_to_the_steady_state_falls(seed, n):

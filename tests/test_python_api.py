@@ -60,6 +60,7 @@ def config(potential=None, bath=None, **sections):
     return fp.Config(**({"system": system, "grid": grid} | defaults | sections))
 
 
+@pytest.mark.slow
 def test_a_potential_of_the_user_is_the_same_physics():
     """Wells, grid, step and every number as for the polynomial; what is left is the round-off of other powers."""
     well = {"kind": "double_well", "quadratic": 1.0, "quartic": 1.0}
@@ -170,6 +171,7 @@ def test_a_bath_of_the_user_is_the_same_physics():
     assert fp.build_system(config(bath=model)).particles[0].bath is model
 
 
+@pytest.mark.slow
 def test_a_bath_that_turns():
     """A drift no rates can express: an exact Gaussian all the same."""
     drift = [[-0.1, 0.2], [-0.1, -0.6]]
@@ -193,6 +195,7 @@ def test_baths_that_are_none(bath, words):
         fp.prepare(config(bath=bath))
 
 
+@pytest.mark.slow
 def test_files_keep_the_name_and_runs_ask_for_the_object(tmp_path):
     result = fp.run(config(Quartic(1.0, 1.0), initial=NARROW))
     loaded = fp.load_result(result.save(tmp_path / "run.h5"))
@@ -221,6 +224,7 @@ def test_no_file_and_no_message_offers_objects():
     assert "python" not in str(caught.value)
 
 
+@pytest.mark.slow
 def test_callback_sees_every_record():
     seen = []
 
@@ -241,6 +245,7 @@ def test_callback_sees_every_record():
     assert [time for time, *_ in seen] == [np.inf]
 
 
+@pytest.mark.slow
 def test_callback_may_end_the_run():
     result = fp.run(config(), callback=lambda time, W, record: time > 0.2)
     assert result.status == "finished"
@@ -303,6 +308,7 @@ def test_moments_as_xarray_and_back(until, tmp_path):
         np.testing.assert_array_equal(again.series[name], values, err_msg=name)
 
 
+@pytest.mark.slow
 def test_without_xarray_there_is_a_sentence(monkeypatch):
     monkeypatch.setitem(sys.modules, "xarray", None)
     with pytest.raises(UsageError, match=r"xarray is not installed; .*pip install xarray"):

@@ -66,6 +66,7 @@ def test_the_page_holds_its_data_and_loads_nothing(result, tmp_path):
     np.testing.assert_allclose(total, 1.0, atol=2e-4)  # the view leaves out tails below 1e-4 of the top
 
 
+@pytest.mark.slow
 def test_results_of_every_kind_have_a_page(result, tmp_path):
     solved = fp.run(fp.Config(**{**CONFIG, "time": {"method": "direct"}}))
     page = fp.report(solved, tmp_path / "solved.html").read_text()

@@ -124,6 +124,7 @@ def test_several_steady_states_are_refused(scheme, tilt, cells):
             outcome(wells(0.25 / barriers, tilt=tilt, cells=cells, **scheme))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scheme", [{"order": 8}, {"flux": "chang_cooper"}], ids=str)
 def test_the_slowest_rate_is_that_of_the_wells(scheme):
     """That of Kramers, to a few per cent with 15 T between them: the filter exceeds it a hundred times."""

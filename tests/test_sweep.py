@@ -122,6 +122,7 @@ def test_values_that_cannot_be(text):
         axes.parse_over([text])
 
 
+@pytest.mark.slow
 def test_rows_are_single_runs(here):
     found = fp.sweep(small(), {ETA: [0.3, 0.6], BETA: [0.5, 1.0, 2.0]})
     assert found.shape == (2, 3)
@@ -616,6 +617,7 @@ def test_a_dask_cluster_gives_the_same_numbers_and_loses_nothing(tmp_path, here)
             process.wait()
 
 
+@pytest.mark.slow
 def test_a_key_of_the_file_gives_way_to_the_one_swept(here, tmp_path, monkeypatch):
     """Of beta and temperature one is enough: the file has the first, the sweep is over the second."""
     monkeypatch.chdir(tmp_path)
