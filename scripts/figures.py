@@ -42,7 +42,7 @@ CAPTIONS = {
     "quantum_double_well": "Cold quantum double well: W < 0 above and below the barrier, too little for the colours.",
     "double_well": "Classical Gibbs state of two wells: J^I = 0; J^R circulates around each well and around both.",
 }
-# name, kind, configurations, caption
+# name, kind, configurations, caption, and times of snapshots
 GROUPS = (
     ("production", "production", ("minimally_invasive", "translation_covariant", "cold"),
      "Where entropy is produced: the density of Π and its position and momentum channels, on one scale."),
@@ -56,8 +56,10 @@ GROUPS = (
      "A chain between a hot and a cold bath: temperatures along it, and the heat that flows through."),
     ("two_oscillators", "profile", ("two_oscillators",),
      "Two oscillators between two baths: temperatures, the heat that flows, Pi of each."),
+    ("joint", "joint", ("two_oscillators",),
+     "The same two oscillators: W of both positions and of both momenta, tilted by what the spring correlates."),
     ("coupled_cat", "wigner", ("coupled_cat",),
-     "A cat tied to a thermal particle, W of each at the end: a dent is all that is left of the fringes."),
+     "A cat tied to a thermal particle: W of each, at the start and after its fringes have nearly gone.", (0, 1)),
     ("wigner", "wigner", ("minimally_invasive", "cold", "free_ring"),
      "Final W with common colours and contours."),
 )  # fmt: skip
@@ -114,8 +116,9 @@ def draw(results: dict[str, Outcome]) -> None:
     plot.save(plot.overview(results["minimally_invasive"]), DOCS / "overview.png", dpi=DPI)
     for name in CAPTIONS:
         plot.save(plot.currents(results[name]), DOCS / "images" / f"{name}.png", dpi=DPI)
-    for name, kind, members, _ in GROUPS:
-        figure = plot.KINDS[kind](*(results[member] for member in members))
+    for name, kind, members, _, *times in GROUPS:
+        options = {"times": times[0]} if times else {}
+        figure = plot.KINDS[kind](*(results[member] for member in members), **options)
         plot.save(figure, DOCS / "images" / f"{name}.png", dpi=DPI)
 
 
@@ -125,9 +128,10 @@ def page() -> str:
     for name in sorted(CAPTIONS):
         parts.append(section(name, CAPTIONS[name], f"fpsolver plot results/{name}.h5 --kind currents"))
     parts.append("## Several results in one figure")
-    for name, kind, members, caption in GROUPS:
+    for name, kind, members, caption, *times in GROUPS:
         files = " ".join(f"results/{member}.h5" for member in members)
-        parts.append(section(name, caption, f"fpsolver plot {files} --kind {kind}"))
+        given = "".join(f" --time {time}" for time in times[0]) if times else ""
+        parts.append(section(name, caption, f"fpsolver plot {files} --kind {kind}{given}"))
     return "\n\n".join(parts) + "\n"
 
 
