@@ -22,13 +22,14 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from fpsolver import mirror
+from fpsolver.errors import ConvergenceError, GridError
 from fpsolver.generator import Generator
 from fpsolver.kernels.axes import PAD
 from fpsolver.physics.exact import steady
 from fpsolver.physics.potentials import FloatArray
 from fpsolver.physics.states import GaussianState
 from fpsolver.physics.system import System
-from fpsolver.physics.timescales import effective_temperature, linear_rates
+from fpsolver.physics.timescales import effective_temperature, exchange_rate, is_divided, linear_rates
 from fpsolver.stepping.explicit import SAFETY, RungeKutta, stable_step
 
 BASIS = 20  # directions, arrays of the size of W: fewer forget slow modes, more take memory
@@ -105,11 +106,12 @@ def null_vector(generator: Generator, rate: float, tolerance: float, most: float
         directions = max(1, min(BASIS, int((most - flow.time) / flow.window) - 1))
         better, seen = _cycle(flow, W, directions, SPARE * tolerance * rate / residual)
         better /= better.sum() * volume
+        rate = min(rate, seen) if seen > 0 else rate
         before, residual = residual, float(np.abs(generator.apply(better)).sum() * volume)
         if not residual < FALL * before:
             residual = before
             break
-        W, rate = better, min(rate, seen) if seen > 0 else rate
+        W = better
     return SteadyState(W, residual / rate, rate, flow.time, flow.taken)
 
 
@@ -122,8 +124,28 @@ def start(generator: Generator) -> FloatArray:
     else:
         energy = _energy(system, grid.coordinates)
         W = np.exp((energy.min() - energy) / effective_temperature(system))
-    W /= W.sum() * grid.volume
+    mass = float(W.sum() * grid.volume)
+    if not mass > 0:
+        raise GridError("the steady state falls between the cells, where W = 0; give more cells, or a smaller extent")
+    W /= mass
     return mirror.evened(W) if mirror.can_halve(generator) else W
+
+
+def safe_rate(system: System, rate: float) -> float:
+    """The slowest rate for :func:`null_vector`, from that of a plan; ConvergenceError for wells that exchange nothing.
+
+    The plan goes by the hottest particle. A cold one between its wells may be so much slower that its residual is
+    below what the tolerance allows, and the search would end before it saw the wrong populations.
+    """
+    if system.is_quadratic:
+        return rate
+    if is_divided(system):
+        raise ConvergenceError(
+            f"several states are stationary: wells level out at the rate {exchange_rate(system):.2g} only, where rates "
+            f"of the system are near {linear_rates(system)[0]:.2g}; which one a run reaches depends on where it "
+            "starts, so use time.method: stepping with an initial state, or a lower barrier"
+        )
+    return min(rate, exchange_rate(system))
 
 
 def predicted_time(system: System, rate: float, tolerance: float) -> float:
@@ -154,6 +176,8 @@ def _cycle(flow: Flow, W: FloatArray, directions: int, enough: float) -> tuple[F
     """W + d, of so many directions at most, and the slowest rate of what moves; ``enough``: part of the residual."""
     first = flow.change(W)
     size = math.sqrt(_dot(first, first))
+    if size == 0:
+        return W.copy(), 0.0
     basis, H = [first / size], np.zeros((directions + 1, directions))
     for m in range(1, directions + 1):
         direction = -flow.change(basis[-1])
@@ -163,11 +187,11 @@ def _cycle(flow: Flow, W: FloatArray, directions: int, enough: float) -> tuple[F
         H[m, m - 1] = math.sqrt(_dot(direction, direction))
         wanted = np.eye(m + 1)[0]
         weights = np.linalg.lstsq(H[: m + 1, :m], wanted)[0]
-        if np.linalg.norm(H[: m + 1, :m] @ weights - wanted) < enough or H[m, m - 1] == 0:
+        if np.linalg.norm(H[: m + 1, :m] @ weights - wanted) < enough or H[m, m - 1] == 0 or m == directions:
             break
         basis.append(direction / H[m, m - 1])
     found = W.copy()
-    for weight, direction in zip(weights, basis, strict=False):
+    for weight, direction in zip(weights, basis, strict=True):
         found += size * weight * direction
     return found, _slowest(H[:m, :m], flow.window)
 

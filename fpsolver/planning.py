@@ -59,8 +59,7 @@ def refuse_large(generator: Generator, config: Config) -> None:
     """ResourceError for arrays, factors and snapshots that do not fit; nothing is allocated yet."""
     wanted, grid = config.output.snapshots, generator.grid
     if config.time.method == "direct":
-        needed = costs.arrays(grid, 1) + costs.direct_bytes(generator)
-        _refuse_memory(needed, grid, "what time.method: direct keeps")
+        _refuse_memory(_direct_needs(generator), grid, "what time.method: direct keeps")
         return
     kept = 2 * wanted if isinstance(wanted, int) else len(wanted)
     _refuse_memory(costs.arrays(grid, kept), grid, f"{kept} snapshots")
@@ -214,8 +213,10 @@ def choose_method(config: Config, generator: Generator, stepping: float, decay: 
         return "stepping", "auto: limited fluxes are not linear"
     if generator.system.is_time_dependent:
         return "stepping", "auto: coefficients change with time"
+    if generator.system.size > 1 and is_divided(generator.system):
+        return "stepping", "auto: wells level out too slowly for a steady state that does not depend on the start"
     direct = direct_seconds(generator, decay, config.time.tolerance)
-    fits = costs.direct_bytes(generator) < memory.available()
+    fits = _direct_needs(generator) + costs.STILL_TO_LOAD < memory.available()
     method = "direct" if direct < stepping and fits else "stepping"
     reason = f"auto: about {direct:.2g} s directly, {stepping:.2g} s by stepping"
     return method, reason if fits else f"{reason}, but too little memory"
@@ -256,10 +257,14 @@ def needed_memory(generator: Generator, plan: Plan) -> float:
     """Estimated peak memory, bytes."""
     grid = generator.grid
     if plan.method == "direct":
-        return costs.arrays(grid, 1) + costs.direct_bytes(generator)
+        return _direct_needs(generator)
     kept = 2 * plan.snapshots if isinstance(plan.snapshots, int) else len(plan.snapshots)
     factors = costs.factoring_bytes(generator) if plan.stepper == "implicit" else 0.0
     return costs.arrays(grid, kept) + factors + costs.BYTES_PER_RECORD * min(plan.until, plan.max_time) / plan.every
+
+
+def _direct_needs(generator: Generator) -> float:
+    return costs.arrays(generator.grid, 1) + costs.direct_bytes(generator)
 
 
 def snapshot_times(wanted: int | list[float], until: float) -> int | tuple[float, ...]:

@@ -148,7 +148,7 @@ def solve(
     else:
         text = (
             f"by the direct solver: its distance to the steady state is about {found.distance:.2g}, and time.tolerance "
-            f"is {plan.tolerance:g}; give a larger one, or time.method: stepping"
+            f"is {plan.tolerance:g}; give a larger {found.cure}, or time.method: stepping"
         )
         trajectory.finish("not_converged", text)
     return trajectory
@@ -161,6 +161,7 @@ class _Found(NamedTuple):
     distance: float
     how: str
     steps: int = 0
+    cure: str = "one"  # what should be larger
 
 
 def _null_vector(generator: Generator, plan: Plan, progress: Progress | None) -> _Found:
@@ -170,11 +171,12 @@ def _null_vector(generator: Generator, plan: Plan, progress: Progress | None) ->
         null = steady.null_vector(generator)
         return _Found(null.W, null.distance, "without stepping")
     assert plan.decay is not None  # whatever becomes steady has one
-    rate, tolerance = plan.decay.value, plan.tolerance
+    rate, tolerance = krylov.safe_rate(generator.system, plan.decay.value), plan.tolerance
     expected = krylov.predicted_time(generator.system, rate, tolerance)
     told = (lambda time: progress(time, expected)) if progress else (lambda _: None)
     found = krylov.null_vector(generator, rate, tolerance, plan.max_time, told)
-    return _Found(found.W, found.distance, f"by GMRES, with steps through a time of {found.time:.3g}", found.steps)
+    how = f"by GMRES, with steps through a time of {found.time:.3g}"
+    return _Found(found.W, found.distance, how, found.steps, "one" if found.time < plan.max_time else "time.max_time")
 
 
 def next_stop(time: float, plan: Plan, keeper: SnapshotKeeper) -> float:

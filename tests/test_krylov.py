@@ -9,10 +9,12 @@ import pytest
 
 import fpsolver as fp
 from fpsolver import api, costs, krylov, memory
-from fpsolver.errors import ResourceError, UsageError
+from fpsolver.errors import ConvergenceError, GridError, NoSteadyStateError, ResourceError, UsageError
 from fpsolver.physics.states import GaussianState
+from fpsolver.physics.timescales import escape_rate
 from fpsolver.planning import choose_method, long_warning
 from fpsolver.steady import smooth
+from fpsolver.thermo.integrals import _inverse
 
 WELL = {"kind": "double_well", "quadratic": 1.0, "quartic": 0.25}
 QUARTIC = {"kind": "quartic", "omega": 1.0, "quartic": 0.1}
@@ -163,12 +165,70 @@ def test_what_cannot_be(monkeypatch):
         fp.spectrum(two())
 
 
+def cold_wells(T, eta=1.0):
+    """Wells at T beside a hot oscillator, which the estimate of the slowest rate goes by."""
+    config = two(WELL, (T, 1.0), stiffness=0.0, extents=(4.5, 5.0), initial=[START, START])
+    system = config.model_dump()["system"]
+    hot = {"mass": 1.0, "potential": OSCILLATOR, "bath": {"model": "custom", "eta": eta, "d_pp": 1.0}}
+    system["particles"][1] = hot
+    return config.replaced(system=system)
+
+
+def test_the_rate_is_that_of_cold_wells():
+    """Else what the tolerance allows hides wrong populations; wells that exchange nothing are refused, not by auto."""
+    problem = api.prepare(cold_wells(0.1))
+    estimate, rate = problem.plan.decay.value, escape_rate(fp.physics.timescales.alone(problem.system, 0))
+    assert krylov.safe_rate(problem.system, estimate) == rate < estimate / 5
+    divided = cold_wells(0.01)
+    with pytest.raises(ConvergenceError, match="several states are stationary: wells level out at the rate"):
+        run(divided)
+    stepped = api.prepare(divided.replaced(time={"method": "auto", "max_time": 1.0}))
+    assert stepped.plan.method == "stepping"
+    assert "wells level out too slowly" in stepped.plan.why
+
+
+def test_growing_oscillations_have_no_steady_state():
+    """A null vector there is, but nothing that a run would reach."""
+    with pytest.raises(NoSteadyStateError, match="small oscillations grow at the rate 0\\.15"):
+        api.prepare(cold_wells(0.4, eta=-0.3))
+
+
+def test_states_between_the_cells():
+    """A sentence; and no inverse of a covariance that has none."""
+    with pytest.raises(GridError, match="the steady state falls between the cells"):
+        run(two(OSCILLATOR, temperatures=(1e-6, 1e-6)))
+    assert _inverse(np.diag([1.0, 0.0])) is None
+
+
+def test_a_start_that_does_not_change():
+    """Nothing to be combined, and no division by its size."""
+
+    class Still:
+        window = 1.0
+
+        def change(self, W):
+            return np.zeros_like(W)
+
+    W, rate = krylov._cycle(Still(), np.ones((2, 2)), 3, 0.1)
+    np.testing.assert_array_equal(W, 1.0)
+    assert rate == 0
+
+
+def test_auto_counts_all_memory(monkeypatch):
+    """As what is refused does: arrays of any run besides the directions."""
+    slow = two(WELL, (0.2, 0.15), time={"until": "steady", "method": "auto"}, initial=[START, START])
+    problem = api.prepare(slow)
+    monkeypatch.setattr(memory, "available", lambda: costs.direct_bytes(problem.generator) * 1.5)
+    assert choose_method(slow, problem.generator, 1e9, problem.plan.decay)[1].endswith("but too little memory")
+
+
 @pytest.mark.slow
 def test_too_little_time_keeps_what_was_found():
     config = two(time={"method": "direct", "tolerance": 1e-8, "max_time": 1.0})
     result = run(config)
     assert result.status == "not_converged"
     assert "its distance to the steady state is about" in result.message
+    assert "give a larger time.max_time, or" in result.message
     assert result.final.W.sum() * result.grid.volume == pytest.approx(1, abs=1e-12)
 
 

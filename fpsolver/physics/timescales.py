@@ -83,9 +83,13 @@ def _rate_of_several(system: System) -> float:
     """Slowest rate of small motions at rest, times exp(-highest barrier / T)."""
     if not all(particle.potential.is_confining for particle in system.particles):
         raise NoSteadyStateError("the system has no steady state: a potential does not confine its particle")
-    _, slowest = linear_rates(system)
+    fastest, slowest = linear_rates(system)
     if slowest <= 0:
         raise NoSteadyStateError("the system has no steady state: nothing damps the motion")
+    growing = _growing_oscillation(system)
+    if growing > SINGULAR * fastest:
+        text = f"small oscillations grow at the rate {growing:.3g} (negative friction)"
+        raise NoSteadyStateError(f"the system has no steady state: {text}")
     barrier = max(_barrier(alone(system, k)) for k in range(system.size))
     temperature = effective_temperature(system)
     return slowest * math.exp(-min(barrier / temperature, 40.0)) if temperature > 0 else slowest
@@ -127,8 +131,19 @@ def is_divided(system: System) -> bool:
 
     Of several particles: without their springs.
     """
+    return exchange_rate(system) < SINGULAR * linear_rates(system)[0]
+
+
+def exchange_rate(system: System) -> float:
+    """The slowest :func:`escape_rate` of all particles, each at its own temperature and without its springs."""
     parts = [alone(system, k) for k in range(system.size)] if system.size > 1 else [system]
-    return min(map(escape_rate, parts)) < SINGULAR * linear_rates(system)[0]
+    return min(map(escape_rate, parts))
+
+
+def _growing_oscillation(system: System) -> float:
+    """Rate at which small oscillations grow, 0 if none does; what only leaves a saddle is held further out."""
+    values = np.linalg.eigvals(system.linearised_drift(rest_positions(system)))
+    return float(values.real[np.abs(values.imag) > SINGULAR * np.abs(values).max()].max(initial=0.0))
 
 
 def _barrier(system: System) -> float:

@@ -36,8 +36,7 @@ class Integrals:
 
 def integrate(state: State, dWdt: FloatArray, mean: FloatArray, covariance: FloatArray) -> Integrals:
     """All of them; NaN or inf where they do not exist, and no tail without a covariance."""
-    known = bool(np.isfinite(covariance).all())
-    precision = np.linalg.inv(covariance) if known else None
+    precision = _inverse(covariance)
     single, channels, moyal = np.zeros(records.SINGLE), np.zeros((3, len(mean))), 0.0
     for rows, part in slabs(state):
         tail = None if precision is None else (part.space.positions, mean, precision)
@@ -49,7 +48,7 @@ def integrate(state: State, dWdt: FloatArray, mean: FloatArray, covariance: Floa
     log_sum, rate, square, negative, residual, tail_sum = (single * volume).tolist()
     production, drift, cross = channels * volume
     sums = Integrals(production, drift, cross, -log_sum, -rate, square, -2 * negative, residual, tail_sum, moyal)
-    return _existing(state, _of_faces(state, sums), known=known)
+    return _existing(state, _of_faces(state, sums), known=precision is not None)
 
 
 def _of_faces(state: State, sums: Integrals) -> Integrals:
@@ -79,3 +78,11 @@ def _existing(state: State, sums: Integrals, *, known: bool) -> Integrals:
         endless = np.full_like(nothing, math.inf)
         sums = replace(sums, production=endless, flux_drift=endless, flux_cross=np.zeros_like(nothing), tail=math.nan)
     return sums
+
+
+def _inverse(covariance: FloatArray) -> FloatArray | None:
+    """None where there is none: of W in single cells, or without a covariance."""
+    try:
+        return np.linalg.inv(covariance) if np.isfinite(covariance).all() else None
+    except np.linalg.LinAlgError:
+        return None
