@@ -37,6 +37,7 @@ WINDOW = 1.0  # T, in lifetimes of small motions
 DECADE = 6.5  # lifetimes of small motions for a tenth of the distance, measured (docs/many.md)
 DECADES_OF_THE_GRID = 4.0  # by which the exact steady state is nearer than another start
 FALL = 0.9  # of the residual in a cycle, above which it is round-off
+GROWTH = 0.01  # of the rate of small motions, above which a mode grows; resolved states have none
 SPARE = 0.1  # of what is asked for, within a cycle, where the residual is only predicted
 
 Told = Callable[[float], None]
@@ -99,7 +100,7 @@ def null_vector(generator: Generator, rate: float, tolerance: float, most: float
     ``rate``: the slowest of the system, estimated; a slower one that shows in W counts instead, 1/time. ``told`` is
     called with the time that was stepped through.
     """
-    W, volume = start(generator), generator.grid.volume
+    W, volume, seen = start(generator), generator.grid.volume, 0.0
     flow = _flow(generator, W, told)
     residual = float(np.abs(generator.apply(W)).sum() * volume)
     while residual > tolerance * rate and flow.time < most:
@@ -112,6 +113,8 @@ def null_vector(generator: Generator, rate: float, tolerance: float, most: float
             residual = before
             break
         W = better
+    if residual <= tolerance * rate:
+        _refuse_growth(generator, -seen)
     return SteadyState(W, residual / rate, rate, flow.time, flow.taken)
 
 
@@ -197,9 +200,18 @@ def _cycle(flow: Flow, W: FloatArray, directions: int, enough: float) -> tuple[F
 
 
 def _slowest(H: FloatArray, window: float) -> float:
-    """Slowest rate among the eigenvalues 1 - exp(-rate T) of 1 - P in the basis, 1/time; 0 if one of them grows."""
+    """Slowest rate among the eigenvalues 1 - exp(-rate T) of 1 - P in the basis, 1/time; negative if one grows."""
     largest = float(np.abs(1 - np.linalg.eigvals(H)).max())
-    return -math.log(largest) / window if 0 < largest < 1 else 0.0
+    return -math.log(largest) / window if largest > 0 else 0.0
+
+
+def _refuse_growth(generator: Generator, growth: float) -> None:
+    """ConvergenceError for a null vector that no run would stay at."""
+    if growth > GROWTH * linear_rates(generator.system)[1]:
+        raise ConvergenceError(
+            f"no steady state: near what is stationary a mode grows at the rate {growth:.2g}, on a grid too coarse for "
+            "the state, as a rule; give more cells, or time.method: stepping with a number for time.until"
+        )
 
 
 def _dot(a: FloatArray, b: FloatArray) -> float:

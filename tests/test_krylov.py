@@ -200,6 +200,20 @@ def test_states_between_the_cells():
     assert _inverse(np.diag([1.0, 0.0])) is None
 
 
+def test_null_vectors_that_grow_are_refused(monkeypatch):
+    """Coarse grids have modes that grow, which a combination of states can make stationary all the same."""
+    generator, cycle = api.prepare(two()).generator, krylov._cycle
+    monkeypatch.setattr(krylov, "_cycle", lambda *arguments: (cycle(*arguments)[0], -0.1))
+    with pytest.raises(ConvergenceError, match=r"a mode grows at the rate 0\.1, on a grid too coarse"):
+        krylov.null_vector(generator, 0.5, 1e-1, 1e4, lambda _: None)
+
+
+def test_what_grows_has_a_negative_rate():
+    """Of 1 - P: an eigenvalue 1 - exp(-rate T)."""
+    H = np.diag([1 - math.exp(0.2), 0.5])
+    assert krylov._slowest(H, 2.0) == pytest.approx(-0.1)
+
+
 def test_a_start_that_does_not_change():
     """Nothing to be combined, and no division by its size."""
 
