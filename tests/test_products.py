@@ -16,6 +16,7 @@ from fpsolver.errors import ConfigError, FileFormatError, GridError, UsageError
 from fpsolver.physics import baths, potentials, states, weyl
 from fpsolver.physics.system import Coupling, Particle, System
 from tests import systems
+from tests.test_python_api import Bowl
 
 ONE, OTHER = systems.UNITS[0], systems.UNITS[1] | {"hbar": 1.0}
 SQUEEZED = states.squeezed(**OTHER, q=0.4, p=-0.3, r=0.3, theta=0.7)
@@ -404,19 +405,6 @@ def test_the_grid_resolves_the_finest_structure_of_each_particle(place, potentia
     assert together.cells == pytest.approx(alone.cells, rel=1e-9)
     assert together.structure == alone.structure
     assert together.axes == tuple(f"{name}{place + 1}" for name in alone.axes)
-
-
-class Bowl:
-    """U = tanh(q)^2, which does not rise to the energies of a cat."""
-
-    span = (-2.0, 2.0)
-
-    def energy(self, q):
-        return np.tanh(q) ** 2
-
-    def derivative(self, q, order=1):
-        t, c = np.tanh(q), 1 / np.cosh(q) ** 2
-        return 2 * t * c if order == 1 else 2 * c**2 - 4 * t**2 * c
 
 
 @pytest.mark.parametrize("count", [1, 2])
