@@ -6,10 +6,8 @@ import os
 import pickle
 import subprocess
 import sys
-import time
 from pathlib import Path
 
-import numba
 import numpy as np
 import pytest
 from llvmlite import binding
@@ -18,10 +16,9 @@ from fpsolver.errors import GridError
 from fpsolver.generator import Generator, Scheme
 from fpsolver.grid import Axis, Grid
 from fpsolver.kernels import axes, coefficients, jit, phase_space, pointers, records, running, simd, stencils
-from fpsolver.kernels.threads import Team
 from fpsolver.physics import baths, potentials
 from fpsolver.physics.system import Particle, System
-from fpsolver.stepping.explicit import RungeKutta
+from fpsolver.stepping.explicit import RK4, RungeKutta
 from tests import systems
 
 ORDERS = stencils.ORDERS
@@ -161,31 +158,44 @@ def test_apply_allocates_nothing_new_and_respects_out(rng):
     assert len(running.run.signatures) == 1  # one compilation for all orders, dimensions and strides
 
 
-def test_threads_are_left_alone_where_they_wait_for_another_process():
-    """The faster of all threads and one is kept; the user's number of threads is what it was afterwards."""
-    most, used = numba.get_num_threads(), []
-    team = Team()
+@pytest.mark.parametrize("threads", [1, 3, 7])
+def test_shares_of_threads_that_never_come_are_done_by_the_others(threads, rng):
+    """As where a library gives fewer threads than asked for: nobody waits for ever, and the bits are the same."""
+    generator = Generator(systems.model("minimally_invasive"), grids(20, 24, False))
+    W, stages = generator.pad(rng.normal(size=generator.grid.shape), generator.empty_padded()), RK4 * [1.0, 1.0, 0.01]
+    expected, fluxes = W.copy(), generator.fluxes
+    fluxes.advance(expected, generator.empty_work(), stages, 3, parallel=False)
+    packed, marks = coefficients.pack(fluxes.coefficients, threads, fluxes.computed), running.new_marks(threads)
+    states = (W.reshape(-1), generator.empty_work().reshape(-1))
+    running.run(fluxes.kernels, *states, *packed, stages, 3, marks, threads)  # one after another: the first does it all
+    np.testing.assert_array_equal(W, expected)
+    assert set(marks[:: running.APART]) == {3 * len(stages)}  # claimed, and done
 
-    def work():
-        used.append(numba.get_num_threads())
-        time.sleep(1e-4 if used[-1] == 1 else 1e-2)
 
-    for _ in range(6):
-        team.run(1, work)
-    assert used == [most, 1, 1, 1, 1, 1]
-    assert numba.get_num_threads() == most
+CROWD = """
+import numba
+from tests import systems
+from tests.test_kernels import Generator, Scheme, bits_after, grids
+assert numba.get_num_threads() == 7
+for model, scheme in (("minimally_invasive", Scheme()), ("caldeira_leggett", Scheme(order=2, flux="chang_cooper"))):
+    generator = Generator(systems.model(model), grids(70, 60, False), scheme)
+    assert bits_after(generator, parallel=True) == bits_after(generator, parallel=False)
+"""
 
 
-def test_one_interruption_does_not_take_threads_away():
-    team, used, most = Team(), [], numba.get_num_threads()
+def bits_after(generator, *, parallel):
+    """W after some steps."""
+    draw = np.random.default_rng(5).normal(size=generator.grid.shape)
+    W, work = generator.pad(draw, generator.empty_padded()), generator.empty_work()
+    generator.fluxes.advance(W, work, RK4 * [1.0, 1.0, 1e-3], 100, parallel=parallel)
+    return W.tobytes()
 
-    def work():
-        used.append(numba.get_num_threads())
-        time.sleep(0.3 if len(used) == 4 else 0.02 if used[-1] == most else 0.06)
 
-    for _ in range(6):
-        team.run(1, work)
-    assert used == [most, 1, most, most, most, most]
+@pytest.mark.slow
+def test_more_threads_than_cores_neither_wait_for_ever_nor_change_a_bit():
+    """Threads that wait offer their cores to those they wait for."""
+    environment = {**os.environ, "NUMBA_NUM_THREADS": "7", "PYTHONPATH": str(ROOT)}
+    subprocess.run([sys.executable, "-c", CROWD], check=True, env=environment, cwd=ROOT, timeout=300)
 
 
 @pytest.mark.parametrize(("d", "cells"), [(2, 1000), (4, 300), (2, 128), (2, 5)])
@@ -396,7 +406,8 @@ def compare_shares(generator, counts, rng):
     work, found, fluxes = generator.empty_work(), [], generator.fluxes
     packed = coefficients.pack(fluxes.coefficients, max(counts), fluxes.computed)
     for shares in counts:
-        running.run(fluxes.kernels, W.reshape(-1), work.reshape(-1), *packed, np.array([[0.0, 0.0, 1.0]]), 0, shares)
+        states, rate, marks = (W.reshape(-1), work.reshape(-1)), np.array([[0.0, 0.0, 1.0]]), running.new_marks(shares)
+        running.run(fluxes.kernels, *states, *packed, rate, 0, marks, shares)
         found.append(work[1].copy())
     for other in found[1:]:
         np.testing.assert_array_equal(other, found[0])

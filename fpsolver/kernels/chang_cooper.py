@@ -19,8 +19,8 @@ import numpy as np
 
 from fpsolver.kernels.axes import PAD
 from fpsolver.kernels.jit import inlined, serial_and_parallel
-
-ROWS = 16  # rows handled by one thread at a time
+from fpsolver.kernels.pointers import flat
+from fpsolver.kernels.running import is_done, is_mine, wait_for_all
 
 
 @inlined
@@ -98,28 +98,40 @@ def _update_row(W, source, target, i, flux, below, above, keep, carry, part):
     _make_periodic(target, i)
 
 
-def _advance(W, work, faces_q, faces_p, speed_q, speed_p, limited, stages, steps):
+@inlined
+def _update_rows(W, source, target, begin, end, faces_q, faces_p, speed_q, speed_p, limited, keep, carry, part):
+    """Rows ``begin`` to ``end`` of a stage."""
+    flux, below = np.empty((3, W.shape[1] - 2 * PAD + 1)), 0
+    _flux_q(source, _wrap(begin + W.shape[0] - 1, W.shape[0]), faces_q, speed_q, limited, flux, 0)
+    for i in range(begin, end):
+        _flux_q(source, i, faces_q, speed_q, limited, flux, 1 - below)
+        _flux_p(source, i, faces_p, speed_p[i], limited, flux, 2)
+        _update_row(W, source, target, i, flux, below, 1 - below, keep, carry, part)
+        below = 1 - below
+
+
+def _advance(W, work, faces_q, faces_p, speed_q, speed_p, limited, stages, steps, marks, shares):
     """Steps of stages (keep, carry, part): each makes keep W + carry source + part L(source), source the one before.
 
-    With steps = 0 and the one stage (0, 0, 1) the result is L W in work[1].
+    With steps = 0 and the one stage (0, 0, 1) the result is L W in work[1]. Threads share the rows:
+    :mod:`fpsolver.kernels.running`.
     """
-    n = W.shape[0]
-    count = stages.shape[0]
-    for _ in range(max(steps, 1)):
-        for stage in range(count):
+    n, count = W.shape[0], stages.shape[0]
+    for thread in numba.prange(shares):
+        meeting = flat(marks, 0)
+        for turn in range(max(steps, 1) * count):
+            stage = turn % count
             source = W if stage == 0 else work[stage % 2]
             target = W if stage == count - 1 and steps > 0 else work[(stage + 1) % 2]
-            keep, carry, part = stages[stage, 0], stages[stage, 1], stages[stage, 2]
-            for block in numba.prange((n + ROWS - 1) // ROWS):
-                flux = np.empty((3, W.shape[1] - 2 * PAD + 1))
-                first = block * ROWS
-                _flux_q(source, _wrap(first + n - 1, n), faces_q, speed_q, limited, flux, 0)
-                below = 0
-                for i in range(first, min(first + ROWS, n)):
-                    _flux_q(source, i, faces_q, speed_q, limited, flux, 1 - below)
-                    _flux_p(source, i, faces_p, speed_p[i], limited, flux, 2)
-                    _update_row(W, source, target, i, flux, below, 1 - below, keep, carry, part)
-                    below = 1 - below
+            for k in range(shares):
+                share = (thread + k) % shares
+                if is_mine(meeting, share, turn):
+                    _update_rows(
+                        W, source, target, share * n // shares, (share + 1) * n // shares, faces_q, faces_p, speed_q,
+                        speed_p, limited, stages[stage, 0], stages[stage, 1], stages[stage, 2],
+                    )  # fmt: skip
+                    is_done(meeting, share, turn)
+            wait_for_all(meeting, shares, turn)
 
 
 advance, advance_parallel = serial_and_parallel(_advance)

@@ -11,9 +11,9 @@ from pathlib import Path
 from types import FunctionType
 from typing import Any
 
-# A thread that waits spins for a few microseconds and then sleeps. GNU OpenMP's default, spinning on and on, slows the
-# parallel kernels from 0.4 to 0.02 Gcell/s when another process takes one of two cores; sleeping at once halves
-# the speed of a 96^2 grid (0.26 instead of 0.65 Gcell/s). Read by the OpenMP library when Numba loads it.
+# Between two calls of a kernel its threads spin for some microseconds and then sleep. GNU OpenMP's default, spinning
+# on and on, takes the core from others: 2.2 instead of 1.2 s for the quick start beside a busy process. Read by the
+# OpenMP library when Numba loads it.
 os.environ.setdefault("GOMP_SPINCOUNT", "10000")
 
 import numba

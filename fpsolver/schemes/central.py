@@ -42,7 +42,8 @@ class CentralFluxes:
         shares = numba.get_num_threads() if parallel else 1
         self._check(W, work)
         stages = np.ascontiguousarray(stages, dtype=float)
-        kernel(self.kernels, W.reshape(-1), work.reshape(-1), *self._packed, stages, int(steps), shares)
+        states, marks = (W.reshape(-1), work.reshape(-1)), running.new_marks(shares)
+        kernel(self.kernels, *states, *self._packed, stages, int(steps), marks, shares)
 
     def lower_half(self) -> CentralFluxes:
         """The same for functions with W(-x) = W(x), of which only q_1 < 0 and what it needs of the rest are computed.

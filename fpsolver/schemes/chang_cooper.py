@@ -16,11 +16,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
+import numba
 import numpy as np
 
 from fpsolver.errors import GridError
 from fpsolver.grid import Axis, Grid
-from fpsolver.kernels import chang_cooper
+from fpsolver.kernels import chang_cooper, running
 from fpsolver.physics.potentials import FloatArray
 from fpsolver.physics.system import System
 
@@ -93,7 +94,9 @@ class ChangCooperFluxes:
     def advance(self, W: FloatArray, work: FloatArray, stages: FloatArray, steps: int, *, parallel: bool) -> None:
         """Run the kernel: ``steps`` steps of the stages (keep, carry, part), in place on padded arrays."""
         kernel = chang_cooper.advance_parallel if parallel else chang_cooper.advance
-        kernel(W, work, self.q.faces, self.p.faces, self.p.speeds, self.q.speeds, self.limited, stages, steps)
+        shares = numba.get_num_threads() if parallel else 1
+        speeds, marks = (self.p.speeds, self.q.speeds), running.new_marks(shares)
+        kernel(W, work, self.q.faces, self.p.faces, *speeds, self.limited, stages, steps, marks, shares)
 
     def symmetriser(self) -> FloatArray:
         """Root of M, in whose norm the reversible part is skew and the irreversible one symmetric: (n_q, n_p)."""
