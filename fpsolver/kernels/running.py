@@ -48,10 +48,9 @@ def wait_for_all(marks, shares, stage):
     for share in range(shares):
         looks = 0
         while seen(marks, 2 * APART * share + APART) <= stage:
+            pause()
             looks += 1
-            if looks < LOOKS:
-                pause()
-            else:
+            if looks > LOOKS:
                 rest()
 
 
