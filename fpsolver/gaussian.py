@@ -24,7 +24,7 @@ from fpsolver.physics.stability import require_stable
 from fpsolver.physics.states import GaussianState, symplectic_eigenvalues
 from fpsolver.physics.system import System
 from fpsolver.planning import round_number
-from fpsolver.recorder import names_of
+from fpsolver.recorder import names_of, no_purity
 from fpsolver.thermo import detailed_balance, wehrl
 from fpsolver.watch import PURITY_ERROR, too_pure
 
@@ -207,7 +207,9 @@ def record(system: System, mean: FloatArray, V: FloatArray) -> dict[str, Any]:
         "temperature": energies.temperatures(system, V),
         "entropy_production_particle": production[:n] + production[n:],
         "entropy_flux_particle": flux[:n] + flux[n:],
-        "mutual_information": float(energies.mutual_information(V)),
+        "purity_particle": energies.purities(system, V),
+        "mutual_information": (information := float(energies.mutual_information(V))),
+        "mutual_information_renyi": information,
         "spring_current": energies.spring_currents(system, mean, V),
     }
 
@@ -217,7 +219,7 @@ def reasons(system: System) -> dict[str, str]:
     found = dict.fromkeys(WITHOUT_GRID, NO_GRID)
     found |= dict.fromkeys((*wehrl.NAMES, "relative_entropy_thermal"), "not computed without a grid")
     if system.hbar == 0:
-        found["purity"] = "undefined: a classical system has no purity"
+        found |= no_purity(system)
     if exact.irreversible_drift_outside_noise(system):
         names = [name for name in names_of(system) if name.startswith(("entropy_production", "entropy_flux"))]
         found |= {name: exact.INFINITE_REASON for name in names if name != "entropy_flux_cross"}

@@ -26,8 +26,8 @@ __all__ = ["Generator", "Scheme"]
 
 Fluxes = CentralFluxes | ChangCooperFluxes
 
-# Two threads make a pass over 64^2 cells in 4.6 instead of 6.5 us; calls of a few steps also wait for threads to start.
-PARALLEL_FROM_CELLS = 64 * 64
+# Two threads gain in steps from 48^2 cells on, but a call of a few steps also waits for them to start.
+PARALLEL_FROM_CELLS = 80 * 80
 
 
 # One stage (keep, carry, part) whose result is L W alone.

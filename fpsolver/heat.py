@@ -27,9 +27,16 @@ def rows(result: Outcome) -> list[tuple[str, str]]:
     if len(known) > 1 and all(bath.beta is not None for _, bath in known):
         clausius = -sum(float(heat[k]) * (bath.beta or 0.0) for k, bath in known)
         found.append(("sum of -J/T", f"{clausius:.9g}{_clausius_words(system, clausius, result.last('entropy_flux'))}"))
-    information, why = result.last("mutual_information"), result.reasons.get("mutual_information", "no reason known")
-    found.append(("mutual information", f"{information:.9g}{'' if math.isfinite(information) else f' ({why})'}"))
-    return found
+    return [*found, ("mutual information", _information_words(result))]
+
+
+def _information_words(result: Outcome) -> str:
+    """The number, or why there is none and that of order 2."""
+    information = result.last("mutual_information")
+    if math.isfinite(information):
+        return f"{information:.9g}"
+    why = result.reasons.get("mutual_information", "no reason known")
+    return f"{information:.9g} ({why}); of order 2: {result.last('mutual_information_renyi'):.9g}"
 
 
 def _bath_words(bath: Bath) -> str:

@@ -62,7 +62,9 @@ SERIES_MANY = (
     Quantity("temperature", "energy", "kinetic temperature <p^2>/m (centred) of each particle"),
     Quantity("entropy_production_particle", "1/time", "Pi of the channels of each particle"),
     Quantity("entropy_flux_particle", "1/time", "Phi of the channels of each particle"),
+    Quantity("purity_particle", "1", "2 pi hbar int W_k^2 of the reduced Wigner function of each particle"),
     Quantity("mutual_information", "1", "entropies of the single particles minus that of all together"),
+    Quantity("mutual_information_renyi", "1", "the same with entropies of order 2, -ln int W^2"),
     Quantity("spring_current", "energy/time", "energy through each spring, from its first to its second particle"),
 )
 
@@ -75,6 +77,12 @@ def quantities_of(system: System) -> tuple[Quantity, ...]:
     """Members of the series: more where there are several particles, or where coefficients change with time."""
     single = tuple(quantity for quantity in SERIES if not quantity.optional or system.is_time_dependent)
     return single if system.size == 1 else single + SERIES_MANY
+
+
+def no_purity(system: System) -> dict[str, str]:
+    """Why a classical system has no purities, by name."""
+    names = ("purity",) if system.size == 1 else ("purity", "purity_particle")
+    return dict.fromkeys(names, "undefined: a classical system has no purity")
 
 
 def names_of(system: System) -> list[str]:
@@ -141,8 +149,8 @@ def _of_several(state: State, record: Record, sums: integrals.Integrals) -> Reco
         "temperature": energies.temperatures(system, covariance),
         "entropy_production_particle": production[:n] + production[n:],
         "entropy_flux_particle": flux[:n] + flux[n:],
-        "mutual_information": several.mutual_information(state, sums.entropy),
         "spring_current": energies.spring_currents(system, mean, covariance),
+        **several.correlations(state, sums.entropy, sums.square),
     }
 
 
@@ -177,5 +185,5 @@ def reasons(state: State) -> dict[str, str]:
     if text := entropy.why_no_relative_entropy(state):
         found["relative_entropy_thermal"] = text
     if state.system.hbar == 0:
-        found["purity"] = "undefined: a classical system has no purity"
+        found |= no_purity(state.system)
     return found

@@ -6,6 +6,8 @@ import os
 import pickle
 import subprocess
 import sys
+import threading
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -167,7 +169,12 @@ def test_shares_of_threads_that_never_come_are_done_by_the_others(threads, rng):
     fluxes.advance(expected, generator.empty_work(), stages, 3, parallel=False)
     packed, marks = coefficients.pack(fluxes.coefficients, threads, fluxes.computed), running.new_marks(threads)
     states = (W.reshape(-1), generator.empty_work().reshape(-1))
-    running.run(fluxes.kernels, *states, *packed, stages, 3, marks, threads)  # one after another: the first does it all
+    # one after another: the first does it all
+    work = partial(running.run, fluxes.kernels, *states, *packed, stages, 3, marks, threads)
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    thread.join(timeout=120)
+    assert not thread.is_alive()
     np.testing.assert_array_equal(W, expected)
     assert set(marks[:: running.APART]) == {3 * len(stages)}  # claimed, and done
 
@@ -189,6 +196,12 @@ def bits_after(generator, *, parallel):
     W, work = generator.pad(draw, generator.empty_padded()), generator.empty_work()
     generator.fluxes.advance(W, work, RK4 * [1.0, 1.0, 1e-3], 100, parallel=parallel)
     return W.tobytes()
+
+
+@pytest.mark.parametrize("flux", ["central", "chang_cooper"])
+def test_threads_do_not_change_a_bit(flux):
+    generator = Generator(systems.model("caldeira_leggett"), grids(40, 30, False), Scheme(order=2, flux=flux))
+    assert bits_after(generator, parallel=True) == bits_after(generator, parallel=False)
 
 
 @pytest.mark.slow

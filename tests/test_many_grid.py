@@ -119,7 +119,8 @@ def test_a_run_follows_the_exact_moments(result):
 def test_grid_and_gaussian_method_agree(result):
     """The same configuration without a grid gives the same series."""
     other = api.run(config(time={"until": 0.2, "method": "gaussian"}))
-    for name in ("energy_particle", "temperature", "heat_current", "spring_current", "mutual_information"):
+    informations = ("mutual_information", "mutual_information_renyi", "purity_particle")
+    for name in ("energy_particle", "temperature", "heat_current", "spring_current", *informations):
         np.testing.assert_allclose(result.series[name], other.series[name], atol=1e-4, err_msg=name)
 
 

@@ -104,7 +104,9 @@ def test_shares_of_a_half_do_not_change_a_bit(name, rng):
     W = even_noise(grid, rng)
     for shares in counts:
         padded, work = generator.pad(W, generator.empty_padded()), generator.empty_work()
-        running.run(fluxes.kernels, padded.reshape(-1), work.reshape(-1), *packed, stages, 2, shares)
+        running.run(
+            fluxes.kernels, padded.reshape(-1), work.reshape(-1), *packed, stages, 2, running.new_marks(shares), shares
+        )
         mirror.complete(padded)
         found.append(padded.copy())
     for other in found[1:]:

@@ -514,13 +514,21 @@ def test_states_of_python_that_start_no_run_of_two(initial, changes, words):
 def test_a_run_follows_the_exact_sum_of_gaussians():
     """A cat tied to a thermal particle, on 1.6 cells for its fringes: W to 1e-3 (measured 6e-4), moments to 1e-6."""
     cat = {"kind": "cat", "separation": 1.6, "omega": 1.0}
-    result = run(config(cat, THERMAL, cells=36, extent=(-6.0, 6.0), stiffness=0.6))
+    problem = api.prepare(config(cat, THERMAL, cells=36, extent=(-6.0, 6.0), stiffness=0.6))
+    result = api.run_problem(problem)
     assert result.exact_error < 1e-3
     np.testing.assert_allclose(result.series["covariance"], result.exact["covariance"], atol=1e-6)
     assert result.series["covariance"][-1][0, 1] > 0.005  # tied
     assert math.isnan(result.series["mutual_information"][0])  # W < 0
     words = dict(result.summary())
-    assert re.fullmatch(r"nan \(undefined: W is negative somewhere \(negativity \S+\)\)", words["mutual information"])
+    pattern = r"nan \(undefined: W is negative somewhere \(negativity \S+\)\); of order 2: (\S+)"
+    assert (found := re.fullmatch(pattern, words["mutual information"]))
+    squares, alone = result.series["mutual_information_renyi"], result.series["purity_particle"]
+    assert float(found[1]) == pytest.approx(squares[-1], rel=1e-8)
+    assert squares[0] == pytest.approx(0.0, abs=1e-7)  # a product, of which the box cuts 1.4e-8
+    assert alone[0] == pytest.approx([1.0, math.tanh(0.5)], abs=1e-6)  # a pure cat, and a thermal state of beta = 1
+    W = problem.exact_state(float(result.series["time"][-1])).values(problem.grid.coordinates)
+    assert squares[-1] == pytest.approx(information_from_squares(W, problem.grid.spacings), abs=1e-3)
     assert "Pi_Q (Husimi)" not in words  # which is not computed
 
 
@@ -534,6 +542,13 @@ def information(W, cells):
     (q1, q2, p1, p2) = cells
     parts = W.sum(axis=(1, 3)) * q2 * p2, W.sum(axis=(0, 2)) * q1 * p1
     return entropy(parts[0], q1 * p1) + entropy(parts[1], q2 * p2) - entropy(W, q1 * q2 * p1 * p2)
+
+
+def information_from_squares(W, cells):
+    """That of order 2, on cells (q1, q2, p1, p2), by its definition."""
+    (q1, q2, p1, p2) = cells
+    parts = (W.sum(axis=(1, 3)) * q2 * p2) ** 2 * q1 * p1, (W.sum(axis=(0, 2)) * q1 * p1) ** 2 * q2 * p2
+    return math.log((W**2).sum() * q1 * q2 * p1 * p2) - sum(math.log(part.sum()) for part in parts)
 
 
 @pytest.mark.slow

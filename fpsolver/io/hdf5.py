@@ -41,6 +41,7 @@ DIMENSIONS = {
     "temperature": ("particle",),
     "entropy_production_particle": ("particle",),
     "entropy_flux_particle": ("particle",),
+    "purity_particle": ("particle",),
     "spring_current": ("spring",),
 }
 PARTICLE = {

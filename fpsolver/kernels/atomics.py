@@ -9,12 +9,13 @@ from __future__ import annotations
 import os
 import platform
 
-from llvmlite import ir
+from llvmlite import binding, ir
 from numba.core import cgutils, types
 from numba.extending import lower_builtin, type_callable
 
 from fpsolver.kernels.pointers import Pointer, integers
 
+binding.initialize_native_asmparser()  # for pause, which also comes from the disk: without it the process aborts
 _PAUSE = {"x86_64": "pause", "AMD64": "pause", "aarch64": "yield", "arm64": "yield"}.get(platform.machine(), "")
 _WORD = 8  # bytes: alignment of the numbers
 
@@ -42,7 +43,7 @@ def pause():
 
 
 def rest():
-    """Let another thread have the core, if one waits for it."""
+    """Let another thread have the core, if one waits for it; nothing where the system has no POSIX threads."""
 
 
 @type_callable(claim)

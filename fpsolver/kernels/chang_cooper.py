@@ -99,9 +99,9 @@ def _update_row(W, source, target, i, flux, below, above, keep, carry, part):
 
 
 @inlined
-def _update_rows(W, source, target, begin, end, faces_q, faces_p, speed_q, speed_p, limited, keep, carry, part):
-    """Rows ``begin`` to ``end`` of a stage."""
-    flux, below = np.empty((3, W.shape[1] - 2 * PAD + 1)), 0
+def _update_rows(W, source, target, begin, end, faces_q, faces_p, speed_q, speed_p, limited, flux, keep, carry, part):
+    """Rows ``begin`` to ``end`` of a stage; ``flux``: room for the fluxes of three rows."""
+    below = 0
     _flux_q(source, _wrap(begin + W.shape[0] - 1, W.shape[0]), faces_q, speed_q, limited, flux, 0)
     for i in range(begin, end):
         _flux_q(source, i, faces_q, speed_q, limited, flux, 1 - below)
@@ -118,7 +118,8 @@ def _advance(W, work, faces_q, faces_p, speed_q, speed_p, limited, stages, steps
     """
     n, count = W.shape[0], stages.shape[0]
     for thread in numba.prange(shares):
-        meeting = flat(marks, 0)
+        # not within a share, where others would wait for ever if there were no memory
+        meeting, flux = flat(marks, 0), np.empty((3, W.shape[1] - 2 * PAD + 1))
         for turn in range(max(steps, 1) * count):
             stage = turn % count
             source = W if stage == 0 else work[stage % 2]
@@ -128,7 +129,7 @@ def _advance(W, work, faces_q, faces_p, speed_q, speed_p, limited, stages, steps
                 if is_mine(meeting, share, turn):
                     _update_rows(
                         W, source, target, share * n // shares, (share + 1) * n // shares, faces_q, faces_p, speed_q,
-                        speed_p, limited, stages[stage, 0], stages[stage, 1], stages[stage, 2],
+                        speed_p, limited, flux, stages[stage, 0], stages[stage, 1], stages[stage, 2],
                     )  # fmt: skip
                     is_done(meeting, share, turn)
             wait_for_all(meeting, shares, turn)

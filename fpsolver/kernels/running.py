@@ -22,7 +22,7 @@ from fpsolver.kernels.pointers import call, flat
 # Integers from the first mark of a share to its second, and from there to the next share: two cache lines, since
 # processors fetch them in pairs.
 APART = 16
-LOOKS = 2000  # at a mark, some 20 us, before the core is offered to others
+LOOKS = 2000  # at a mark, 20 to 100 us, before the core is offered to others
 
 
 def new_marks(shares: int) -> NDArray[np.int64]:

@@ -92,11 +92,24 @@ def temperatures(system: System, covariance: FloatArray) -> FloatArray:
     return np.asarray(np.diagonal(covariance, axis1=-2, axis2=-1)[..., n:] / system.masses)
 
 
+def _determinants(covariance: FloatArray) -> FloatArray:
+    """Of the covariance of each particle, shape (.., N)."""
+    k = np.arange(covariance.shape[-1] // 2)
+    n = len(k)
+    return np.asarray(covariance[..., k, k] * covariance[..., n + k, n + k] - covariance[..., k, n + k] ** 2)
+
+
+def purities(system: System, covariance: FloatArray) -> FloatArray:
+    """Purity hbar/(2 sqrt(det V_k)) of each particle alone, shape (.., N); NaN for classical systems."""
+    return np.asarray((system.hbar / 2 if system.hbar > 0 else np.nan) / np.sqrt(_determinants(covariance)))
+
+
 def mutual_information(covariance: FloatArray) -> FloatArray:
-    """Sum of the entropies of the single particles minus that of all together, dimensionless; shape (..,)."""
-    n = covariance.shape[-1] // 2
-    k = np.arange(n)
-    blocks = covariance[..., k, k] * covariance[..., n + k, n + k] - covariance[..., k, n + k] ** 2
+    """Sum of the entropies of the single particles minus that of all together, dimensionless; shape (..,).
+
+    Of Gaussian states that of order 2, -ln int W^2 in place of -int W ln W, is the same.
+    """
+    blocks = _determinants(covariance)
     sigma = np.sqrt(np.diagonal(covariance, axis1=-2, axis2=-1))
     correlation = covariance / (sigma[..., :, None] * sigma[..., None, :])
     shape = np.log(blocks).sum(axis=-1) - 2 * np.log(sigma).sum(axis=-1)

@@ -23,6 +23,7 @@ COUNTED = {
     "temperature": "temperature of particle {}",
     "entropy_production_particle": r"$\Pi$ of particle {}",
     "entropy_flux_particle": r"$\Phi$ of particle {}",
+    "purity_particle": "purity of particle {}",
     "spring_current": "current through spring {}",
     "mode_rate": "decay rate of mode {}",
     "mode_frequency": "frequency of mode {}",

@@ -7,7 +7,9 @@ currents are integrals over all other particles; sum S(W_k) - S(W) is the mutual
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -39,15 +41,26 @@ def _reduce(values: FloatArray, state: State, k: int) -> FloatArray:
     return np.asarray(values.sum(axis=others) * volume)
 
 
-def mutual_information(state: State, total: float) -> float:
-    """Entropies of the reduced Wigner functions minus ``total``, that of W; NaN if one of them is negative."""
-    single = 0.0
-    for k in range(state.system.size):
-        W, n = reduced(state, k), state.system.size
+def correlations(state: State, total: float, square: float) -> dict[str, Any]:
+    r"""Purity of each particle, and what W knows beyond its reduced Wigner functions W_k, by entropy and by purity.
+
+    .. math:: I = \sum_k S(W_k) - S(W), \qquad I_2 = \ln \int W^2 - \sum_k \ln \int W_k^2
+
+    ``total``: S(W), ``square``: int W^2. I is NaN where W is negative, the purities where hbar is 0.
+    """
+    n, single, squares = state.system.size, 0.0, np.empty(state.system.size)
+    for k in range(n):
+        W = reduced(state, k)
         area = float(state.grid.spacings[k] * state.grid.spacings[n + k])
         log_W = np.log(W, out=np.zeros_like(W), where=W > 0)
         single -= float(np.sum(W * log_W)) * area
-    return single - total
+        squares[k] = np.sum(W * W) * area
+    hbar = state.system.hbar
+    return {
+        "purity_particle": 2 * math.pi * hbar * squares if hbar > 0 else np.full(n, math.nan),
+        "mutual_information": single - total,
+        "mutual_information_renyi": float(np.log(square) - np.log(squares).sum()),
+    }
 
 
 def particle_energies(state: State, mean: FloatArray, covariance: FloatArray) -> FloatArray:
