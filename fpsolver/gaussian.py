@@ -29,6 +29,7 @@ from fpsolver.thermo import detailed_balance, wehrl
 from fpsolver.watch import PURITY_ERROR, too_pure
 
 MATRICES_IN_MEMORY = 14  # of 2N x 2N numbers, at the peak
+CHUNK = 2**18  # numbers of the covariances that are looked at together: 2 MB
 RECORDS_IN_MEMORY = 2**29  # bytes that automatic records may take
 MATRIX_SPEED = 4e10  # operations a second of a matrix product on two cores of 2022
 OF_QUANTUM_SYSTEMS = ("cp_margin", "is_completely_positive", "cp_on_boundary")
@@ -170,45 +171,50 @@ def moments(problem: GaussianProblem) -> tuple[FloatArray, FloatArray, exact.Ste
 
 
 def series(system: System, times: FloatArray, mean: FloatArray, covariance: FloatArray) -> dict[str, FloatArray]:
-    """Every quantity of a record on ``times``; one covariance at a time, for the sake of memory."""
-    rows = [record(system.at(float(t)), m, V) for t, m, V in zip(times, mean, covariance, strict=True)]
-    arrays = {name: np.array([row[name] for row in rows]) for name in rows[0]}
+    """Every quantity of a record on ``times``, as many of them at a time as fit the caches."""
+    count = 1 if system.is_time_dependent else max(1, CHUNK // covariance[0].size)
+    parts = [
+        records(system.at(float(times[k])), mean[k : k + count], covariance[k : k + count])
+        for k in range(0, len(times), count)
+    ]
+    arrays = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     found = {"time": times, "mean": mean, "covariance": covariance, **arrays}
     if system.is_time_dependent:
         found["cp_margin"] = np.array([system.at(float(t)).cp_margin() for t in times])
     return {name: found.get(name, np.full(len(times), np.nan)) for name in ("time", *names_of(system))}
 
 
-def record(system: System, mean: FloatArray, V: FloatArray) -> dict[str, Any]:
-    """One row of the series."""
-    n = system.size
+def records(system: System, mean: FloatArray, V: FloatArray) -> dict[str, FloatArray]:
+    """Rows of the series, (..) or (.., n), for Gaussians with means (.., 2N) and covariances (.., 2N, 2N)."""
+    n, zero = system.size, np.zeros(mean.shape[:-1])
     rates = exact.gaussian_rates(system, mean, V)
     production, flux = exact.gaussian_channels(system, mean, V)
     crossed = system.reversible_diffusion
-    cross = -0.5 * float(np.sum(crossed * np.linalg.inv(V))) if crossed.any() else 0.0
-    parts = energies.particle_energies(system, mean, V)
-    entropy = float(exact.wigner_entropy(V))
+    cross = -0.5 * np.sum(crossed * np.linalg.inv(V), axis=(-2, -1)) if crossed.any() else zero
+    parts, entropy = energies.particle_energies(system, mean, V), exact.wigner_entropy(V)
+    pure = n * (1 + math.log(math.pi * system.hbar)) if system.hbar > 0 else math.nan  # entropy of pure states
+    information = energies.mutual_information(V)
     return {
-        "mass": 1.0,
-        "energy": float(parts.sum()),
+        "mass": zero + 1.0,
+        "energy": parts.sum(axis=-1),
         "entropy_wigner": entropy,
-        "entropy_rate": float(rates.entropy_rate),
-        "entropy_production": float(rates.entropy_production),
-        "entropy_production_q": float(production[:n].sum()),
-        "entropy_production_p": float(production[n:].sum()),
-        "entropy_flux": float(rates.entropy_flux),
-        "entropy_flux_drift": float(rates.entropy_flux) - cross,
+        "entropy_rate": rates.entropy_rate,
+        "entropy_production": rates.entropy_production,
+        "entropy_production_q": production[..., :n].sum(axis=-1),
+        "entropy_production_p": production[..., n:].sum(axis=-1),
+        "entropy_flux": rates.entropy_flux,
+        "entropy_flux_drift": rates.entropy_flux - cross,
         "entropy_flux_cross": cross,
-        "entropy_moyal": 0.0,
-        "purity": math.exp(n * (1 + math.log(math.pi * system.hbar)) - entropy) if system.hbar > 0 else math.nan,
-        "negativity": 0.0,
+        "entropy_moyal": zero,
+        "purity": np.exp(pure - entropy),
+        "negativity": zero,
         "heat_current": energies.heat_currents(system, mean, V),
         "energy_particle": parts,
         "temperature": energies.temperatures(system, V),
-        "entropy_production_particle": production[:n] + production[n:],
-        "entropy_flux_particle": flux[:n] + flux[n:],
+        "entropy_production_particle": production[..., :n] + production[..., n:],
+        "entropy_flux_particle": flux[..., :n] + flux[..., n:],
         "purity_particle": energies.purities(system, V),
-        "mutual_information": (information := float(energies.mutual_information(V))),
+        "mutual_information": information,
         "mutual_information_renyi": information,
         "spring_current": energies.spring_currents(system, mean, V),
     }
@@ -220,7 +226,7 @@ def reasons(system: System) -> dict[str, str]:
     found |= dict.fromkeys((*wehrl.NAMES, "relative_entropy_thermal"), "not computed without a grid")
     if system.hbar == 0:
         found |= no_purity(system)
-    if exact.irreversible_drift_outside_noise(system):
+    if system.has_noiseless_drift:
         names = [name for name in names_of(system) if name.startswith(("entropy_production", "entropy_flux"))]
         found |= {name: exact.INFINITE_REASON for name in names if name != "entropy_flux_cross"}
     return found

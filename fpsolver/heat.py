@@ -36,7 +36,9 @@ def _information_words(result: Outcome) -> str:
     if math.isfinite(information):
         return f"{information:.9g}"
     why = result.reasons.get("mutual_information", "no reason known")
-    return f"{information:.9g} ({why}); of order 2: {result.last('mutual_information_renyi'):.9g}"
+    order_two = result.series.get("mutual_information_renyi")  # files of older versions have none
+    more = "" if order_two is None else f"; of order 2: {order_two[-1]:.9g}"
+    return f"{information:.9g} ({why}){more}"
 
 
 def _bath_words(bath: Bath) -> str:

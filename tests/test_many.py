@@ -12,7 +12,7 @@ import xarray
 from click.testing import CliRunner
 
 import fpsolver as fp
-from fpsolver import cli, heat
+from fpsolver import cli, gaussian, heat
 from fpsolver.cli.main import cli as commands
 from fpsolver.errors import ConfigError, FpsolverError, NoSteadyStateError, ResourceError
 from fpsolver.physics import energies, linear
@@ -21,6 +21,7 @@ from fpsolver.result import GaussianResult
 assert cli  # the package whose commands are run
 WELL, FREE = {"kind": "harmonic", "omega": 1.0}, {"kind": "free"}
 KAPPA, ETA, HOT, COLD = 0.6, 0.4, 2.0, 0.5
+MOMENTS = {"method": "gaussian"}
 
 
 def bath(model, temperature):
@@ -30,7 +31,7 @@ def bath(model, temperature):
 def two(model="caldeira_leggett", **sections):
     particles = [{"mass": 1.0, "potential": WELL, "bath": bath(model, T)} for T in (HOT, COLD)]
     system = {"particles": particles, "couplings": [{"between": [0, 1], "stiffness": KAPPA}]}
-    return fp.Config(**{"system": system, "time": {"method": "gaussian"}, **sections})
+    return fp.Config(**{"system": system, "time": MOMENTS, **sections})
 
 
 def chain(length, stiffness=1.0, **changes):
@@ -155,6 +156,25 @@ def test_records_of_a_transient_are_the_exact_evolution():
     np.testing.assert_allclose(result.series["mean"], mean, atol=1e-13)
     np.testing.assert_allclose(result.series["covariance"], V, atol=1e-13)
     np.testing.assert_allclose(result.series["entropy_production"], exact.entropy_production(result.series["time"]))
+
+
+MEMORY = {"model": "hu_paz_zhang", "gamma": 0.1, "cutoff": 5.0, "temperature": HOT}
+
+
+@pytest.mark.parametrize("system", [{}, {"system": {"mass": 1.0, "potential": WELL, "bath": MEMORY}}], ids=["2", "1"])
+@pytest.mark.filterwarnings("ignore:the model is not completely positive")
+def test_records_at_a_time_do_not_change_a_bit(system, monkeypatch):
+    """All at once, four at a time, one by one; coefficients that change with time are those of each record."""
+    n = 1 if system else 2
+    start = {"kind": "gaussian", "mean": [0.3] * (2 * n), "covariance": (np.eye(2 * n) + 0.2).tolist()}
+    config, found = two(initial=start, time=MOMENTS | {"until": 1.0}, output={"every": 0.1}, **system), []
+    for chunk in (gaussian.CHUNK, 16 * n**2, 1):
+        monkeypatch.setattr(gaussian, "CHUNK", chunk)
+        found.append(fp.run(config).series)
+    assert len(np.unique(found[0].get("cp_margin", []))) == (11 if system else 0)
+    for other in found[1:]:
+        for name, values in found[0].items():
+            np.testing.assert_array_equal(other[name], values, err_msg=name)
 
 
 def test_mutual_information_of_two():

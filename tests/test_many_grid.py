@@ -67,7 +67,7 @@ def test_a_record_is_that_of_the_exact_gaussian(problem, state):
     """Every number of a record of a sampled Gaussian; 24 cells leave 1e-5 of the rates (differences of order 8)."""
     mean, V = observables.moments(state)
     record, _ = make_record(state, problem.generator.apply(state.W))
-    exact = gaussian.record(problem.system, mean, V)
+    exact = gaussian.records(problem.system, mean, V)
     for name in exact:
         if name not in gaussian.WITHOUT_GRID:
             np.testing.assert_allclose(record[name], exact[name], rtol=2e-4, atol=2e-4, err_msg=name)
@@ -198,7 +198,7 @@ def test_six_axes():
     exact = fp.exact.Gaussian(system, start.mean, start.covariance).covariance(dt * steps)
     np.testing.assert_allclose(V, exact, atol=2e-3)
     record, _ = make_record(state, generator.apply(state.W))
-    wanted = gaussian.record(system, mean, V)
+    wanted = gaussian.records(system, mean, V)
     for name in ("energy", "heat_current", "spring_current", "entropy_production", "mutual_information"):
         np.testing.assert_allclose(record[name], wanted[name], atol=2e-3, err_msg=name)
 
@@ -264,7 +264,7 @@ def test_two_oscillators_between_baths(model):
     W = GaussianState(steady.mean, steady.covariance).values(problem.grid.coordinates)
     trajectory = simulate(problem.generator, W, problem.plan, checks=problem.checks())
     assert trajectory.warnings == {}
-    last, wanted = trajectory.records[-1], gaussian.record(problem.system, steady.mean, steady.covariance)
+    last, wanted = trajectory.records[-1], gaussian.records(problem.system, steady.mean, steady.covariance)
     np.testing.assert_allclose(last["covariance"], steady.covariance, atol=2e-6)
     np.testing.assert_allclose(last["heat_current"], wanted["heat_current"], atol=2e-5)
     assert last["entropy_production"] == pytest.approx(steady.Pi, abs=2e-5)

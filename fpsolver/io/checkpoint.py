@@ -29,7 +29,7 @@ from fpsolver.physics.potentials import FloatArray
 from fpsolver.snapshots import SnapshotKeeper
 from fpsolver.trajectory import Position, Trajectory
 
-VERSION = 1
+VERSION = 2
 FREE = ("output.path", "output.checkpoint_every")  # keys that do not change the bits
 
 

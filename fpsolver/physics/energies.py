@@ -49,10 +49,8 @@ def particle_energies(system: System, mean: FloatArray, covariance: FloatArray) 
     n, moments = system.size, second_moments(mean, covariance)
     squares = np.diagonal(moments, axis1=-2, axis2=-1)
     energies = squares[..., n:] / (2 * system.masses)
-    for k, particle in enumerate(system.particles):
-        c = [float(particle.potential.derivative(0.0, order)) for order in (1, 2)]
-        ground = float(particle.potential.energy(0.0))
-        energies[..., k] += ground + c[0] * mean[..., k] + c[1] / 2 * squares[..., k]
+    ground, slope, curvature = system.wells
+    energies += ground + slope * mean[..., :n] + curvature / 2 * squares[..., :n]
     return np.asarray(energies + spring_shares(system, mean, covariance))
 
 

@@ -54,23 +54,12 @@ def rates_of_moments(system: System, rates: Rates) -> Rates:
     return Rates(production, flux, unknown, rates.reason or NOT_GAUSSIAN_REASON)
 
 
-def irreversible_drift_outside_noise(system: System) -> bool:
-    """True if A^I leaves the range of B^I, so that Pi and Phi are infinite (physics: noiseless friction)."""
-    return outside_range(system.irreversible_drift, system.irreversible_diffusion)
-
-
-def outside_range(drift: FloatArray, diffusion: FloatArray) -> bool:
-    """True if a drift matrix leaves the range of a diffusion matrix."""
-    _, projector = linear.generalized_inverse(diffusion)
-    return bool(np.abs(drift - projector @ drift).max() > 1e-10 * np.abs(drift).max(initial=0.0))
-
-
 def gaussian_rates(system: System, mean: FloatArray, covariance: FloatArray) -> Rates:
     """Pi, Phi and dS/dt of Gaussians with these means (.., 2N) and covariances (.., 2N, 2N)."""
     precision = np.linalg.inv(covariance)
     entropy_rate = np.trace(system.dissipative_drift) + 0.5 * (system.diffusion_matrix * precision).sum(axis=(-2, -1))
     production, flux = _channels(system, mean, covariance, precision)
-    reason = INFINITE_REASON if irreversible_drift_outside_noise(system) else ""
+    reason = INFINITE_REASON if system.has_noiseless_drift else ""
     return Rates(production.sum(axis=-1), flux.sum(axis=-1), np.asarray(entropy_rate), reason)
 
 
@@ -85,10 +74,10 @@ def gaussian_channels(system: System, mean: FloatArray, covariance: FloatArray) 
 def _channels(system: System, mean: FloatArray, V: FloatArray, precision: FloatArray) -> tuple[FloatArray, FloatArray]:
     """The same; products are taken only over coordinates with noise, which are few in a long chain."""
     A, B = system.irreversible_drift, system.irreversible_diffusion
-    if irreversible_drift_outside_noise(system):
+    if system.has_noiseless_drift:
         infinite = np.full(mean.shape, math.inf)
         return infinite, infinite
-    G, _ = linear.generalized_inverse(B)
+    G, _ = system.inverse_noise
     on = np.flatnonzero(G.any(axis=0))
     K = A[on] + 0.5 * B[on] @ precision
     drift = mean @ A[on].T

@@ -13,7 +13,7 @@ import numpy as np
 
 from fpsolver.errors import UsageError
 from fpsolver.physics import linear
-from fpsolver.physics.exact import INFINITE_REASON, Rates, outside_range, wigner_entropy
+from fpsolver.physics.exact import INFINITE_REASON, Rates, wigner_entropy
 from fpsolver.physics.potentials import FloatArray
 from fpsolver.physics.system import System
 
@@ -60,7 +60,7 @@ def why_no_rates(system: System, Sigma0: FloatArray) -> str:
     scaled = B / np.outer(unit, unit)
     if float(np.linalg.eigvalsh(scaled)[0]) < -1e-12 * float(np.abs(scaled).max()):
         return DIFFUSION_REASON
-    return INFINITE_REASON if outside_range(system.irreversible_drift, B) else ""
+    return INFINITE_REASON if linear.outside_range(system.irreversible_drift, linear.generalized_inverse(B)[1]) else ""
 
 
 def wehrl_entropy(covariance: FloatArray, Sigma0: FloatArray) -> FloatArray:

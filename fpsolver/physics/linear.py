@@ -228,6 +228,11 @@ def spectrum(A: FloatArray, count: int) -> np.ndarray:
     return np.array(found)
 
 
+def outside_range(drift: FloatArray, projector: FloatArray) -> bool:
+    """True if a drift matrix leaves the range that ``projector`` projects on."""
+    return bool(np.abs(drift - projector @ drift).max() > 1e-10 * np.abs(drift).max(initial=0.0))
+
+
 def generalized_inverse(B: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Generalised inverse G of a symmetric B and the projector B G on its range.
 

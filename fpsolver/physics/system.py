@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from fpsolver.errors import UsageError
-from fpsolver.physics import arguments
+from fpsolver.physics import arguments, linear
 from fpsolver.physics.baths import FORGOTTEN, Bath, Memory
 from fpsolver.physics.particles import Coupling as Coupling
 from fpsolver.physics.particles import Particle as Particle
@@ -186,6 +186,26 @@ class System(ReadOnlyArrays):
     def reversible_diffusion(self) -> FloatArray:
         """B^R = (B - E B E)/2, the cross-diffusion between q and p."""
         return read_only(self.diffusion_matrix - self.irreversible_diffusion)
+
+    @cached_property
+    def inverse_noise(self) -> tuple[FloatArray, FloatArray]:
+        """Generalised inverse G of B^I and the projector B^I G on its range, shape (2N, 2N) each."""
+        inverse, projector = linear.generalized_inverse(self.irreversible_diffusion)
+        return read_only(inverse), read_only(projector)
+
+    @cached_property
+    def has_noiseless_drift(self) -> bool:
+        """True if A^I leaves the range of B^I, so that Pi and Phi are infinite."""
+        return linear.outside_range(self.irreversible_drift, self.inverse_noise[1])
+
+    @cached_property
+    def wells(self) -> FloatArray:
+        """Energy, slope and curvature of each potential at q = 0, shape (3, N)."""
+        parts = [
+            (each.potential.energy(0.0), *(each.potential.derivative(0.0, n) for n in (1, 2)))
+            for each in self.particles
+        ]
+        return read_only(np.array(parts, dtype=float).T)
 
     def linearised_drift(self, q: FloatArray) -> FloatArray:
         """Drift matrix of small motions around positions q (shape (N,)), shape (2N, 2N)."""

@@ -15,8 +15,7 @@ import numpy as np
 from fpsolver.errors import GridError
 from fpsolver.grid import Grid
 from fpsolver.kernels.stencils import ORDERS
-from fpsolver.physics import arguments, equilibrium, husimi, linear
-from fpsolver.physics.exact import irreversible_drift_outside_noise
+from fpsolver.physics import arguments, equilibrium, husimi
 from fpsolver.physics.gaussian_states import GaussianState
 from fpsolver.physics.potentials import FloatArray
 from fpsolver.physics.system import System
@@ -94,7 +93,7 @@ class PhaseSpace:
     @cached_property
     def inverse_D(self) -> FloatArray:
         """Generalised inverse of D^I, shape (2N, 2N)."""
-        return 2 * linear.generalized_inverse(self.system.irreversible_diffusion)[0]
+        return 2 * self.system.inverse_noise[0]
 
     @cached_property
     def force_weight(self) -> FloatArray:
@@ -171,7 +170,7 @@ class PhaseSpace:
     @cached_property
     def is_noiseless(self) -> bool:
         """True if friction acts where there is no noise: Pi and Phi are infinite."""
-        return irreversible_drift_outside_noise(self.system)
+        return self.system.has_noiseless_drift
 
     def _on_axes(self, order: int) -> list[FloatArray]:
         pairs = zip(self.system.particles, self.grid.axes, strict=False)
