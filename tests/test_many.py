@@ -177,6 +177,20 @@ def test_records_at_a_time_do_not_change_a_bit(system, monkeypatch):
             np.testing.assert_array_equal(other[name], values, err_msg=name)
 
 
+def test_the_flux_of_cross_diffusion_without_a_grid():
+    """-tr(B^R V^-1)/2 = 2 D_qp V_qp / det V; the rest of Phi is that of the drift, 2 tr(A^I (B^I)^+ A^I V) + tr A^I."""
+    bath = {"model": "translation_covariant", "eta": 0.5, "beta": 0.7, "d_qp": 0.1}
+    start = {"kind": "gaussian", "mean": [0.0, 0.0], "covariance": [[1.0, 0.4], [0.4, 0.8]]}
+    single = {"mass": 1.0, "potential": WELL, "bath": bath}
+    found = fp.run(two(system=single, initial=start, time=MOMENTS | {"until": 1.0})).series
+    V = found["covariance"]
+    cross = 2 * 0.1 * V[:, 0, 1] / np.linalg.det(V)
+    np.testing.assert_allclose(found["entropy_flux_cross"], cross, rtol=1e-12)
+    drift = 0.5 * 0.7 * V[:, 1, 1] - 0.5  # eta^2 <p^2>/D_pp - eta with D_pp = eta/beta
+    np.testing.assert_allclose(found["entropy_flux_drift"], drift, rtol=1e-12)
+    np.testing.assert_allclose(found["entropy_flux"], drift + cross, rtol=1e-12)
+
+
 def test_mutual_information_of_two():
     V = by_hand(2, KAPPA)[2]
     ones = [np.linalg.det(V[np.ix_(k, k)]) for k in ([0, 2], [1, 3])]
