@@ -149,9 +149,8 @@ def _write_profile(group: h5py.Group, result: Outcome) -> None:
     writer.scale("spring", np.arange(result.series["spring_current"].shape[-1]), "1", "index of the spring")
     for quantity in EVERYTHING:
         dims = DIMENSIONS.get(quantity.name, ())
-        if (
-            dims in (("particle",), ("spring",)) and quantity.name in result.series
-        ):  # files of older versions have fewer
+        known = quantity.name in result.series  # files of older versions have fewer
+        if known and dims in (("particle",), ("spring",)):
             values = result.series[quantity.name][-1]
             writer.array(quantity.name, values, dims, quantity.units, quantity.long_name)
 
