@@ -10,6 +10,7 @@ import numpy as np
 
 from fpsolver import autogrid
 from fpsolver.config import initial, initial_arrays
+from fpsolver.config.faults import of_file
 from fpsolver.config.reader import Config
 from fpsolver.config.schema_initial import FileInitial
 from fpsolver.errors import GridError, UsageError
@@ -37,10 +38,11 @@ def state_of(config: Config) -> LocalState | UniformState | None:
 
 def _from_file(config: Config, section: Any, masses: list[float]) -> LocalState:
     """State of particles of these masses from a file of arrays, or that of one of several from a result."""
-    if isinstance(section, FileInitial):
-        return _of_result(config, section)
-    names = initial_arrays.array_names(section, len(masses))
-    return initial_arrays.sampled_initial(config, section.kind, arrays.read_arrays(section.path, names), masses[0])
+    with of_file("initial.path"):
+        if isinstance(section, FileInitial):
+            return _of_result(config, section)
+        names = initial_arrays.array_names(section, len(masses))
+        return initial_arrays.sampled_initial(config, section.kind, arrays.read_arrays(section.path, names), masses[0])
 
 
 def _of_result(config: Config, section: FileInitial) -> LocalState:
@@ -73,12 +75,17 @@ def stored_start(config: Config, size: int, requests: Requests) -> tuple[LocalSt
     if config.time.method == "direct":
         return None, requests
     if given is not None:
-        what, grid, W = "the result", given.grid, given.arrays["W"]
-    elif isinstance(section, FileInitial):
-        what = section.path
-        grid, W = read_state(section.path, section.time)
-    else:
+        return _on_axes(config, "the result", given.grid, given.arrays["W"], size, requests)
+    if not isinstance(section, FileInitial):
         return None, requests
+    with of_file("initial.path"):
+        return _on_axes(config, section.path, *read_state(section.path, section.time), size, requests)
+
+
+def _on_axes(
+    config: Config, what: str, grid: Grid, W: FloatArray, size: int, requests: Requests
+) -> tuple[LocalState, Requests]:
+    """The W of a result as a state, and the axes of the run."""
     check_start(what, grid, W, size)
     points = [axis.centres for axis in grid.axes]
     if fits(grid, requests):

@@ -375,9 +375,10 @@ def test_no_fault_of_python_hides_those_of_keys(tmp_path):
             fp.Config(**{**config, "system": {**system, **broken}, "checks": {"strict": "no"}})
     ill = {**system, "bath": {"model": "custom", "eta": 0.5, "d_pp": 0.1, "d_qp": 0.5}}
     nowhere = {"kind": "wavefunction", "path": str(tmp_path / "nowhere.npz")}
-    with pytest.raises(ConfigError, match=r"^system\.bath: the diffusion matrix[^\n]*$"):
+    missing = r"initial\.path: .*nowhere\.npz does not exist$"
+    with pytest.raises(ConfigError, match=rf"^system\.bath: the diffusion matrix[^\n]*\n{missing}"):
         fp.prepare(fp.Config(**{**config, "system": ill, "initial": nowhere}))
-    with pytest.raises(FpsolverError, match=r"nowhere\.npz does not exist"):
+    with pytest.raises(ConfigError, match=f"^{missing}"):
         fp.prepare(fp.Config(**{**config, "initial": nowhere}))
 
 

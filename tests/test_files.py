@@ -13,7 +13,7 @@ import xarray
 import fpsolver as fp
 from fpsolver import api
 from fpsolver.config.reader import Config, load_config
-from fpsolver.errors import FileFormatError, OutputError
+from fpsolver.errors import ConfigError, FileFormatError, OutputError
 from fpsolver.io import hdf5, kinds, paths, reading, seal
 from fpsolver.snapshots import SnapshotKeeper
 from fpsolver.trajectory import Trajectory
@@ -602,7 +602,7 @@ def test_not_finite_state_is_refused(copied):
         file["final/W"][3, 3] = np.nan
     assert "not finite" in sentence(copied, reading.read_state)
     initial = {"kind": "file", "path": str(copied)}
-    with pytest.raises(FileFormatError, match="not finite"):
+    with pytest.raises(ConfigError, match=r"^initial\.path: .* not finite"):
         api.prepare(configured(initial=initial))
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
@@ -11,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 from fpsolver.config import schema
 from fpsolver.config.schema_many import FORMS
 from fpsolver.config.types import is_number, shown
-from fpsolver.errors import ConfigError, Fault, FpsolverError
+from fpsolver.errors import ConfigError, Fault, FileFormatError, FpsolverError, GridError, UsageError
 
 T = TypeVar("T")
 OBJECT = "python"  # cannot be written in a file
@@ -41,6 +42,15 @@ class Collector:
             raise ConfigError(*self.faults)
         if self._other is not None:
             raise self._other
+
+
+@contextmanager
+def of_file(key: str) -> Iterator[None]:
+    """Whatever is wrong with a file is a fault of the key that names it, so that it is told with its line."""
+    try:
+        yield
+    except (FileFormatError, GridError, UsageError) as error:
+        raise ConfigError(Fault(key, str(error))) from None
 
 
 def faults_of(error: ValidationError, data: dict[str, Any]) -> list[Fault]:

@@ -9,6 +9,7 @@ import h5py
 import numpy as np
 
 from fpsolver.autogrid import AxisRequest
+from fpsolver.config.faults import of_file
 from fpsolver.config.given import Given
 from fpsolver.config.reader import Config, parse_yaml
 from fpsolver.config.schema_initial import StoredInitial
@@ -63,7 +64,8 @@ def loaded(config: Config) -> Config:
             raise ConfigError(Fault("initial.digest", text))
         return config
     assert path is not None
-    given: Given = read_file(path, FORMAT, FORMAT_VERSION, lambda file: _start_of_result(file, path))
+    with of_file("initial.path"):
+        given: Given = read_file(path, FORMAT, FORMAT_VERSION, lambda file: _start_of_result(file, path))
     if digest not in ("", given.digest):
         text = f"is {digest}, but the state in {path} has {given.digest}: it is another one"
         raise ConfigError(Fault("initial.digest", f"{text}; give the result of the same run, or leave digest out"))
