@@ -34,7 +34,6 @@ SYSTEM = {
 # about several particles (test_many.py, test_joint.py) and about anharmonic wells (below)
 SPECIAL = ("profile", "joint", "moyal")
 KINDS = [kind for kind in plot.KINDS if kind not in SPECIAL]
-MANY = [kind for kind in KINDS if kind != "overview"]
 LONG_REASON = "undefined: W is negative somewhere (negativity 0.0123)"
 
 
@@ -132,7 +131,7 @@ def test_every_kind_of_state_is_drawn(kind, name, request):
     assert draw(plot.KINDS[kind](request.getfixturevalue(name))).axes
 
 
-@pytest.mark.parametrize("kind", MANY)
+@pytest.mark.parametrize("kind", KINDS)
 def test_several_results_are_named(kind, result, hotter, ring, undefined):
     text = words(draw(plot.KINDS[kind](result, hotter, ring, undefined)))
     for title in ("minimally invasive (1)", "hotter", "ring", "minimally invasive (4)"):
@@ -397,7 +396,7 @@ def test_what_is_no_size_is_a_sentence(figsize, result):
         plot.wigner(result, figsize=figsize)
 
 
-@pytest.mark.parametrize("kind", MANY)
+@pytest.mark.parametrize("kind", KINDS)
 def test_no_results(kind):
     with pytest.raises(UsageError, match="at least one result"):
         plot.KINDS[kind]()

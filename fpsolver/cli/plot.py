@@ -50,12 +50,11 @@ def command(
     loaded = [load_result(path) for path in results]
     wanted = chosen(kinds or _usual(loaded), plot.KINDS)
     check_time(times, kinds, wanted)
+    group = naming.after_files(loaded, results)
     for kind in wanted:
-        for name, group in _groups(kind, results, loaded):
-            prefix = name.stem if len(group) < len(loaded) else ""
-            path = _target(output, name, kind, prefix=prefix, many=len(wanted) > 1)
-            plot.save(drawn(kind, group, times), path)
-            click.echo(f"wrote {path}")
+        path = _target(output, results[0], kind, many=len(wanted) > 1)
+        plot.save(drawn(kind, group, times), path)
+        click.echo(f"wrote {path}")
     return 0
 
 
@@ -122,14 +121,7 @@ def _usual(results: Sequence[Outcome]) -> str:
     return "profile" if all("temperature" in result.series for result in results) else "series"
 
 
-def _groups(kind: str, paths: tuple[Path, ...], results: Sequence[Outcome]) -> list[tuple[Path, list[Outcome]]]:
-    """One figure for all results, except for the overview, which takes one."""
-    if kind == "overview":
-        return [(path, [result]) for path, result in zip(paths, results, strict=True)]
-    return [(paths[0], naming.after_files(results, paths))]
-
-
-def _target(output: Path | None, result: Path, kind: str, *, prefix: str, many: bool) -> Path:
+def _target(output: Path | None, result: Path, kind: str, *, prefix: str = "", many: bool) -> Path:
     """``<result>-<kind>.png``, or the given file (with what tells several figures apart in its name)."""
     if output is None:
         return result.with_name(f"{result.stem}-{kind}.png")
