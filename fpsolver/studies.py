@@ -13,9 +13,10 @@ from fpsolver import api
 from fpsolver.config.reader import Config
 from fpsolver.errors import ConvergenceError, InterruptedStudyError, UsageError
 from fpsolver.grid import Grid
-from fpsolver.physics import exact, linear
+from fpsolver.physics import arguments, exact, linear
 from fpsolver.physics.potentials import FloatArray
 from fpsolver.physics.system import System
+from fpsolver.physics.timescales import linear_rates
 from fpsolver.problem import Problem
 from fpsolver.result import Result
 from fpsolver.summary import Summary
@@ -43,20 +44,25 @@ class Spectrum(Summary):
         """Title of the configuration."""
         return self.problem.config.title or "spectrum"
 
+    @property
+    def round_off(self) -> float:
+        """Size below which the rate or frequency of a mode is shown as 0, 1/time."""
+        return ROUND_OFF * max(float(np.abs(self.values).max()), linear_rates(self.problem.system)[0])
+
     def summary(self) -> list[tuple[str, str]]:
         """Rows of the short table: grid, and rate and frequency of the first modes."""
         cells = " x ".join(str(n) for n in self.problem.grid.shape)
         rows = [("grid", f"{cells} cells, {self.problem.generator.scheme.words}")]
         for k, (value, known) in enumerate(zip(self.values[:MOST_MODES], self.exact, strict=False)):
-            words = f", exact {_rate_words(known)}" if np.isfinite(known) else ""
-            rows.append((f"mode {k}", _rate_words(value) + words))
+            words = f", exact {_rate_words(known, 0.0)}" if np.isfinite(known) else ""
+            rows.append((f"mode {k}", _rate_words(value, self.round_off) + words))
         more = len(self.values) - MOST_MODES
         return [*rows, ("more modes", f"{more}, in the attribute values")] if more > 0 else rows
 
 
-def _rate_words(value: complex) -> str:
+def _rate_words(value: complex, round_off: float) -> str:
     """Decay and turning of a mode, round-off as 0."""
-    rate, frequency = (x if abs(x) > 1e-11 else 0.0 for x in (-value.real, value.imag))
+    rate, frequency = (x if abs(x) > round_off else 0.0 for x in (-value.real, value.imag))
     return f"rate {rate:.9g}, frequency {frequency:.9g}"
 
 
@@ -79,8 +85,8 @@ def few_words(found: int, count: int) -> str:
 
 def modes_found(config: Config, count: int) -> Spectrum:
     """As :func:`spectrum`, of as many of the modes as are found."""
-    if count < 1:
-        raise UsageError(f"the number of modes must be at least 1, but is {count}")
+    api.require_config(config)
+    count = arguments.whole("the number of modes", count, 1)
     if config.scheme.reversible == "limited":
         raise UsageError("scheme.reversible: limited is not linear and has no spectrum; use `central`")
     system = api.build_system(config)
@@ -193,10 +199,18 @@ class Convergence(Summary):
 def convergence(config: Config, cells: tuple[int, ...] = (48, 64, 96, 128)) -> Convergence:
     """Run a configuration on grids of ``cells`` x ``cells``, all on the box of its own grid, and compare.
 
-    ConvergenceError if a run does not get to its end, InterruptedStudyError if one is interrupted.
+    UsageError for several particles; ConvergenceError if a run does not get to its end, InterruptedStudyError if one
+    is interrupted.
     """
+    api.require_config(config)
+    cells = arguments.items("cells", cells, int)
     if len(cells) < 2 or any(n >= m for n, m in pairwise(cells)):
         raise UsageError(f"cells must be at least two numbers that increase, but are {', '.join(map(str, cells))}")
+    if (size := api.build_system(config).size) > 1:
+        raise UsageError(
+            f"a study of convergence needs one particle, and there are {size}: grids of {2 * size} axes cannot be "
+            "refined far; compare runs with different cells, or with time.method: gaussian where forces are linear"
+        )
     results = [_finished(problem, n) for n, problem in zip(cells, _refinements(config, cells), strict=True)]
     seconds = np.array([result.provenance["wall_solve"] for result in results])
     if results[-1].exact is not None:

@@ -37,7 +37,11 @@ def layout(
     """What grids of anharmonic wells and rings have to hold.
 
     A well that does not rise to the energies of the state gives no box: SaturationError, unless the user has given one.
+    So do several particles of which one is not confined: the box is given, and the state alone has to fit.
     """
+    if system.size > 1 and not all(particle.potential.is_confining for particle in system.particles):
+        path = _shallow_path(system, state)
+        return Layout(path, path, well_widths(system))
     try:
         shape = weakly_damped(system) if periodic_length is None else None
         path = well_path(system, state, periodic_length, shape)

@@ -1,6 +1,7 @@
 """Chang-Cooper fluxes: sampled Gibbs states do not move, W stays positive, second order, and what is refused."""
 
 import math
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -139,6 +140,13 @@ def test_limited_steps_keep_any_w_positive_and_its_mass(W, name):
     for stepped in steps_from(generator, W, 5):
         assert stepped.min() >= 0.0
         assert abs(stepped.sum() - mass) <= 1e-13 * max(mass, 1e-300)
+
+
+def test_stages_keep_the_mass_exactly():
+    """Keep and carry of each stage add up to 1 as binary numbers: 1/3 and 2/3 leave -6e-17 in each of 10^5 steps."""
+    system, grid, _ = well("double well", cells=(24, 24))
+    stages = RungeKutta(generator_of(system, grid, "limited"))._stages
+    assert [Fraction(keep) + Fraction(carry) for keep, carry, _ in stages] == [1, 1, 1, 1]
 
 
 def test_more_than_the_limit_makes_w_negative():

@@ -141,3 +141,11 @@ def test_orders_stop_at_round_off():
     assert np.isnan(found.orders("W")).all()
     with pytest.raises(UsageError, match="at least two numbers"):
         study(2, (32,))
+
+
+def test_several_particles_and_cells_that_are_none():
+    two = fp.load_config(CONFIGS / "two_oscillators.yaml")
+    with pytest.raises(UsageError, match="needs one particle, and there are 2"):
+        fp.convergence(two)
+    with pytest.raises(UsageError, match="cells must be a tuple of int objects, but is 48"):
+        fp.convergence(two, cells=48)

@@ -412,7 +412,7 @@ def test_times_that_cannot_be(name, time):
 
 @pytest.mark.parametrize("count", [-1, 0, 1.5, "3", None, True, 10**30])
 def test_counts_of_eigenvalues_that_cannot_be(count):
-    with pytest.raises(UsageError, match="count must be a whole number, at least 1, at most 100000, but is"):
+    with pytest.raises(UsageError, match="^n must be a whole number, at least 1, at most 100000, but is"):
         exact.steady(systems.model("custom")).spectrum(count)
 
 

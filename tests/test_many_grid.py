@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 import fpsolver as fp
 from fpsolver import api, gaussian, views
-from fpsolver.errors import ConfigError, GridError, ResourceError, UsageError
+from fpsolver.errors import ConfigError, GridError, NoSteadyStateError, ResourceError, UsageError
 from fpsolver.evaluation import final_and_particles
 from fpsolver.grid import Axis
 from fpsolver.kernels.axes import PAD
@@ -241,6 +241,32 @@ def test_bad_input_is_a_sentence(name):
     with pytest.raises(kind, match=words) as found:
         api.prepare(config(**changes))
     assert found.value.exit_status == (3 if kind is ResourceError else 2)
+
+
+@pytest.mark.parametrize(
+    "loose",
+    [
+        {"kind": "free"},
+        {"kind": "cosine", "amplitude": 1.0, "wavenumber": 1.0, "tilt": 0.1},
+        {"kind": "polynomial", "coefficients": [0, 0, 0.5, 0.1]},
+    ],
+)
+def test_a_particle_that_nothing_confines_runs_in_a_given_box(loose):
+    """Beside a quartic one, for a time; it has no steady state."""
+    bath = {"model": "caldeira_leggett", "eta": 0.5, "beta": 0.7}
+    quartic = {"kind": "quartic", "omega": 1.0, "quartic": 0.5}
+    particles = [{"mass": 1.0, "potential": potential, "bath": bath} for potential in (quartic, loose)]
+    axis = {"cells": 16, "extent": [-7, 7], "allow_coarse": True}
+    start = {"kind": "gaussian", "mean": [0, 0], "covariance": [[0.8, 0], [0, 0.8]]}
+    changes = {
+        "system": {"particles": particles},
+        "units": {"hbar": 0},
+        "initial": [start, start],
+        "grid": {"q": axis, "p": axis},
+    }
+    assert api.prepare(config(**changes, time={"until": 0.1})).grid.shape == (16,) * 4
+    with pytest.raises(NoSteadyStateError, match="does not confine its particle"):
+        api.prepare(config(**changes, time={"until": "steady"}))
 
 
 def test_axes_may_be_given_for_each_particle():

@@ -186,8 +186,27 @@ def test_what_has_no_spectrum_says_why(tmp_path):
     limited = fp.Config(system=system, initial=start, scheme={"flux": "chang_cooper", "reversible": "limited"})
     with pytest.raises(UsageError, match="not linear and has no spectrum"):
         fp.spectrum(limited)
-    with pytest.raises(UsageError, match="at least 1"):
-        fp.spectrum(fp.Config(system=system, initial=start), 0)
+    for count in (0, "3", 2.5):
+        with pytest.raises(UsageError, match="the number of modes must be a whole number, at least 1"):
+            fp.spectrum(fp.Config(system=system, initial=start), count)
+    for study in (fp.spectrum, fp.convergence):
+        with pytest.raises(UsageError, match=r"fpsolver\.Config"):
+            study("config.yaml")
     free = {**system, "potential": {"kind": "free"}}
     with pytest.raises(NoSteadyStateError, match="nothing holds the position"):
         fp.spectrum(fp.Config(system=free, initial=start))
+
+
+@pytest.mark.slow
+def test_slow_modes_are_no_round_off():
+    """Rates of 1e-12 are shown; what is round-off depends on the rates."""
+    system = {
+        "mass": 1.0,
+        "potential": {"kind": "harmonic", "omega": 1e-12},
+        "bath": {"model": "caldeira_leggett", "eta": 5e-13, "beta": 0.7e12},
+    }
+    grid = {"q": {"cells": 64}, "p": {"cells": 64}}
+    found = fp.spectrum(fp.Config(system=system, time={"method": "direct"}, grid=grid), 3)
+    table = dict(found.summary())
+    assert table["mode 0"].startswith("rate 0, frequency 0, exact rate 0")
+    assert float(table["mode 1"].split(",")[0].removeprefix("rate ")) == pytest.approx(2.5e-13, rel=1e-6)

@@ -144,7 +144,8 @@ def test_energy_and_purity():
     state = sampled(systems.model("minimally_invasive", mass=1.7, omega=0.6, hbar=0.8), MEAN, V)
     energy = (V[1, 1] + MEAN[1] ** 2) / 3.4 + 0.5 * 1.7 * 0.36 * (V[0, 0] + MEAN[0] ** 2)
     assert observables.energy(state) == pytest.approx(energy, abs=1e-12)
-    assert observables.purity(state) == pytest.approx(0.4 / math.sqrt(np.linalg.det(V)), abs=1e-12)
+    square = integrals.integrate(state, np.zeros_like(state.W), MEAN, V).square
+    assert 2 * math.pi * 0.8 * square == pytest.approx(0.4 / math.sqrt(np.linalg.det(V)), abs=1e-12)
 
 
 def test_detailed_balance_verdicts():
@@ -430,3 +431,22 @@ def test_windows_that_cannot_be(omega):
     for function in (fp.thermo.husimi, fp.thermo.wehrl_entropy):
         with pytest.raises(fp.FpsolverError, match="omega must be a finite number above 0, but is "):
             function(state.W, state.system, state.grid, omega=omega)
+
+
+def test_order_may_be_given_by_place_everywhere():
+    state = sampled(systems.model("minimally_invasive"), MEAN, V)
+    for function in (fp.thermo.entropy_production, fp.thermo.entropy_flux, fp.thermo.detailed_balance_residual):
+        given = state.W, state.system, state.grid
+        assert function(*given, 4) == function(*given, order=4)
+
+
+def test_production_of_several_particles_is_that_of_records():
+    """Noise below the most negative cell does not count, in fp.thermo as in a run."""
+    particle = systems.model("minimally_invasive").particles[0]
+    system = System((particle, particle))
+    grid = fp.Grid(tuple(fp.Axis(name, -5.0, 5.0, 24) for name in ("q1", "q2", "p1", "p2")))
+    noise = 1e-10 * np.random.default_rng(3).normal(size=grid.shape)
+    W = states.gaussian(np.zeros(4), np.diag([1.0, 0.9, 1.1, 0.8])).values(grid.coordinates) + noise
+    state = State(W, PhaseSpace(system, grid, 8))
+    recorded = integrals.integrate(state, np.zeros_like(W), np.zeros(4), np.eye(4)).production.sum()
+    assert fp.thermo.entropy_production(W, system, grid) == pytest.approx(recorded, rel=1e-12)

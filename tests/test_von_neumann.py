@@ -51,7 +51,8 @@ def moved(system, time):
 def test_rates_are_slopes(name):
     """dS_vN/dt and Spohn's production from fourth-order differences of entropies along the exact evolution."""
     system, h = systems.model(name, **UNITS), 2e-3
-    steady, thermal = von_neumann.steady_reference(system), equilibrium.thermal_state(system)
+    found, thermal = fp.exact.steady(system), equilibrium.thermal_state(system)
+    steady = states.gaussian(found.mean, found.covariance)
 
     def slope(function):
         f = [function(moved(system, 0.4 + k * h)) for k in (-2, -1, 1, 2)]
@@ -224,3 +225,10 @@ def test_what_pure_modes_and_impossible_covariances_do_not_have():
     system = systems.model("quantum_optical", **UNITS)
     reference = states.gaussian([0, 0], vacuum)
     assert von_neumann.spohn_production(system, states.gaussian(MEAN, V), reference) == math.inf
+
+
+def test_relative_entropy_of_a_pure_state():
+    """0 of itself, inf of another one."""
+    pure = states.gaussian([0.3, 0.1], UNITS["hbar"] / 2 * np.diag([2.0, 0.5]))
+    assert von_neumann.relative_entropy(pure, pure, UNITS["hbar"]) == 0
+    assert von_neumann.relative_entropy(states.gaussian([0.4, 0.1], pure.covariance), pure, UNITS["hbar"]) == math.inf

@@ -42,7 +42,7 @@ def rows(found: studies.Spectrum) -> list[str]:
     head = f"  {'mode':>4}{'rate':>20}{'frequency':>20}"
     lines = [head + (f"{'exact rate':>20}{'exact frequency':>20}{'difference':>12}" if known else "")]
     for k, (value, exact) in enumerate(zip(found.values, found.exact, strict=True)):
-        line = f"  {k:>4}{_number(-value.real, 1e-11):>20}{_number(value.imag, 1e-11):>20}"
+        line = f"  {k:>4}{_number(-value.real, found.round_off):>20}{_number(value.imag, found.round_off):>20}"
         if known:
             line += f"{_number(-exact.real, 0):>20}{_number(exact.imag, 0):>20}{abs(value - exact):>12.1e}"
         lines.append(line)

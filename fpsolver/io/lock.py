@@ -20,7 +20,7 @@ NO_LOCKS = {errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP}
 
 
 def is_held(handle: int) -> bool:
-    """Take the lock of an open file, or tell that another process has it; false where there are no locks."""
+    """Take the lock of an open file, or tell that another process has it; false on Windows, which has none."""
     if sys.platform == "win32":
         return False
     try:

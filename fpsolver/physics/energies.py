@@ -29,13 +29,13 @@ def heat_currents(system: System, mean: FloatArray, covariance: FloatArray) -> F
     moments = second_moments(mean, covariance)
     rows = np.flatnonzero(A.any(axis=1) | B.any(axis=1))  # few in a long chain
     heat = np.zeros(mean.shape)
-    curvature = _curvature(system)[:, rows]
-    heat[..., rows] = np.einsum("ij,...jk,ki->...i", A[rows], moments, curvature, optimize=True)
-    heat[..., rows] += (mean @ A[rows].T) * slopes[rows] + 0.5 * np.einsum("ij,ji->i", B[rows], curvature)
+    second = curvature(system)[:, rows]
+    heat[..., rows] = np.einsum("ij,...jk,ki->...i", A[rows], moments, second, optimize=True)
+    heat[..., rows] += (mean @ A[rows].T) * slopes[rows] + 0.5 * np.einsum("ij,ji->i", B[rows], second)
     return heat[..., :n] + heat[..., n:]
 
 
-def _curvature(system: System) -> FloatArray:
+def curvature(system: System) -> FloatArray:
     """Second derivatives of H, shape (2N, 2N)."""
     n = system.size
     G = np.zeros((2 * n, 2 * n))
@@ -49,8 +49,8 @@ def particle_energies(system: System, mean: FloatArray, covariance: FloatArray) 
     n, moments = system.size, second_moments(mean, covariance)
     squares = np.diagonal(moments, axis1=-2, axis2=-1)
     energies = squares[..., n:] / (2 * system.masses)
-    ground, slope, curvature = system.wells
-    energies += ground + slope * mean[..., :n] + curvature / 2 * squares[..., :n]
+    ground, slope, stiffness = system.wells
+    energies += ground + slope * mean[..., :n] + stiffness / 2 * squares[..., :n]
     return np.asarray(energies + spring_shares(system, mean, covariance))
 
 

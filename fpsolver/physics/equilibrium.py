@@ -92,7 +92,7 @@ def thermal_state(system: System) -> GaussianState | None:
     beta, n = common_beta(system), system.size
     if beta is None or not system.is_quadratic:
         return None
-    stiffness = np.diag([float(p.potential.derivative(0.0, 2)) for p in system.particles]) + system.spring_matrix
+    stiffness = system.stiffness_matrix
     root = np.sqrt(system.masses)
     squares, modes = np.linalg.eigh(stiffness / np.outer(root, root))
     if not squares[0] > 1e-12 * abs(squares[-1]):

@@ -209,10 +209,10 @@ class SteadyState(ReadOnlyArrays, Summary):
             ("slowest rate", f"{self.slowest_rate:.6g}"),
         ]
 
-    def spectrum(self, count: int) -> np.ndarray:
-        """The ``count`` slowest eigenvalues of the generator, 0 first (complex, 1/time)."""
-        count = arguments.whole("count", count, 1, MOST_EIGENVALUES)
-        return linear.spectrum(self.system.drift_matrix, count)
+    def spectrum(self, n: int) -> np.ndarray:
+        """The ``n`` slowest eigenvalues of the generator, 0 first (complex, 1/time)."""
+        n = arguments.whole("n", n, 1, MOST_EIGENVALUES)
+        return linear.spectrum(self.system.drift_matrix, n)
 
 
 def steady(system: System) -> SteadyState:

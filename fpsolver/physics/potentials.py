@@ -8,16 +8,15 @@ from typing import Any, Protocol
 
 import numpy as np
 from numpy.polynomial import Polynomial as Series
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from fpsolver.errors import UsageError
 from fpsolver.physics import arguments
-
-FloatArray = NDArray[np.floating[Any]]
+from fpsolver.physics.arguments import FloatArray as FloatArray
 
 
 class Potential(Protocol):
-    """What a potential can be asked; q is an array of positions, energies are in units of hbar omega."""
+    """What a potential can be asked; q is an array of positions; everything is in the units of the system."""
 
     @property
     def is_quadratic(self) -> bool:

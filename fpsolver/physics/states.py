@@ -53,9 +53,12 @@ def squeezed(
     return gaussian((q, p), vacuum * np.outer(unit, unit), omega)
 
 
+def symplectic_form(n: int) -> FloatArray:
+    """Omega = [[0, 1], [-1, 0]] of n particles, shape (2n, 2n)."""
+    return np.block([[np.zeros((n, n)), np.eye(n)], [-np.eye(n), np.zeros((n, n))]])
+
+
 def symplectic_eigenvalues(covariance: FloatArray) -> FloatArray:
     """Symplectic eigenvalues of V, smallest first; a quantum state has none below hbar/2."""
-    n = len(covariance) // 2
-    omega = np.block([[np.zeros((n, n)), np.eye(n)], [-np.eye(n), np.zeros((n, n))]])
-    moduli = np.sort(np.abs(np.linalg.eigvals(1j * omega @ covariance)))
+    moduli = np.sort(np.abs(np.linalg.eigvals(1j * symplectic_form(len(covariance) // 2) @ covariance)))
     return moduli[::2]

@@ -21,10 +21,11 @@ from collections.abc import Callable
 import numpy as np
 
 from fpsolver.errors import UsageError
+from fpsolver.physics.energies import curvature
 from fpsolver.physics.equilibrium import common_beta
-from fpsolver.physics.exact import steady
 from fpsolver.physics.gaussian_states import GaussianState
 from fpsolver.physics.potentials import FloatArray
+from fpsolver.physics.states import symplectic_form
 from fpsolver.physics.system import System
 
 PURE = 1e-12  # of nu - 1: a mode that counts as pure, whose entropy rate is infinite
@@ -38,13 +39,8 @@ def _modes(covariance: FloatArray, hbar: float) -> tuple[FloatArray, np.ndarray,
     if not values[0] > 0:
         raise UsageError(f"the covariance must be positive definite, but has the eigenvalue {values[0]:.6g}")
     root = (vectors * np.sqrt(values)) @ vectors.T
-    nu, U = np.linalg.eigh(2j / hbar * root @ _omega(len(covariance)) @ root)
+    nu, U = np.linalg.eigh(2j / hbar * root @ symplectic_form(len(covariance) // 2) @ root)
     return nu, root @ U, U.conj().T @ np.linalg.inv(root)
-
-
-def _omega(size: int) -> FloatArray:
-    n = size // 2
-    return np.block([[np.zeros((n, n)), np.eye(n)], [-np.eye(n), np.zeros((n, n))]])
 
 
 def symplectic_nu(covariance: FloatArray, hbar: float) -> FloatArray:
@@ -71,7 +67,7 @@ def modular_matrix(covariance: FloatArray, hbar: float) -> FloatArray:
     if symplectic_nu(covariance, hbar)[0] <= 1 + PURE:
         raise UsageError("a pure mode has no modular matrix: its entropy rate is infinite")
     inner = _function(covariance, hbar, lambda nu: np.arctanh(1 / nu))
-    return np.asarray((2j / hbar * _omega(len(covariance)) @ inner).real)
+    return np.asarray((2j / hbar * symplectic_form(len(covariance) // 2) @ inner).real)
 
 
 def _change(system: System, covariance: FloatArray) -> FloatArray:
@@ -87,19 +83,17 @@ def entropy_rate(system: System, covariance: FloatArray) -> float:
 
 
 def relative_entropy(state: GaussianState, reference: GaussianState, hbar: float) -> float:
-    """Quantum relative entropy S(state||reference) of Gaussians; inf if only the reference has a pure mode."""
+    """Quantum relative entropy S(state||reference) of Gaussians, never negative.
+
+    inf if the reference has a pure mode, unless the state is the same.
+    """
     nu = symplectic_nu(reference.covariance, hbar)
     if nu[0] <= 1 + PURE:
-        return math.inf
+        is_same = np.array_equal(state.mean, reference.mean) and np.array_equal(state.covariance, reference.covariance)
+        return 0.0 if is_same else math.inf
     d = state.mean - reference.mean
     energy = np.trace(modular_matrix(reference.covariance, hbar) @ (state.covariance + np.outer(d, d))) / 2
     return float(energy + 0.5 * np.log((nu**2 - 1) / 4).sum()) - entropy(state.covariance, hbar)
-
-
-def steady_reference(system: System) -> GaussianState:
-    """The steady state, as reference of the Spohn production."""
-    found = steady(system)
-    return GaussianState(found.mean, found.covariance)
 
 
 def spohn_production(system: System, state: GaussianState, reference: GaussianState) -> float:
@@ -118,9 +112,7 @@ def spohn_gibbs(system: System, state: GaussianState) -> float:
     beta, n = common_beta(system), system.size
     if beta is None:
         raise UsageError("the Gibbs state needs baths of one temperature, but they have none in common")
-    G = np.zeros((2 * n, 2 * n))
-    G[:n, :n] = np.diag([float(p.potential.derivative(0.0, 2)) for p in system.particles]) + system.spring_matrix
-    G[n:, n:] = np.diag(1 / system.masses)
+    G = curvature(system)
     rest = np.linalg.lstsq(G, np.concatenate([system.force[n:], np.zeros(n)]), rcond=None)[0]
     return _production(system, state, beta * G, rest)
 

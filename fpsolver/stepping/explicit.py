@@ -38,7 +38,8 @@ def _taylor(order: int) -> FloatArray:
 
 
 RK4 = _taylor(4)
-_SSP43 = np.array([[1.0, 0.0, 1 / 2], [0.0, 1.0, 1 / 2], [2 / 3, 1 / 3, 1 / 6], [0.0, 1.0, 1 / 2]])
+# 1 - 2/3 and not 1/3: the sum of the two numbers, which is the mass after a stage, is then exactly 1
+_SSP43 = np.array([[1.0, 0.0, 1 / 2], [0.0, 1.0, 1 / 2], [2 / 3, 1 - 2 / 3, 1 / 6], [0.0, 1.0, 1 / 2]])
 
 
 class RungeKutta:
@@ -68,12 +69,6 @@ class RungeKutta:
         else:
             self.generator.run(self._half, W, self._work, stages, steps)
             mirror.complete(W)
-
-    def compile(self) -> None:
-        """Compile the kernels, or load them from the disk cache."""
-        W = self.generator.empty_padded()
-        self.generator.pad(np.zeros(self.generator.grid.shape), W)
-        self.advance(W, 0.0, 0.0, 1)
 
 
 @lru_cache

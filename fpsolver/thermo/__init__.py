@@ -17,6 +17,7 @@ from fpsolver.physics.potentials import FloatArray
 from fpsolver.physics.system import System, require_system
 from fpsolver.thermo import detailed_balance, entropy, observables, wehrl
 from fpsolver.thermo.differences import gradient
+from fpsolver.thermo.slabs import noise_floor
 from fpsolver.thermo.state import PhaseSpace, State
 
 
@@ -33,27 +34,27 @@ def _state(W: FloatArray, system: System, grid: Grid, order: int = 8) -> State:
     W = checked_values(W, grid)
     if not W.any():
         raise GridError("W is zero everywhere, so that it has no moments and no entropy; give a density")
-    return State(W, PhaseSpace(system, grid, order))
+    return State(W, PhaseSpace(system, grid, order), floor=None if system.size == 1 else noise_floor(W))
 
 
-def currents(W: FloatArray, system: System, grid: Grid, *, order: int = 8) -> Currents:
+def currents(W: FloatArray, system: System, grid: Grid, order: int = 8) -> Currents:
     """J = J^R + J^I with J^I = A^I x W - D^I grad W (arXiv:2507.23322v2, Eqs. 24-26)."""
     state = _state(W, system, grid, order)
     irreversible, reversible = state.irreversible_current, state.reversible_current
     return Currents(reversible + irreversible, reversible, irreversible)
 
 
-def entropy_production(W: FloatArray, system: System, grid: Grid, *, order: int = 8) -> float:
+def entropy_production(W: FloatArray, system: System, grid: Grid, order: int = 8) -> float:
     """Pi = int J^I (D^I)^+ J^I / W, 1/time; inf if friction acts without noise, NaN if W is negative."""
     return sum(entropy.production_parts(_state(W, system, grid, order)))
 
 
-def entropy_flux(W: FloatArray, system: System, grid: Grid, *, order: int = 8) -> float:
+def entropy_flux(W: FloatArray, system: System, grid: Grid, order: int = 8) -> float:
     """Phi = int A^I x (D^I)^+ J^I - int grad W D^R grad W / W, 1/time."""
     return sum(entropy.flux_parts(_state(W, system, grid, order)))
 
 
-def entropy_production_density(W: FloatArray, system: System, grid: Grid, *, order: int = 8) -> FloatArray:
+def entropy_production_density(W: FloatArray, system: System, grid: Grid, order: int = 8) -> FloatArray:
     r"""Densities J_k ((D^I)^+ J^I)_k / W of the coordinates k, shape (2N, \*grid.shape); their sum integrates to Pi.
 
     All inf or NaN where Pi is: if friction acts without noise, or W is negative.
@@ -65,7 +66,7 @@ def entropy_production_density(W: FloatArray, system: System, grid: Grid, *, ord
     return entropy.production_channels(state)
 
 
-def divergence(J: FloatArray, grid: Grid, *, order: int = 8) -> FloatArray:
+def divergence(J: FloatArray, grid: Grid, order: int = 8) -> FloatArray:
     r"""Divergence sum_k dJ_k/dx_k of a current of shape (2N, \*grid.shape): -dW/dt, and zero in a steady state.
 
     By central differences of this order, J taken as zero beyond closed walls. What is left of a steady J is the error
@@ -109,6 +110,9 @@ def _with_window(system: System, omega: float | None) -> System:
     return system.derived(husimi_omegas=(arguments.positive("omega", omega),) * system.size)
 
 
-def detailed_balance_residual(W: FloatArray, system: System, grid: Grid) -> float:
-    """First line of detailed balance: int abs(2 a^I W - B grad W), relative to the deviations, 1/time."""
-    return detailed_balance.first_line_residual(_state(W, system, grid))
+def detailed_balance_residual(W: FloatArray, system: System, grid: Grid, order: int = 8) -> float:
+    """First line of detailed balance: int abs(2 a^I W - B grad W), relative to the deviations, 1/time.
+
+    Its derivatives are spectral: ``order`` changes nothing, and is there as in the other functions.
+    """
+    return detailed_balance.first_line_residual(_state(W, system, grid, order))

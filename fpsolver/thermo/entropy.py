@@ -23,7 +23,7 @@ from fpsolver.thermo.state import State, apply_matrix
 NEGATIVE = 1e-8  # negative volume above which W does not count as positive
 # The same on four axes and more: 32 cells along each resolve the tails to 1e-7 of max W, and their volume is a thousand
 # times that of the state; 4e-8 in the best box, with Pi right to 1e-6 (docs/many.md). Cells below the most negative one
-# are left out of Pi there (see State.above_floor).
+# are left out of Pi there (slabs.noise_floor).
 NEGATIVE_OF_SEVERAL = 1e-5
 NEGATIVE_REASON = "undefined: W is negative somewhere (negativity {:.3g})"
 

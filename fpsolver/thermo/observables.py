@@ -68,10 +68,3 @@ def _average_product(state: State, k: int, values: FloatArray, j: int) -> float:
         return state.average_along(k, values * state.grid.axes[k].centres)
     shape = [-1 if axis == k else 1 for axis in range(state.W.ndim)]
     return state.grid.integrate(values.reshape(shape) * state.grid.coordinates[j] * state.W)
-
-
-def purity(state: State) -> float:
-    """(2 pi hbar)^N int W^2; NaN for a classical system."""
-    if state.system.hbar == 0:
-        return math.nan
-    return (2 * math.pi * state.system.hbar) ** state.system.size * state.grid.integrate(state.W**2)

@@ -29,13 +29,17 @@ def slabs(state: State) -> Iterator[tuple[slice, State]]:
     if state.system.size == 1:
         yield slice(0, state.grid.shape[0]), state
         return
-    cells = state.grid.shape[0]
-    floor = max(FLOOR * float(state.W.max()), -float(state.W.min()))  # what is as small as the noise is noise
+    cells, floor = state.grid.shape[0], noise_floor(state.W)
     thick = max(1, SLAB_CELLS * cells // state.grid.size)
     for start in range(0, cells, thick):
         rows = slice(start, min(start + thick, cells))
         space = PhaseSpace(state.system, rows_of(state.grid, rows), state.space.order)
         yield rows, State(state.W[rows], space, _gradient(state, rows), floor)
+
+
+def noise_floor(W: FloatArray) -> float:
+    """What cells of several particles must exceed to count for Pi: what is as small as the noise is noise."""
+    return max(FLOOR * float(W.max()), -float(W.min()))
 
 
 def rows_of(grid: Grid, rows: slice) -> Grid:
