@@ -10,12 +10,14 @@ import numpy as np
 
 from fpsolver import autogrid, dispersion, gaussian
 from fpsolver.config import axes
+from fpsolver.errors import NoSteadyStateError
 from fpsolver.gaussian import GaussianProblem
 from fpsolver.io import provenance
 from fpsolver.physics import exact as exact_module
 from fpsolver.physics.linear import is_stable
 from fpsolver.physics.potentials import FloatArray
 from fpsolver.physics.states import GaussianState
+from fpsolver.physics.system import System
 from fpsolver.problem import Problem
 from fpsolver.recorder import past_reasons, phase_space, reasons
 from fpsolver.result import Final, GaussianResult, Result, Snapshots
@@ -130,14 +132,20 @@ def _final_of_several(state: State, time: float) -> tuple[Final, tuple[several.P
     """The same, slab by slab, with each particle on its own; full currents only where they fit."""
     keep = 6 * state.system.size * state.W.nbytes <= CURRENTS_IN_MEMORY
     found = several.fields(state, keep_currents=keep)
+    channels = [found.production, *(particle.production for particle in found.particles)]
     if entropy.why_not_finite(state):
-        found.production[...], found.flux[...] = np.inf, np.inf
+        _fill([*channels, found.flux], np.inf)
     elif entropy.why_undefined(state):
-        found.production[...] = np.nan
+        _fill([*channels, found.flux] if state.space.reversible_D.any() else channels, np.nan)
     reversible, irreversible = found.J_reversible, found.J_irreversible
     total = None if reversible is None or irreversible is None else reversible + irreversible
     final = Final(time, state.W, total, reversible, irreversible, found.production, found.flux)
     return final, found.particles
+
+
+def _fill(arrays: list[FloatArray], value: float) -> None:
+    for array in arrays:
+        array[...] = value
 
 
 def _compare(problem: Problem, trajectory: Trajectory) -> tuple[dict[str, FloatArray] | None, float]:
@@ -167,13 +175,17 @@ def diagnostics(problem: Problem, state: State, series: dict[str, FloatArray], *
     residual = detailed_balance.first_line_residual(state)
     parity = detailed_balance.parity_residual(now)
     covariance = series["covariance"][-1]
-    steady, unknown = None, ""
+    steady, ring, unknown = None, None, ""
     on_line = not any(axis.periodic for axis in problem.grid.axes)
+    if system.is_quadratic and not on_line:
+        ring = _steady_on_ring(system)
     if system.is_quadratic and on_line and is_stable(system.drift_matrix):
         steady = exact_module.steady(system)
         covariance = steady.covariance
     if steady is not None:
         satisfied = detailed_balance.gaussian_detailed_balance(steady)
+    elif ring is not None:
+        satisfied = ring.satisfies_detailed_balance
     else:
         satisfied, unknown = detailed_balance.verdict(now, residual)
     found: dict[str, Any] = {
@@ -188,11 +200,20 @@ def diagnostics(problem: Problem, state: State, series: dict[str, FloatArray], *
         "slowest_rate": _slowest(problem, steady),
         "resolution": problem.grid.cells_per_deviation(series["covariance"][-1]),
     }
-    if steady is None and parity == 0 and not ended_steady and not detailed_balance.has_gibbs_state(now):
+    is_open = steady is None and ring is None and parity == 0 and not ended_steady
+    if is_open and not detailed_balance.has_gibbs_state(now):
         found["satisfies_detailed_balance"], unknown = False, BALANCE_UNKNOWN
     if unknown:
         found["satisfies_detailed_balance_reason"] = unknown
     return found | {f"{name}_reason": text for name, text in _WHY_NAN.items() if _is_nan(found[name])}
+
+
+def _steady_on_ring(system: System) -> exact_module.RingState | None:
+    """Steady state on a ring without corrugation, None if there is none."""
+    try:
+        return exact_module.steady_on_ring(system)
+    except NoSteadyStateError:
+        return None
 
 
 def _slowest(problem: Problem, steady: exact_module.SteadyState | None) -> float:

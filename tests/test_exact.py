@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fpsolver.errors import NoSteadyStateError, UsageError
-from fpsolver.physics import baths, equilibrium, exact, linear, potentials, states
+from fpsolver.physics import baths, equilibrium, exact, linear, potentials, states, timescales
 from fpsolver.physics.system import Coupling, Particle, System
 from fpsolver.thermo.detailed_balance import gaussian_detailed_balance
 from tests import systems
@@ -271,6 +271,23 @@ def test_ring_under_a_constant_force_is_stationary():
     assert not found.satisfies_detailed_balance
 
 
+@pytest.mark.parametrize("extra", [0.0, 1.5, -0.45])
+def test_spectrum_on_a_ring_with_any_velocity(extra):
+    """dq/dt = (1/m + extra) p: against i k v p, friction and noise of p in Hermite functions, 60 of them."""
+    mass, friction, d_qq, d_pp, force, length = 2.0, 0.8, 0.05, 0.2, 0.3, 9.0
+    drift, noise = np.array([[0.0, extra], [0.0, -friction]]), 2 * np.diag([d_qq, d_pp])
+    particle = Particle(mass, potentials.Cosine(0.0, 1.0, force), baths.none())
+    system = System((particle,), 0.0, drift=drift, diffusion=noise)
+    v, k, n = 1 / mass + extra, 2 * np.pi / length, np.arange(60)
+    steps = np.sqrt(d_pp / friction) * np.diag(np.sqrt(n[1:]), 1)
+    momentum = force / friction * np.eye(60) + steps + steps.T
+    values = np.linalg.eigvals(-(k**2) * d_qq * np.eye(60) - 1j * k * v * momentum - friction * np.diag(n))
+    slowest = values[np.argmax(values.real)]
+    found = exact.spectrum_on_ring(system, length, 3)[1:]
+    assert np.abs(found - slowest).min() == pytest.approx(0, abs=1e-9)
+    assert timescales.slowest_rate(system, length).value == pytest.approx(min(friction, -slowest.real), abs=1e-9)
+
+
 @pytest.mark.parametrize("mass", [1e-18, 1e-12, 1e-6, 1e6, 1e12])
 def test_steady_states_in_any_units(mass):
     """T = hbar = m, omega = 1, eta = 0.5 is one system in units of m; V_qq = T/m and V_pp = m T stay what they are."""
@@ -412,7 +429,7 @@ def test_times_that_cannot_be(name, time):
 
 @pytest.mark.parametrize("count", [-1, 0, 1.5, "3", None, True, 10**30])
 def test_counts_of_eigenvalues_that_cannot_be(count):
-    with pytest.raises(UsageError, match="^n must be a whole number, at least 1, at most 100000, but is"):
+    with pytest.raises(UsageError, match=r"^n must be a whole number, at least 1, at most 100000, but is"):
         exact.steady(systems.model("custom")).spectrum(count)
 
 

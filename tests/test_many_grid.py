@@ -16,6 +16,7 @@ from fpsolver.evaluation import final_and_particles
 from fpsolver.grid import Axis
 from fpsolver.kernels.axes import PAD
 from fpsolver.physics import baths, potentials
+from fpsolver.physics.baths import Bath
 from fpsolver.physics.states import GaussianState
 from fpsolver.physics.system import Particle, System
 from fpsolver.recorder import make_record, phase_space
@@ -122,6 +123,19 @@ def test_grid_and_gaussian_method_agree(result):
     informations = ("mutual_information", "mutual_information_renyi", "purity_particle")
     for name in ("energy_particle", "temperature", "heat_current", "spring_current", *informations):
         np.testing.assert_allclose(result.series[name], other.series[name], atol=1e-4, err_msg=name)
+
+
+@pytest.mark.parametrize(("noise", "negative", "value"), [(0.0, 0.0, np.inf), (0.5, 1e-3, np.nan)])
+def test_densities_are_no_numbers_where_pi_is_none(noise, negative, value):
+    """Friction without noise, or a negative W: the channels of each particle too, and Phi with cross-diffusion."""
+    bath = Bath(eta=0.5, d_pp=noise, d_qq=0.4, d_qp=0.2 if noise else 0.0)
+    system = System((Particle(1.0, potentials.harmonic(mass=1.0, omega=1.0), bath),) * 2)
+    grid = fp.Grid(tuple(Axis(name, -5.0, 5.0, 16) for name in ("q1", "q2", "p1", "p2")))
+    W = GaussianState(np.zeros(4), np.eye(4)).values(grid.coordinates)
+    final, particles = final_and_particles(State(W - negative * W.max(), PhaseSpace(system, grid, 8)), 0.0)
+    arrays = [final.entropy_production_density, final.entropy_flux_density, *(part.production for part in particles)]
+    for array in arrays:
+        np.testing.assert_array_equal(array, value)
 
 
 @pytest.mark.slow

@@ -10,7 +10,7 @@ import pytest
 import fpsolver as fp
 from fpsolver.physics import baths, equilibrium, exact, potentials, states
 from fpsolver.physics.baths import Bath
-from fpsolver.physics.system import Particle, System
+from fpsolver.physics.system import Coupling, Particle, System
 from fpsolver.thermo import detailed_balance, entropy, integrals, observables
 from fpsolver.thermo.state import PhaseSpace, State
 from tests import systems
@@ -215,6 +215,11 @@ def test_gibbs_states_are_known_without_a_grid():
     assert not of(thermal, cold)  # two temperatures
     assert not of(baths.none())
     assert not of(thermal, potential=potentials.Cosine(0.5, 1.0, 0.1))  # a tilted ring
+    slope = potentials.Polynomial((0.2, -0.6))
+    assert not of(thermal, potential=slope)  # a constant force without end
+    assert not of(thermal, heavy, potential=slope)
+    held = (Particle(1.0, slope, thermal), Particle(2.0, potentials.harmonic(mass=2.0, omega=1.0), heavy))
+    assert detailed_balance.has_gibbs_state(System(held, 0.0, couplings=(Coupling(0, 1, 0.3),)))
     assert not of(Bath(eta=0.5, d_pp=0.5, d_qq=0.1))
     assert not of(Bath(eta=0.5, d_pp=0.5, xi=0.1))
     assert not of(Bath(eta=0.5, d_pp=0.5, alpha=0.1))
@@ -224,6 +229,26 @@ def test_gibbs_states_are_known_without_a_grid():
     coarse = thermal_well(cells=64)
     assert coarse.diagnostics["detailed_balance_residual"] > 1e-6
     assert coarse.diagnostics["satisfies_detailed_balance"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("slope", [0.0, -0.6])
+def test_the_verdict_on_a_flat_ring_is_exact(slope):
+    """Pi = F^2/D_pp under the force F, whichever kind of potential says so."""
+    config = fp.Config(
+        units={"hbar": 0},
+        system={
+            "mass": 1.3,
+            "potential": {"kind": "polynomial", "coefficients": [0.2, slope]},
+            "bath": {"model": "caldeira_leggett", "eta": 0.5, "beta": 0.7},
+        },
+        grid={"q": {"extent": [0.0, 7.0], "boundary": "periodic", "cells": 32}, "p": {"cells": 112}},
+        time={"method": "direct"},
+    )
+    result = fp.run(config)
+    assert result.last("entropy_production") == pytest.approx(slope**2 / (1.3 * 0.5 / 0.7), abs=1e-8)
+    assert result.diagnostics["satisfies_detailed_balance"] is (slope == 0)
+    assert "satisfies_detailed_balance_reason" not in result.diagnostics
 
 
 def thermal_well(cells):

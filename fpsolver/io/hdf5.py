@@ -167,7 +167,7 @@ def _write_final(group: h5py.Group, result: Result) -> None:
         dims = ("component", *result.grid.names) if name.startswith("J") else result.grid.names
         dataset = writer.array(name, values, dims, per_action(units, len(result.grid.axes) // 2), long_name)
         source = name.removesuffix("_density")
-        if source in result.reasons:
+        if source in result.reasons and not np.isfinite(values).all():
             dataset.attrs["reason"] = result.reasons[source]
 
 
@@ -181,8 +181,10 @@ def _write_particles(group: h5py.Group, result: Result) -> None:
                 writer.scale(axis.name, axis.centres, UNITS[axis.name[0]], f"{axis.name} at the cell centres")
         writer.components(names, "component")
         for field, (units, long_name) in PARTICLE.items():
-            dims = names if field == "W" else ("component", *names)
-            writer.array(field, getattr(particle, field), dims, units, long_name)
+            dims, values = names if field == "W" else ("component", *names), getattr(particle, field)
+            dataset = writer.array(field, values, dims, units, long_name)
+            if field == "production" and not np.isfinite(values).all():
+                dataset.attrs["reason"] = result.reasons.get("entropy_production", "")
 
 
 def _write_snapshots(group: h5py.Group, result: Result) -> None:

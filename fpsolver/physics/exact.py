@@ -263,13 +263,13 @@ def steady_on_ring(system: System) -> RingState:
 def spectrum_on_ring(system: System, length: float, count: int) -> np.ndarray:
     r"""The ``count`` slowest eigenvalues on a ring without corrugation, 0 first (complex, 1/time).
 
-    -n eta - k^2 D_eff - i k F/(m eta), n = 0, 1, .., k = 2 pi j/length, j = 0, +-1, .., for a constant force F, with
-    D_eff = D_qq + 2 D_qp/(m eta) + D_pp/(m eta)^2 (docs/physics.md).
+    -n eta - k^2 D_eff - i k v F/eta, n = 0, 1, .., k = 2 pi j/length, j = 0, +-1, .., for a constant force F, with
+    dq/dt = v p, v = 1/m, and D_eff = D_qq + 2 D_qp v/eta + D_pp (v/eta)^2 (docs/physics.md).
     """
     friction, speed = -float(system.dissipative_drift[1, 1]), steady_on_ring(system).mean_momentum
-    mass, D = system.particles[0].mass, system.diffusion_matrix / 2
-    spreading = D[0, 0] + 2 * D[0, 1] / (mass * friction) + D[1, 1] / (mass * friction) ** 2
+    v, D = float(system.drift_matrix[0, 1]), system.diffusion_matrix / 2
+    spreading = D[0, 0] + 2 * D[0, 1] * v / friction + D[1, 1] * (v / friction) ** 2
     k = 2 * np.pi / length * np.arange(-count, count + 1)
-    values = -friction * np.arange(count + 1)[:, None] - k**2 * spreading - 1j * k * speed / mass
+    values = -friction * np.arange(count + 1)[:, None] - k**2 * spreading - 1j * k * v * speed
     values = values.ravel()
     return np.asarray(values[np.argsort(-values.real, kind="stable")][:count])

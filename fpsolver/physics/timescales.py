@@ -1,7 +1,7 @@
 r"""How hot and how slow a system is: effective temperature, slowest decay rate.
 
 Exact for quadratic systems (eigenvalues of A) and for the free particle on a ring, whose spectrum is
--n eta - k^2 D_eff with D_eff = D_qq + 2 D_qp/(m eta) + D_pp/(m eta)^2; estimated otherwise.
+-n eta - k^2 D_eff with D_eff = D_qq + 2 D_qp v/eta + D_pp (v/eta)^2, dq/dt = v p, v = 1/m; estimated otherwise.
 """
 
 from __future__ import annotations
@@ -95,8 +95,13 @@ def _rate_of_several(system: System) -> float:
     return slowest * math.exp(-min(barrier / temperature, 40.0)) if temperature > 0 else slowest
 
 
+def velocity_per_momentum(system: System) -> float:
+    """Factor v of dq/dt = v p of one particle: 1/m, and what its ``drift`` adds."""
+    return float(1 / system.particles[0].mass + system.dissipative_drift[0, 1])
+
+
 def _ring_rate(system: System, length: float, friction: float) -> float:
-    mobility = 1 / (system.particles[0].mass * friction)
+    mobility = velocity_per_momentum(system) / friction
     D = system.diffusion_matrix / 2
     spreading = D[0, 0] + 2 * D[0, 1] * mobility + D[1, 1] * mobility**2
     slowest: float = min(friction, (2 * math.pi / length) ** 2 * spreading)

@@ -84,9 +84,7 @@ def has_gibbs_state(system: System) -> bool:
     one temperature T = D_pp/(m eta).
     """
     n, A, B = system.size, system.irreversible_drift, system.diffusion_matrix
-    is_conservative = np.array_equal(A, system.dissipative_drift) and not any(
-        isinstance(particle.potential, Cosine) and particle.potential.tilt for particle in system.particles
-    )
+    is_conservative = np.array_equal(A, system.dissipative_drift) and not _is_dragged(system)
     friction, noise = -np.diag(A)[n:], np.diag(B)[n:] / (2 * system.masses)
     is_thermal = np.count_nonzero(A) == np.count_nonzero(friction) and np.count_nonzero(B) == np.count_nonzero(noise)
     damped = friction > 0
@@ -95,6 +93,14 @@ def has_gibbs_state(system: System) -> bool:
     temperatures = noise[damped] / friction[damped]
     has_quantum_terms = system.moyal and system.hbar > 0 and not system.is_quadratic
     return not has_quantum_terms and bool(np.ptp(temperatures) <= 1e-12 * temperatures.max())
+
+
+def _is_dragged(system: System) -> bool:
+    """True if a constant force does work for ever: nothing holds the particle on which it acts."""
+    tilted = [particle.potential for particle in system.particles if particle.potential.tilt]
+    if system.size > 1 and system.is_quadratic:  # springs may hold it
+        return bool(tilted) and not linear.is_stable(system.drift_matrix)
+    return any(system.size == 1 or isinstance(potential, Cosine) for potential in tilted)
 
 
 def verdict(system: System, residual: float) -> tuple[bool, str]:
