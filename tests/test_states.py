@@ -563,3 +563,13 @@ def test_a_state_too_narrow_for_any_grid_is_refused_with_a_cure_that_can_be_had(
         assert "grid.q.cells" not in str(error.value)
         needed.append(float(re.search(r"takes (\d+) cells along q", str(error.value))[1]))
     assert needed[1] / needed[0] == pytest.approx(math.exp(2), rel=0.04)  # what the bath adds to the box
+
+
+def test_a_cat_in_si_units():
+    """Its finest structure scales with the units: sixteenth powers of wave numbers near 1e25 do not overflow."""
+    hbar, mass, omega = 1.054e-34, 1e-25, 1e6
+    unit = np.array([math.sqrt(hbar / (mass * omega)), math.sqrt(hbar * mass * omega)])
+    with np.errstate(over="raise"):
+        found = states.cat(mass=mass, hbar=hbar, separation=4 * unit[0], omega=omega)
+    scaled = states.cat(mass=1.0, hbar=1.0, separation=4.0, omega=1.0)
+    np.testing.assert_allclose(found.finest, scaled.finest * np.outer(unit, unit), rtol=1e-12)

@@ -128,9 +128,10 @@ def fock(*, mass: float, hbar: float, n: int, omega: float) -> GaussianSum:
 def _fringes(variance: float, wave_number: float) -> float:
     """Variance of a Gaussian with the same <k^16> as a cat: half of abs(chi)^2 is at k = 0, half at +- wave_number."""
     nodes, weights = np.polynomial.hermite.hermgauss(9)  # exact up to degree 17
-    at_zero, at_fringe = (weights @ (k + nodes / math.sqrt(variance)) ** 16 for k in (0.0, wave_number))
+    fringe = wave_number * math.sqrt(variance)  # k in units of 1/deviation: its 16th power exists in any units
+    at_zero, at_fringe = (weights @ (k + nodes) ** 16 for k in (0.0, fringe))
     moment = (at_zero + at_fringe) / (2 * math.sqrt(math.pi))
-    return float(EIGHTH_ORDER**2 / moment ** (1 / 8))
+    return float(variance * EIGHTH_ORDER**2 / moment ** (1 / 8))
 
 
 def _rings(n: int) -> float:
