@@ -166,6 +166,20 @@ def test_signed_density_has_two_sided_colours(kind, result):
     draw(plot.KINDS[kind](signed))
 
 
+def test_positive_is_blue_and_negative_red_in_every_map(result):
+    """Whether a cell is negative or not changes no colour of the others; pale shades lie under arrows."""
+    signed = dataclasses.replace(result.final, W=result.final.W * np.cos(3 * result.grid.coordinates[0]))
+    under = phase_space.colours([dataclasses.replace(result, final=signed)], style.MUTED).cmap
+    for cmap in (style.DIVERGING, under):
+        (low_red, _, low_blue), (high_red, _, high_blue) = cmap(0.0)[:3], cmap(1.0)[:3]
+        assert low_red > low_blue
+        assert high_blue > high_red
+        assert cmap(0.5) == (1, 1, 1, 1)
+    assert min(under(0.0)[:3]) > min(style.DIVERGING(0.0)[:3])
+    upper, one_sided = style.DIVERGING(np.linspace(0.5, 1, 5)), style.SEQUENTIAL(np.linspace(0, 1, 5))
+    np.testing.assert_allclose(upper, one_sided, atol=4e-3)  # neighbouring shades of 256
+
+
 def test_no_arrows_at_detailed_balance(balanced):
     reversible, irreversible = plot.currents(balanced).axes[:2]
     assert arrows(reversible)
@@ -474,7 +488,7 @@ def test_signed_w_beside_its_husimi_function(result, ring):
     low, high = signed.get_clim()
     assert low == -high
     assert low <= fock.final.W.min() < -0.1
-    np.testing.assert_allclose(signed.cmap(signed.norm(0.0))[:3], 0.965, atol=0.02)  # the white in the middle
+    assert signed.cmap(signed.norm(0.0)) == (1, 1, 1, 1)
     assert smooth.get_clim()[0] == 0
     Q = np.asarray(smooth.get_array()).T
     q, p = fock.grid.coordinates

@@ -26,7 +26,7 @@ Q_FUNCTION_LABEL = "$Q$ (1/action)"
 def husimi(*results: Result, figsize: style.Size = None) -> Figure:
     """Final W and its Husimi function Q, one row for each result.
 
-    All W share one scale of colours (two-sided if one is negative), all Q another.
+    All W share one scale of colours (two-sided if one is negative: blue above 0, red below), all Q another.
     """
     functions = [function(result) for result in results]
     box = phase_space.view(results, [r.final.W if Q is None else Q for r, Q in zip(results, functions, strict=True)])

@@ -32,8 +32,8 @@ def draw_wigner(
     """Colours and contours of W on ``ax``; returns the image, for ``figure.colorbar``.
 
     ``particle``: of several, counted from 0 (its reduced W). ``time``: the stored snapshot nearest to it, instead of
-    the final W (a FpsolverWarning tells if it is far). Colours go from 0 to the largest W, or two-sided where W is
-    negative. UsageError for what there is not.
+    the final W (a FpsolverWarning tells if it is far). Colours go from 0 to the largest W, or are two-sided
+    where W is negative: blue above 0, red below. UsageError for what there is not.
     """
     shown = _one(ax, result, particle, "draw_wigner")
     if time is not None:

@@ -65,12 +65,15 @@ def _bounds(result: Result, values: FloatArray, k: int) -> tuple[float, float]:
 
 
 def colours(results: Sequence[Result], one_sided: Colormap = style.SEQUENTIAL) -> ScalarMappable:
-    """Colours of W common to all results: from white at 0, or two-sided if W is visibly negative somewhere."""
+    """Colours of W common to all results: from white at 0, or two-sided if W is visibly negative somewhere.
+
+    Two-sided ones are blue above 0 and red below, pale if the others are, since arrows lie on them.
+    """
     values = [style.finite(result.final.W) for result in results]
     top, bottom = max(W.max() for W in values), min(W.min() for W in values)
     if bottom < -SIGNED * top:
         reach = max(top, -bottom)
-        return ScalarMappable(Normalize(-reach, reach), style.DIVERGING)
+        return ScalarMappable(Normalize(-reach, reach), style.PALE if one_sided is style.MUTED else style.DIVERGING)
     return ScalarMappable(Normalize(0, top), one_sided)
 
 

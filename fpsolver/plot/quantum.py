@@ -24,8 +24,8 @@ NO_TERMS = "no Moyal terms: the classical force is exact"
 def moyal(*results: Result, figsize: style.Size = None) -> Figure:
     """Final W and the momentum current of its quantum terms, one row for each result, on common two-sided scales.
 
-    The current is part of J^R; for U''' alone it is (hbar^2/24) U''' d_p^2 W. Contours are those of W. UsageError if
-    no result has such terms.
+    Blue is positive, red negative. The current is part of J^R; for U''' alone it is (hbar^2/24) U''' d_p^2 W. Contours
+    are those of W. UsageError if no result has such terms.
     """
     fields = [current(result) for result in results]
     if all(J is None for J in fields):

@@ -77,7 +77,12 @@ SEQUENTIAL = _sequential("density", (0.20, 0.42, 0.66))
 MUTED = _sequential("underlay", (0.62, 0.62, 0.62))  # under coloured arrows
 WARM = _sequential("production", (0.78, 0.25, 0.05))
 TINTED = LinearSegmentedColormap.from_list("tinted", SEQUENTIAL(np.linspace(0.12, 1, 256)))  # the lowest is no paper
-DIVERGING = mpl.colormaps["RdBu_r"]
+
+# Two-sided, one meaning everywhere: positive is blue, in the very shades of SEQUENTIAL, and negative is red.
+NEGATIVE = _sequential("negative", (0.76, 0.25, 0.22))
+_SIGNED = np.concatenate([NEGATIVE(np.linspace(1, 0, 256)), SEQUENTIAL(np.linspace(0, 1, 256))[1:]])
+DIVERGING = LinearSegmentedColormap.from_list("signed", _SIGNED, N=511)  # odd: 0 itself is white
+PALE = LinearSegmentedColormap.from_list("signed underlay", 1 - (1 - _SIGNED) * (0.6, 0.6, 0.6, 1), N=511)
 
 
 def settings() -> AbstractContextManager[None]:
