@@ -21,7 +21,7 @@ import fpsolver as fp
 from fpsolver import api, plot
 from fpsolver.cli.main import status_of
 from fpsolver.errors import OutputError, UsageError
-from fpsolver.plot import lines, naming, phase_space, portraits, profiles, quantum, style, sweep_axes, sweeps
+from fpsolver.plot import lines, naming, phase_space, portraits, profiles, quantum, rates, style, sweep_axes, sweeps
 from fpsolver.sweeps.table import Sweep
 
 pytestmark = pytest.mark.slow  # constrained layout takes seconds for each figure
@@ -736,6 +736,42 @@ def test_rates_that_are_errors_of_a_zero_are_no_long_bars(solved):
     assert figure.axes[0].get_xlim()[1] > 1e-7
     nothing = {name: np.array([0.0]) for name in lines.RATES}
     draw(plot.series(dataclasses.replace(solved, series=solved.series | nothing, exact=None)))
+
+
+@pytest.mark.parametrize("kind", ["series", "overview"])
+def test_bars_of_rates_that_vanish_say_so(kind):
+    """As in figures of the currents: round-off is no long bar on an axis of 1e-13."""
+    thermal = short_run("thermal", {"model": "caldeira_leggett", "eta": 0.5, "beta": 1.0}, time={"method": "direct"})
+    figure = draw(plot.KINDS[kind](thermal))
+    [ax] = [ax for ax in figure.axes if ax.get_xlabel() == "entropy rates (1/time)"]
+    assert [bar.get_width() for bar in ax.patches] == [0, 0, 0]
+    assert words(ax).count("= 0 to the accuracy of the grid (") == 3
+    assert f"({thermal.last('entropy_production'):.1e})" in words(ax)
+    assert "exact" not in words(ax)
+    assert tick_labels(ax.xaxis) == ["0"]
+
+
+def test_only_what_is_zero_in_theory_is_a_bar_of_no_length(solved):
+    """Pi without J^I; Phi, too, where nothing changes; without a grid where detailed balance holds."""
+    final = dataclasses.replace(solved.final, J_irreversible=1e-13 * solved.final.J_reversible)
+    still = dataclasses.replace(solved, final=final)
+    assert [rates.zero_words(name, still) for name in lines.RATES] == ["to round-off"] * 3
+    assert [rates.zero_words(name, solved) for name in lines.RATES] == [""] * 3
+    moving = dataclasses.replace(still, status="finished")
+    assert [rates.zero_words(name, moving) for name in lines.RATES] == ["to round-off", "", ""]
+    quantum_terms = dataclasses.replace(still, series=still.series | {"entropy_moyal": np.array([0.1])})
+    assert [rates.zero_words(name, quantum_terms) for name in lines.RATES] == ["to round-off", "", ""]
+    assert rates.zero_words("wehrl_production", still) == ""
+    for model, expected in (("caldeira_leggett", "to round-off"), ("minimally_invasive", "")):
+        bath = {"model": model, "eta": 0.5, "beta": 1.0}
+        gaussian = fp.run(fp.Config(system={**SYSTEM, "bath": bath}, time={"method": "gaussian"}))
+        assert rates.zero_words("entropy_flux", gaussian) == expected
+
+
+def test_bars_of_an_overview_say_why_pi_is_missing(solved):
+    found = lacking(solved, ("entropy_production", "entropy_rate"), slice(None))
+    figure = draw(plot.overview(found))
+    assert r"$\Pi$, $\dot S$ undefined: W is negative somewhere" in words(figure)
 
 
 def test_a_steady_state_beside_a_run_is_a_level_line(solved, result):

@@ -18,7 +18,7 @@ from matplotlib.quiver import Quiver
 
 from fpsolver.physics.potentials import FloatArray
 from fpsolver.plot import style
-from fpsolver.result import Result
+from fpsolver.result import Outcome, Result
 
 VISIBLE = 1e-4  # of max abs(W): the view holds what is above
 MARGIN = 0.05  # of the view, on each side
@@ -132,7 +132,7 @@ def is_round_off(result: Result, current: Current, box: FloatArray) -> bool:
     return strength(result, current.field, box) <= limit * strength(result, current.other, box)
 
 
-def is_balanced(result: Result) -> bool:
+def is_balanced(result: Outcome) -> bool:
     """True for the steady state of a model with detailed balance, where J^I = 0 and Pi = 0."""
     return result.status == "steady" and bool(result.diagnostics["satisfies_detailed_balance"])
 

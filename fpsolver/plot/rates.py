@@ -10,8 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from fpsolver.plot import lines, naming, style
-from fpsolver.result import Outcome
+from fpsolver.plot import lines, naming, phase_space, style
+from fpsolver.result import Outcome, Result
 
 WIDTH = 5.0  # inches
 PANEL, BAR, LEGEND = 1.75, 0.22, 0.18  # inches of height, of each
@@ -97,16 +97,18 @@ def draw_bars(ax: Axes, results: Sequence[Outcome]) -> None:
     ax.set_ylim(max(len(names), 1), 0)
     ax.tick_params(axis="y", length=0)
     ax.set_xlabel("entropy rates (1/time)")
-    _limit(ax, results)
+    _limit(ax, [_value(rate.name, result) for result in results for rate in lines.rates([result])], results)
     ax.axvline(0, color="0.6", linewidth=0.6)
     if not found:
         lines.note_missing(ax, results[0], list(lines.RATES))
 
 
-def _limit(ax: Axes, results: Sequence[Outcome]) -> None:
+def _limit(ax: Axes, values: Sequence[float], results: Sequence[Outcome]) -> None:
     """Room for the numbers, and an axis so wide that rates which are errors of a zero are no long bars."""
-    known = [result.last(rate.name) for result in results for rate in lines.rates([result])]
-    low, high = min([0.0, *filter(math.isfinite, known)]), max([0.0, *filter(math.isfinite, known)])
+    if not any(values):  # no number but 0 means anything
+        ax.set(xlim=(-0.02, 1 + ROOM), xticks=[0])
+        return
+    low, high = min([0.0, *filter(math.isfinite, values)]), max([0.0, *filter(math.isfinite, values)])
     errors = [abs(float(lines.closure(result)[-1])) for result in results]
     span = max([high - low, *(NOISE * error for error in errors if math.isfinite(error))]) or 1.0
     ax.set_xlim(low - 0.02 * span, low + (1 + ROOM) * span)
@@ -125,11 +127,34 @@ def _write(ax: Axes, middle: float, text: str) -> None:
 def _draw_bar(ax: Axes, rate: lines.Rate, result: Outcome, middle: float, thickness: float, colour: str) -> None:
     if not lines.exists(result, rate.name):
         return
-    value, exact = result.last(rate.name), lines.exact_rate(result, rate.name)
-    known = exact is not None and bool(np.isfinite(exact[-1]))
+    value, exact = _value(rate.name, result), lines.exact_rate(result, rate.name)
     ax.barh(middle, value, height=0.9 * thickness, color=colour, zorder=2)
+    if words := zero_words(rate.name, result):
+        _write(ax, middle, f"= 0 {words} ({result.last(rate.name):.1e})")
+        return
     text = f"{value:.6g}"
-    if exact is not None and known:
+    if exact is not None and bool(np.isfinite(exact[-1])):
         ax.plot([float(exact[-1])], [middle], "|", color="black", markersize=9, zorder=3)
         text += f" (exact {float(exact[-1]):.6g})"
     _write(ax, middle, text)
+
+
+def _value(name: str, result: Outcome) -> float:
+    return 0.0 if zero_words(name, result) else float(result.last(name))
+
+
+def zero_words(name: str, result: Outcome) -> str:
+    """How well a rate vanishes that is 0 in theory, in words; an empty string where it is none of these.
+
+    Without J^I there is no Pi, and in a steady state no Phi either (but for quantum terms) and no change of S.
+    """
+    follows = result.status == "steady" and not lines.has_moyal(result)
+    if name not in lines.RATES or not (follows or name == "entropy_production"):
+        return ""
+    if isinstance(result, Result) and len(result.grid.axes) == 2:
+        box = phase_space.view([result])
+        vanishes = phase_space.is_round_off(result, phase_space.IRREVERSIBLE, box)
+        return phase_space.accuracy(phase_space.ratio(result, phase_space.IRREVERSIBLE, box)) if vanishes else ""
+    if not phase_space.is_balanced(result):
+        return ""
+    return phase_space.accuracy(phase_space.GRID_ERROR if isinstance(result, Result) else 0.0)

@@ -40,7 +40,9 @@ def _draw_page(page: SubFigure, result: Result, name: str, results: Sequence[Res
     spaces = lower.add_gridspec(2, 2)
     _draw_marginals([lower.add_subplot(spaces[0, k]) for k in range(2)], result, results)
     if rates.is_single(result):
-        rates.draw_bars(lower.add_subplot(spaces[1, :]), [result])
+        bars = lower.add_subplot(spaces[1, :])
+        rates.draw_bars(bars, [result])
+        lines.note_missing(bars, result, list(lines.RATES), width=90)
     elif lines.has_closure([result]):
         _draw_rates(lower.add_subplot(spaces[1, 0]), result)
         closure = lower.add_subplot(spaces[1, 1])
