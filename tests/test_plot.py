@@ -13,7 +13,9 @@ from pathlib import Path
 import matplotlib as mpl
 import numpy as np
 import pytest
+from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
+from matplotlib.patches import Ellipse
 from matplotlib.quiver import Quiver
 from matplotlib.text import Text
 
@@ -455,10 +457,45 @@ def test_portraits_show_the_path_of_the_mean_and_the_exact_one(result):
     assert (np.array([ax.get_xlim(), ax.get_ylim()]) == box).all()
 
 
+def named(figure):
+    """What the legends of a figure name."""
+    return [text.get_text() for legend in figure.legends for text in legend.get_texts()]
+
+
 def test_portraits_of_rings_have_no_mean(ring):
     figure = plot.portrait(ring)
     assert not figure.axes[0].lines
-    assert "ring" in "".join(text.get_text() for legend in figure.legends for text in legend.get_texts())
+    assert named(figure) == ["drift $A x + f$", "contours of the final $W$ (ring)"]
+
+
+def test_portraits_of_several_wells_have_contours(result):
+    """One deviation around the mean of both would hold the barrier, where the particle is not."""
+    well = {"kind": "double_well", "quadratic": 1.0, "quartic": 0.4}
+    config = result.config.replaced(system={"potential": well})
+    figure = plot.portrait(dataclasses.replace(result, config=config, exact=None))
+    assert not any(isinstance(patch, Ellipse) for patch in figure.axes[0].patches)
+    assert named(figure) == ["drift $A x + f$", "start", "mean", "contours of the final $W$ (several wells)"]
+    box = phase_space.view([result])
+    (low, high), (lower, upper) = figure.axes[0].get_xlim(), figure.axes[0].get_ylim()
+    assert low <= box[0, 0] < box[0, 1] <= high
+    assert lower <= box[1, 0] < box[1, 1] <= upper
+    beside = named(plot.portrait(dataclasses.replace(result, config=config, exact=None), result))
+    assert r"mean and 1$\sigma$ ellipses" in beside
+    assert "exact mean" in beside
+
+
+def test_portraits_of_one_record_name_what_they_show(result, solved):
+    """A steady state has no start, and what was stopped at t = 0 is nothing but a start."""
+    first = {name: values[:1] for name, values in result.series.items()}
+    stopped = dataclasses.replace(result, series=first, exact={name: each[:1] for name, each in result.exact.items()})
+    for shown, label, colour in (
+        (solved, r"mean and 1$\sigma$ ellipses", portraits.END),
+        (stopped, r"mean and 1$\sigma$ ellipses at the start", portraits.START),
+    ):
+        figure = plot.portrait(shown)
+        assert named(figure) == ["drift $A x + f$", label]
+        [around] = [patch for patch in figure.axes[0].patches if isinstance(patch, Ellipse)]
+        assert around.get_edgecolor() == to_rgba(colour)
 
 
 def test_arrows_stay_on_the_ring(ring, result):
@@ -748,7 +785,7 @@ def test_bars_of_rates_that_vanish_say_so(kind):
     assert words(ax).count("= 0 to the accuracy of the grid (") == 3
     assert f"({thermal.last('entropy_production'):.1e})" in words(ax)
     assert "exact" not in words(ax)
-    assert tick_labels(ax.xaxis) == ["0"]
+    assert list(ax.get_xticks()) == [0]
 
 
 def test_only_what_is_zero_in_theory_is_a_bar_of_no_length(solved):
@@ -764,7 +801,8 @@ def test_only_what_is_zero_in_theory_is_a_bar_of_no_length(solved):
     assert rates.zero_words("wehrl_production", still) == ""
     for model, expected in (("caldeira_leggett", "to round-off"), ("minimally_invasive", "")):
         bath = {"model": model, "eta": 0.5, "beta": 1.0}
-        gaussian = fp.run(fp.Config(system={**SYSTEM, "bath": bath}, time={"method": "gaussian"}))
+        system, units = {**SYSTEM, "bath": bath}, {"hbar": 0.0 if expected else 1.0}
+        gaussian = fp.run(fp.Config(system=system, units=units, time={"method": "gaussian"}))
         assert rates.zero_words("entropy_flux", gaussian) == expected
 
 
@@ -772,6 +810,15 @@ def test_bars_of_an_overview_say_why_pi_is_missing(solved):
     found = lacking(solved, ("entropy_production", "entropy_rate"), slice(None))
     figure = draw(plot.overview(found))
     assert r"$\Pi$, $\dot S$ undefined: W is negative somewhere" in words(figure)
+
+
+def test_lines_in_the_legend_are_those_of_the_panels(solved, result):
+    """A steady state is a level line of dots and dashes among rates only: its marginals are curves as all others."""
+    for kind, style_of_line in (("marginals", "-"), ("series", "-.")):
+        figure = plot.KINDS[kind](result, solved)
+        assert figure.legends[0].legend_handles[1].get_linestyle() == style_of_line
+        drawn = [line.get_linestyle() for line in figure.axes[0].lines if line.get_color() == style.colour(1)]
+        assert drawn == [style_of_line]
 
 
 def test_a_steady_state_beside_a_run_is_a_level_line(solved, result):

@@ -278,7 +278,7 @@ def to_logarithmic(ax: Axes, results: Sequence[Result], k: int) -> None:
 def legend(figure: Figure, results: Sequence[Outcome], quantities: Sequence[str] = ()) -> None:
     """Names of the results (and which of the quantities they lack) and of the dashes, above all panels."""
     handles = [
-        Line2D([], [], color=style.colour(k), **(TIMELESS if is_timeless(result) else {}))
+        Line2D([], [], color=style.colour(k), **(TIMELESS if quantities and is_timeless(result) else {}))
         for k, result in enumerate(results)
     ]
     labels = []

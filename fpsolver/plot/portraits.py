@@ -3,7 +3,7 @@ r"""Phase portraits: where the drift A x + f leads, and how the mean and the wid
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -28,7 +28,10 @@ START, END = style.COLOURS[4], style.COLOURS[0]
 
 @style.styled
 def portrait(*results: Result, figsize: style.Size = None) -> Figure:
-    """Streamlines of the drift, the path of the mean, and ellipses of one standard deviation, side by side."""
+    """Streamlines of the drift, the path of the mean, and ellipses of one standard deviation, side by side.
+
+    On rings, and in several wells, contours of the final W in place of the ellipses.
+    """
     columns = len(results) if len(results) <= 3 else math.ceil(math.sqrt(len(results)))
     rows = math.ceil(len(results) / columns)
     last = (rows - 1) * columns  # first panel of the lowest row
@@ -52,22 +55,45 @@ def portrait(*results: Result, figsize: style.Size = None) -> Figure:
 
 
 def view(results: Sequence[Result]) -> FloatArray:
-    """Rows (low, high) of q and p that hold every ellipse with REACH deviations; a ring as a whole."""
+    """Rows (low, high) of q and p that hold every ellipse with REACH deviations, contours, and paths."""
     box = np.array([[np.inf, -np.inf]] * 2)
     for result in results:
-        if on_ring(result):
-            reach = phase_space.view([result])
-        else:
-            at = indices(result)
-            mean, sigma = result.series["mean"][at], _deviations(result.series["covariance"][at])
-            reach = np.stack([(mean - REACH * sigma).min(axis=0), (mean + REACH * sigma).max(axis=0)], axis=1)
-        box = np.stack([np.minimum(box[:, 0], reach[:, 0]), np.maximum(box[:, 1], reach[:, 1])], axis=1)
+        for reach in _reaches(result):
+            box = np.stack([np.minimum(box[:, 0], reach[:, 0]), np.maximum(box[:, 1], reach[:, 1])], axis=1)
     return box
+
+
+def _reaches(result: Result) -> Iterator[FloatArray]:
+    """What the view is to hold: a ring as a whole."""
+    if has_contours(result):
+        yield phase_space.view([result])
+    else:
+        at = indices(result)
+        mean, sigma = result.series["mean"][at], _deviations(result.series["covariance"][at])
+        yield np.stack([(mean - REACH * sigma).min(axis=0), (mean + REACH * sigma).max(axis=0)], axis=1)
+    if not on_ring(result):
+        mean = style.finite(result.series["mean"])
+        yield np.stack([mean.min(axis=0), mean.max(axis=0)], axis=1)
 
 
 def on_ring(result: Result) -> bool:
     """True if q is periodic, so that it has no mean."""
     return result.grid.axes[0].periodic
+
+
+def has_contours(result: Result) -> bool:
+    """True where an ellipse would mislead: on a ring, and in several wells, whose mean may lie on the barrier."""
+    return on_ring(result) or len(build_system(result.config).particles[0].potential.minima()) > 1
+
+
+def has_start(result: Result) -> bool:
+    """True if the first record is the start of a run, not a steady state that was solved for."""
+    return not on_ring(result) and not lines.is_timeless(result)
+
+
+def has_later(result: Result) -> bool:
+    """True if a mean is drawn that is not the start."""
+    return not on_ring(result) and (lines.is_timeless(result) or len(result.series["time"]) > 1)
 
 
 def indices(result: Result) -> list[int]:
@@ -97,28 +123,37 @@ def draw_drift(ax: Axes, result: Result, box: FloatArray) -> None:
 
 
 def draw_path(ax: Axes, result: Result) -> None:
-    """Mean and ellipses, from START to END in colour; contours of the final W on a ring, which has no mean."""
-    if on_ring(result):
+    """Mean and ellipses, from START to END in colour; contours of the final W in place of ellipses that mislead."""
+    if has_contours(result):
         phase_space.draw_contours(ax, result, float(style.finite(result.final.W).max()), line_colour=END)
+    if on_ring(result):
         return
-    mean, covariance, at = result.series["mean"], result.series["covariance"], indices(result)
+    mean, covariance = result.series["mean"], result.series["covariance"]
     exact = exact_path(result)
-    ax.plot(*mean.T, "-" if exact is None else ".", color=END, linewidth=1.2, markersize=2.5, zorder=3)
+    if has_later(result):
+        ax.plot(*mean.T, "-" if exact is None else ".", color=END, linewidth=1.2, markersize=2.5, zorder=3)
     if exact is not None:
         ax.plot(*exact.T, **lines.EXACT)
-    for index in at:
-        colour = START if index == at[0] < at[-1] else END
+    for index in indices(result):
+        colour = START if index == 0 and has_start(result) else END
         ax.plot(*mean[index], ".", color=colour, markersize=5, zorder=4)
-        ax.add_patch(ellipse(mean[index], covariance[index], colour))
+        if not has_contours(result):
+            ax.add_patch(ellipse(mean[index], covariance[index], colour))
 
 
 def exact_path(result: Result) -> FloatArray | None:
     """Exact means at many times, which show turns that lie between two records; None without an exact solution."""
-    times = lines.times(result)
-    if result.exact is None or len(times) == 1:
+    if not has_exact(result):
         return None
+    times = lines.times(result)
+    assert result.exact is not None
     start = result.exact["mean"][0], result.exact["covariance"][0]
     return Gaussian(build_system(result.config), *start).mean(np.linspace(times[0], times[-1], POINTS))
+
+
+def has_exact(result: Result) -> bool:
+    """True if the mean has an exact path: that of a single record is a point."""
+    return result.exact is not None and not on_ring(result) and len(result.series["time"]) > 1
 
 
 def ellipse(mean: FloatArray, covariance: FloatArray, colour: str) -> Ellipse:
@@ -133,13 +168,25 @@ def _legend(figure: Figure, results: Sequence[Result], columns: int) -> None:
     """What lines mean; only what is drawn."""
     handles = [Line2D([], [], color=DRIFT["color"], linewidth=1)]
     labels = ["drift $A x + f$"]
-    if any(not on_ring(result) for result in results):
-        handles += [Line2D([], [], color=colour, marker=".") for colour in (START, END)]
-        labels += ["start", r"mean and 1$\sigma$ ellipses"]
-    if any(result.exact is not None and not on_ring(result) for result in results):
+    around = r" and 1$\sigma$ ellipses" if any(not has_contours(result) for result in results) else ""
+    later = any(map(has_later, results))
+    if any(map(has_start, results)):
+        handles.append(Line2D([], [], color=START, marker="."))
+        labels.append("start" if later else f"mean{around} at the start")
+    if later:
+        handles.append(Line2D([], [], color=END, marker="."))
+        labels.append(f"mean{around}")
+    if any(map(has_exact, results)):
         handles.append(Line2D([], [], **lines.EXACT))
         labels.append("exact mean")
-    if any(on_ring(result) for result in results):
+    if any(map(has_contours, results)):
         handles.append(Line2D([], [], color=END, linewidth=0.6))
-        labels.append("contours of the final $W$ (ring)")
+        labels.append(f"contours of the final $W$ ({_whose(results)})")
     figure.legend(handles, labels, loc="outside upper left", ncols=min(2 * columns - columns // 2, 5))
+
+
+def _whose(results: Sequence[Result]) -> str:
+    """Which of the results have contours."""
+    shown = [result for result in results if has_contours(result)]
+    kinds = {"ring": any(map(on_ring, shown)), "several wells": not all(map(on_ring, shown))}
+    return ", ".join(name for name, is_there in kinds.items() if is_there)
