@@ -235,6 +235,18 @@ def test_small_current_is_enlarged_and_says_so(result):
     assert arrows(axes[3])[0].scale == pytest.approx(arrows(axes[1])[0].scale / 20, rel=1e-14)  # one division
 
 
+def test_films_enlarge_small_currents_too(tmp_path, monkeypatch):
+    """A strong start would fix a scale on which the rest of the film is empty."""
+    start = {"kind": "gaussian", "mean": [0.5, 0.0], "covariance": [[1.0, 0.0], [0.0, 4.0]]}
+    relaxed = short_run("relaxed", initial=start, time={"until": 4.0}, output={"every": 2.0, "snapshots": 2})
+    tags = []
+    monkeypatch.setattr(style, "tag", lambda ax, text: tags.append(text))
+    plot.animate(relaxed, tmp_path / "film.gif")
+    assert "$J^I$ irreversible" in tags
+    assert any(text.startswith(r"$J^I$ irreversible, arrows $\times$") for text in tags)
+    assert not any("arrows" in text for text in tags if "J^R" in text)
+
+
 def test_channels_integrate_to_the_series(result):
     from fpsolver.plot import panels
 
@@ -534,6 +546,10 @@ def test_signed_w_beside_its_husimi_function(result, ring):
     (left, right), held = figure.axes[1].get_xlim(), np.abs(Q) > 1.1e-4 * Q.max()
     assert left < q[held.any(axis=1)].min() < q[held.any(axis=1)].max() < right
     text = words(figure)
+    bars = [ax.get_ylabel() for ax in figure.axes[6:]]
+    assert bars == [style.W_LABEL, "$Q$ (1/action)"]
+    alone = [ax.get_ylabel() for ax in draw(plot.husimi(ring)).axes[2:]]
+    assert alone == [style.W_LABEL]  # there is no Q that a scale could be of
     assert f"{fock.last('entropy_wehrl'):.4g}" in text
     assert "classical system (hbar = 0) has no Husimi function" in text
 

@@ -34,7 +34,8 @@ HOLD = 6  # times the last frame is repeated, before a GIF starts again
 def animate(result: Outcome, path: str | Path, *, fps: float | None = None) -> Path:
     """Write a film of the snapshots of a result: .gif, or .mp4 where ffmpeg is installed; complete or not at all.
 
-    Colours, arrows and axes have one scale throughout. ``fps``: frames per second (default: a film of 8 s). UsageError
+    Colours and axes have one scale throughout, and arrows but where they would be short: there the panel names the
+    factor. ``fps``: frames per second (default: a film of 8 s). UsageError
     for a result with less than two snapshots; give the run more of them with ``output.snapshots``.
     """
     style.check_results([result], "animate")
@@ -134,7 +135,7 @@ class _Film:
         for ax, current in zip(self.panels, self.longest, strict=True):
             ax.clear()
             phase_space.draw_density(ax, frame, self.mapping, self.box)
-            phase_space.draw_current(ax, frame, current, self.longest[current], self.box, enlarge=False)
+            phase_space.draw_current(ax, frame, current, self.longest[current], self.box)
         for mark in self.marks:
             mark.set_xdata([frame.final.time] * 2)
 

@@ -211,6 +211,7 @@ def beside_density(
         style.heading(row[0], f"{name}, {moment(result)}", width=90)
         for ax in row:
             ax.label_outer()
-    for k, (colours, words) in enumerate(((densities, style.W_LABEL), (mapping, label))):
+    scales = [(densities, style.W_LABEL), (mapping, label)]
+    for k, (colours, words) in enumerate(scales if any(field is not None for field in fields) else scales[:1]):
         figure.colorbar(colours, ax=list(axes[:, k]), label=words, aspect=25 * len(results), pad=0.02)
     return figure

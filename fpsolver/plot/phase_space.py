@@ -148,13 +148,11 @@ def arrow_scale(results: Sequence[Result], current: Current, box: FloatArray) ->
     return max((strength(result, current.field, box) for result in drawn), default=0.0)
 
 
-def draw_current(
-    ax: Axes, result: Result, current: Current, longest: float, box: FloatArray, *, enlarge: bool = True
-) -> None:
+def draw_current(ax: Axes, result: Result, current: Current, longest: float, box: FloatArray) -> None:
     r"""Arrows along the current, or the words that there is none.
 
-    ``longest`` is the largest current of the figure; where a result has less than a third of it, its arrows are
-    enlarged by a round factor, and the panel says so (unless not ``enlarge``, in films).
+    ``longest`` is the largest current of the figure (or film); where a result has less than a third of it, its arrows
+    are enlarged by a round factor, and the panel says so.
 
     Arrows on a coarse lattice rather than streamlines: a streamline is as long where nothing flows as where
     most does, and a thin line there looks like a current; the length of an arrow is the current itself. An arrow
@@ -166,7 +164,7 @@ def draw_current(
         style.tag(ax, label)
         style.note(ax, _none_words(result, current, box), y=0)
         return
-    times = style.enlargement(strength(result, current.field, box), longest) if enlarge else 1
+    times = style.enlargement(strength(result, current.field, box), longest)
     style.tag(ax, label if times == 1 else f"{label}, arrows $\\times${times:,}")
     q, p, J = coarse(result, current.field, box)
     seen = visible(J, longest / times, box)
