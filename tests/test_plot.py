@@ -581,6 +581,33 @@ def test_current_of_the_quantum_terms():
 IS = "\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}"
 
 
+def test_keys_that_end_alike_are_whole(result):
+    """An extent is that of q or of p."""
+    config = result.config.replaced(grid={"q": {"extent": [-8.0, 8.0]}}, time={"max_time": 10.0})
+    [_, name] = naming.names([result, dataclasses.replace(result, config=config)])
+    assert name.endswith(f", grid.q.extent{IS}[-8.0, 8.0], max_time{IS}10.0")
+
+
+@pytest.mark.parametrize("kind", ["series", "marginals", "portrait", "wigner"])
+def test_runs_that_did_not_end_well_are_marked(kind, result, hotter):
+    late = dataclasses.replace(result, status="not_converged")
+    text = words(plot.KINDS[kind](late, dataclasses.replace(hotter, status="failed")))
+    assert "(not converged)" in text
+    assert "(failed)" in text
+    assert "(finished)" not in words(plot.KINDS[kind](result))
+
+
+def test_the_axis_of_time_speaks_for_all_results(result, solved):
+    """Runs that end at different times have no end in common."""
+    t = np.linspace(0, 100, 401)
+    decaying = {name: np.exp(-t) for name in (*lines.RATES, "entropy_moyal")} | {"time": t}
+    long = dataclasses.replace(result, series=result.series | decaying, exact=None)
+    longer = dataclasses.replace(long, series=long.series | {"time": 1.5 * t})
+    for shown in ((long, long), (long, solved)):
+        assert plot.series(*shown).axes[-1].get_xlabel().endswith("(rates settled; run ends at 100)")
+    assert plot.series(long, longer).axes[-1].get_xlabel().endswith("(rates settled)")
+
+
 def test_results_with_one_title_are_told_apart_by_their_configuration():
     def named(*configs):
         return naming.names([dataclasses.replace(RESULT, config=config) for config in configs])

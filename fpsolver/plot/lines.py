@@ -17,8 +17,6 @@ from fpsolver.plot import naming, style
 from fpsolver.result import Outcome, Result
 
 RATES = {"entropy_production": r"$\Pi$", "entropy_flux": r"$\Phi$", "entropy_rate": r"$\dot S$"}
-SETTLED = 2e-3  # of the range of a rate: less cannot be seen
-SHORT_PART = 0.7  # of the run: beyond it, cutting the time axis gains nothing
 TAIL = 1e-12  # of the largest marginal: lower end of the logarithmic axis
 RATE_COLOURS = {
     "entropy_production": style.IRREVERSIBLE,
@@ -213,26 +211,6 @@ def exists(result: Outcome, name: str) -> bool:
     return name in result.series and bool(np.isfinite(result.series[name]).any())
 
 
-def finish_time(ax: Axes, results: Sequence[Outcome]) -> None:
-    """Label and limits of the time axis, cut where the rates stopped moving long before the end."""
-    end = max(times(result).max() for result in results)
-    shown = 1.5 * max(settled(result) for result in results)
-    is_cut = 0 < shown < SHORT_PART * end
-    if end > 0:
-        ax.set_xlim(0, shown if is_cut else end)
-    ax.set_xlabel(f"{style.TIME_LABEL} (rates settled; run ends at {end:.4g})" if is_cut else style.TIME_LABEL)
-
-
-def settled(result: Outcome) -> float:
-    """Last time at which a rate differs visibly from its last value."""
-    last = 0.0
-    for name in (rate.name for rate in rates([result])):
-        values = style.finite(result.series[name])
-        moving = np.abs(values - values[-1]) > SETTLED * np.ptp(values)
-        last = max(last, times(result)[moving].max(initial=0.0))
-    return last
-
-
 def marginal(result: Result, k: int) -> FloatArray:
     """Integral of the final W over the other coordinate."""
     return np.asarray(style.finite(result.final.W).sum(axis=1 - k) * result.grid.axes[1 - k].spacing)
@@ -284,8 +262,8 @@ def legend(figure: Figure, results: Sequence[Outcome], quantities: Sequence[str]
     labels = []
     for name, result in zip(naming.names(results), results, strict=True):
         when = ", steady state" if is_timeless(result) and quantities else ""
-        reason = why_missing(result, quantities)
-        labels.append(style.wrapped(f"{name}{when}: {reason}" if reason else f"{name}{when}"))
+        words, reason = f"{name}{when}{naming.status(result)}", why_missing(result, quantities)
+        labels.append(style.wrapped(f"{words}: {reason}" if reason else words))
     if any(has_exact(result, quantities) for result in results if not (quantities and is_timeless(result))):
         handles.append(Line2D([], [], **EXACT))
         labels.append("exact")

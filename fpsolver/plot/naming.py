@@ -24,6 +24,11 @@ def names(results: Sequence[Outcome]) -> list[str]:
     return titles
 
 
+def status(result: Outcome) -> str:
+    """`` (not converged)``, `` (failed)``, ..: how a run ended that did not end as it was meant to."""
+    return "" if result.is_complete else f" ({result.status.replace('_', ' ')})"
+
+
 def after_files(results: Sequence[Outcome], paths: Sequence[Path]) -> list[Outcome]:
     """The results, with their file names as titles where only a number would tell them apart."""
     added, stems = _added(results), Counter(path.stem for path in paths)
@@ -47,10 +52,17 @@ def _told_apart(results: Sequence[Outcome]) -> list[str]:
     values = [leaves(result.config) for result in results]
     keys = [key for key in (values[0] if values else ()) if not key.startswith(("output.", "title"))]
     keys = [key for key in keys if any(each.get(key) != values[0][key] for each in values)]
-    words = [", ".join(f"{key.split('.')[-1]}{EQUALS}{_short(each.get(key, '-'))}" for key in keys) for each in values]
+    called = _short_names(keys, {key for each in values for key in each})
+    words = [", ".join(f"{called[key]}{EQUALS}{_short(each.get(key, '-'))}" for key in keys) for each in values]
     if not keys or len(keys) > MOST_KEYS or len(set(words)) < len(words):
         return [""] * len(results)
     return [f", {escaped(text)}" for text in words]
+
+
+def _short_names(keys: Sequence[str], everything: set[str]) -> dict[str, str]:
+    """The last part of each key; the whole of it where another key ends alike (``extent`` of q, or of p)."""
+    count = Counter(key.split(".")[-1] for key in everything)
+    return {key: last if count[last := key.split(".")[-1]] == 1 else key for key in keys}
 
 
 def _short(value: Any) -> Any:

@@ -139,7 +139,7 @@ def production(*results: Result, figsize: style.Size = None) -> Figure:
 def moment(result: Result) -> str:
     """Time of the final state, and the status where it is not what was wanted."""
     time = f"t\u00a0=\u00a0{result.final.time:.4g}" if math.isfinite(result.final.time) else "steady state"
-    return time if result.is_complete else f"{time} ({result.status.replace('_', ' ')})"
+    return f"{time}{naming.status(result)}"
 
 
 def channels(result: Result) -> FloatArray:

@@ -15,7 +15,7 @@ from matplotlib.patches import Ellipse
 from fpsolver.api import build_system
 from fpsolver.physics.exact import Gaussian
 from fpsolver.physics.potentials import FloatArray
-from fpsolver.plot import lines, naming, phase_space, style
+from fpsolver.plot import lines, naming, phase_space, style, time_axis
 from fpsolver.result import Result
 from fpsolver.thermo.state import PhaseSpace
 
@@ -44,7 +44,7 @@ def portrait(*results: Result, figsize: style.Size = None) -> Figure:
         ax.set(xlim=box[0], ylim=box[1], xlabel=style.Q_LABEL, ylabel=style.P_LABEL)
         ax.label_outer()
         style.few_ticks(ax)
-        style.heading(ax, name, width=40)
+        style.heading(ax, f"{name}{naming.status(result)}", width=40)
     for ax in axes[len(results) :]:
         ax.set_axis_off()
     for ax in axes[len(results) - columns : last]:  # nothing below them
@@ -99,7 +99,7 @@ def has_later(result: Result) -> bool:
 def indices(result: Result) -> list[int]:
     """Records whose ellipses are drawn: the first, two while the rates move, the last."""
     times = lines.times(result)
-    moving = lines.settled(result) or times[-1]
+    moving = time_axis.settled(result) or times[-1]
     wanted = [moving * k / (ELLIPSES - 1) for k in range(ELLIPSES - 1)]
     return sorted({*(int(np.argmin(np.abs(times - t))) for t in wanted), len(times) - 1})
 

@@ -61,7 +61,7 @@ def ticks(count: int) -> list[int]:
 
 def _moment(result: Outcome) -> str:
     time = float(result.series["time"][-1])
-    return f"t = {time:.4g}" if math.isfinite(time) else "steady state"
+    return f"{f't = {time:.4g}' if math.isfinite(time) else 'steady state'}{naming.status(result)}"
 
 
 def _line(ax: Axes, x: NDArray[Any], values: FloatArray, colour: str) -> None:

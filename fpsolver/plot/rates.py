@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from fpsolver.plot import lines, naming, phase_space, style
+from fpsolver.plot import lines, naming, phase_space, style, time_axis
 from fpsolver.result import Outcome, Result
 
 WIDTH = 5.0  # inches
@@ -39,7 +39,7 @@ def series(*results: Outcome, figsize: style.Size = None) -> Figure:
         lines.draw_closure(axes[-1], results)
     elif not found:
         lines.note_missing(axes[0], results[0], list(lines.RATES))
-    lines.finish_time(axes[-1], results)
+    time_axis.finish(axes[-1], results)
     figure.align_ylabels(axes)
     lines.legend(figure, results, list(lines.RATES))
     return figure
@@ -77,8 +77,8 @@ def _bar_figure(results: Sequence[Outcome], figsize: style.Size) -> Figure:
 def _name(name: str, result: Outcome) -> str:
     time = float(result.series["time"][-1])
     reason = lines.why_missing(result, list(lines.RATES))
-    when = "steady state" if lines.is_timeless(result) else f"t = {time:.4g}"
-    return f"{name}, {when}: {reason}" if reason else f"{name}, {when}"
+    words = f"{name}, {'steady state' if lines.is_timeless(result) else f't = {time:.4g}'}{naming.status(result)}"
+    return f"{words}: {reason}" if reason else words
 
 
 def draw_bars(ax: Axes, results: Sequence[Outcome]) -> None:

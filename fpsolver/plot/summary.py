@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, FigureBase, SubFigure
 
-from fpsolver.plot import lines, naming, phase_space, rates, style
+from fpsolver.plot import lines, naming, phase_space, rates, style, time_axis
 from fpsolver.plot.phase_space import IRREVERSIBLE, REVERSIBLE
 from fpsolver.result import Result
 
@@ -47,7 +47,7 @@ def _draw_page(page: SubFigure, result: Result, name: str, results: Sequence[Res
         _draw_rates(lower.add_subplot(spaces[1, 0]), result)
         closure = lower.add_subplot(spaces[1, 1])
         lines.draw_closure(closure, [result])
-        lines.finish_time(closure, [result])
+        time_axis.finish(closure, [result])
     else:
         _draw_rates(lower.add_subplot(spaces[1, :]), result)
 
@@ -85,7 +85,7 @@ def _draw_rates(ax: Axes, result: Result) -> None:
     for rate in lines.rates([result]):
         lines.draw_rate(ax, result, rate.name, lines.RATE_COLOURS[rate.name], label=rate.symbol)
     ax.set_ylabel("entropy rates (1/time)")
-    lines.finish_time(ax, [result])
+    time_axis.finish(ax, [result])
     lines.note_missing(ax, result, list(lines.RATES))
     lines.mark_zero(ax)
     style.legend_above(ax)
