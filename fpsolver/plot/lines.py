@@ -17,6 +17,7 @@ from fpsolver.plot import naming, style
 from fpsolver.result import Outcome, Result
 
 RATES = {"entropy_production": r"$\Pi$", "entropy_flux": r"$\Phi$", "entropy_rate": r"$\dot S$"}
+HEADROOM = 1.05  # of the largest marginal
 TAIL = 1e-12  # of the largest marginal: lower end of the logarithmic axis
 RATE_COLOURS = {
     "entropy_production": style.IRREVERSIBLE,
@@ -239,7 +240,7 @@ def label_marginal(ax: Axes, k: int) -> None:
     """Names and units of the axes."""
     ax.set_xlabel((style.Q_LABEL, style.P_LABEL)[k])
     ax.set_ylabel(("$P(q)$ (1/position)", "$P(p)$ (1/momentum)")[k])
-    ax.set_ylim(bottom=0)
+    ax.set_ylim(0, HEADROOM * ax.dataLim.y1 or None)  # a uniform marginal has no range that gives it a margin
 
 
 def to_logarithmic(ax: Axes, results: Sequence[Result], k: int) -> None:

@@ -84,6 +84,8 @@ def _draw_marginals(axes: Sequence[Axes], result: Result, results: Sequence[Resu
 def _draw_rates(ax: Axes, result: Result) -> None:
     for rate in lines.rates([result]):
         lines.draw_rate(ax, result, rate.name, lines.RATE_COLOURS[rate.name], label=rate.symbol)
+    if lines.has_exact(result, [rate.name for rate in lines.rates([result])]):
+        ax.plot([], [], **lines.EXACT, label="exact")
     ax.set_ylabel("entropy rates (1/time)")
     time_axis.finish(ax, [result])
     lines.note_missing(ax, result, list(lines.RATES))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
+from matplotlib.ticker import FixedLocator, MaxNLocator, NullFormatter
 from numpy.typing import NDArray
 
 from fpsolver.io.sweeps import describe
@@ -135,7 +135,9 @@ def label(ax: Axes, found: Sweep, key: str, which: str, *, logarithmic: bool) ->
         if len(values) <= MAXIMUM_TICKS or values.max() < DECADES * values.min():
             ticks = spread(values if len(values) <= MAXIMUM_TICKS else round_numbers(values), which)
             getattr(ax, f"set_{which}ticks")(ticks, [number(value) for value in ticks])
-            getattr(ax, f"{which}axis").set_minor_locator(NullLocator())
+            minor = [tick for tick in round_numbers(values, range(1, 10)) if not np.isclose(tick, ticks).any()]
+            getattr(ax, f"{which}axis").set_minor_locator(FixedLocator(minor))  # they show the logarithm
+            getattr(ax, f"{which}axis").set_minor_formatter(NullFormatter())
 
 
 def keep_ticks_within(ax: Axes, values: NDArray[Any], which: str) -> None:
@@ -164,11 +166,11 @@ def _label_words(ax: Axes, values: NDArray[Any], which: str) -> None:
             text.set(rotation=25, ha="right", rotation_mode="anchor")
 
 
-def round_numbers(values: NDArray[Any]) -> NDArray[Any]:
-    """1, 2 and 5 times powers of ten within positive values."""
+def round_numbers(values: NDArray[Any], digits: Iterable[int] = (1, 2, 5)) -> NDArray[Any]:
+    """These digits times powers of ten, within positive values."""
     low, high = float(values.min()), float(values.max())
     powers = 10.0 ** np.arange(np.floor(np.log10(low)), np.log10(high) + 1)
-    found = np.outer(powers, (1.0, 2.0, 5.0)).ravel()
+    found = np.outer(powers, np.array(tuple(digits), dtype=float)).ravel()
     return np.asarray(found[(found >= low * (1 - 1e-9)) & (found <= high * (1 + 1e-9))])
 
 

@@ -101,7 +101,8 @@ def _legend(figure: Figure, found: Sweep, drawn: NDArray[Any], quantity: Drawn) 
             labels.append(f"{symbol(keys[1])} = {number(found.over[keys[1]][index])}")
     if np.isfinite(quantity.exact).any():
         handles.append(Line2D([], [], **(EXACT | _exact_marks(found.over[keys[0]].dtype == object))))
-        labels.append(quantity.exact_label)
+        joined = "" if found.over[keys[0]].dtype == object else ",\nat these points"  # straight lines are no solution
+        labels.append(f"{quantity.exact_label}{joined}")
     lacking = int(np.isnan(drawn).sum())
     if lacking:
         handles.append(Line2D([], [], color="0.3", **MISSING))
