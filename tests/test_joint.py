@@ -135,6 +135,10 @@ def test_what_is_no_pair_is_a_sentence(pair, pairs):
 def test_what_it_is_not_for(pair):
     with pytest.raises(UsageError, match="is about several particles, and the result has one"):
         fp.plot.joint(views.alone(pair)[0])
+    for kind in ("overview", "portrait", "production", "husimi"):
+        axes = r"draws one particle \(q, p\), but the result has the axes q1, q2, p1, p2; draw profile, joint or wigner"
+        with pytest.raises(UsageError, match=axes):
+            fp.plot.KINDS[kind](pair)
     with pytest.raises(UsageError, match="either time, for one snapshot, or times"):
         fp.plot.joint(pair, time=0.0, times=[0.0])
 

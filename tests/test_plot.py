@@ -310,6 +310,21 @@ def test_the_balance_with_quantum_terms_says_so(kind, result):
     assert "0.01" in bars.split()
 
 
+def test_a_uniform_marginal_is_below_the_frame(ring):
+    for figure in (plot.marginals(ring), plot.overview(ring)):
+        [ax, *_] = [ax for ax in figure.axes if ax.get_ylabel().startswith("$P(q)$") and ax.get_yscale() == "linear"]
+        assert ax.get_ylim() == pytest.approx((0, 1.05 * lines.marginal(ring, 0).max()), rel=1e-12)
+
+
+def test_overviews_name_the_dashes_of_rates_once(result):
+    def labels(shown):
+        legends = [ax.get_legend() for ax in plot.overview(shown).axes if "rates" in ax.get_ylabel()]
+        return [text.get_text() for legend in legends for text in legend.get_texts()]
+
+    assert labels(result) == [*lines.RATES.values(), "exact"]
+    assert labels(dataclasses.replace(result, exact=None)) == [*lines.RATES.values()]
+
+
 def test_exact_marginal_is_close_to_the_computed_one(result):
     for k in range(2):
         exact, found = lines.exact_marginal(result, k), lines.marginal(result, k)
@@ -430,9 +445,43 @@ def test_no_results(kind):
         plot.KINDS[kind]()
 
 
-def test_a_path_is_no_result():
-    with pytest.raises(UsageError, match="load_result"):
-        plot.wigner("run.h5")
+def test_what_is_no_result_is_told_what_to_do(result):
+    for given, cure in (
+        ("run.h5", "got str; read files with fpsolver.load_result"),
+        ([], "got list; read files with fpsolver.load_result"),
+        ([result, result], r"got list; give them as plot.wigner\(\*results\)"),
+        (swept({ETA: [1, 2]}, [1, 2]), "got Sweep; draw sweeps with fpsolver.plot.sweep_lines, sweep_map or"),
+    ):
+        with pytest.raises(UsageError, match=f"plot.wigner needs results, but {cure}"):
+            plot.wigner(given)
+    with pytest.raises(UsageError, match=r"plot\.animate needs results, but got list; give one of them"):
+        plot.animate([result], "film.gif")
+
+
+@pytest.mark.parametrize("name", ["sweep_lines", "sweep_map", "sweep_phases"])
+def test_what_is_no_sweep_is_told_what_to_do(name, result):
+    cures = {"Result; draw results with plot.series": result, "str; read files with fpsolver.load_sweep": "s.h5"}
+    for cure, given in cures.items():
+        with pytest.raises(UsageError, match=f"plot.{name} needs a sweep, but got {cure}"):
+            getattr(plot, name)(given)
+
+
+def test_completion_offers_figures_only():
+    assert dir(plot) == sorted(plot.__all__)
+    assert plot.style is style  # modules stay importable
+
+
+def test_options_that_mean_nothing_are_refused(result, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    result.save("a.h5")
+    for quantity in ("mean.p", "entropy_production"):
+        assert status_of(["plot", "a.h5", "--quantity", quantity]) == 2
+        assert f"--quantity {quantity} chooses what to draw of a sweep, but a.h5 is a result" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["a.h5"]
+    assert status_of(["plot", "--help"]) == 0
+    told = " ".join(capsys.readouterr().out.split())
+    assert "(default: overview of one particle on a grid, else profile or series)" in told
+    assert "(default: entropy_production)" in told
 
 
 def test_settings_of_the_user_stay(result):
@@ -1132,8 +1181,20 @@ def test_computed_values_are_dots_and_exact_ones_a_thin_line():
     assert (line.get_marker(), line.get_linestyle()) == ("None", "-")
     assert line.get_linewidth() < 1
     np.testing.assert_array_equal(line.get_ydata(), [1, 2, 4])
+    assert "exact Gaussian, at these points" in words(sweeps.sweep_lines(found))  # straight lines are no solution
     [alone] = draw(sweeps.sweep_lines(swept({ETA: [1, 2, 4]}, [1, 2, 4]))).axes[0].lines
     assert alone.get_linestyle() == "-"
+
+
+def test_logarithmic_axes_show_that_they_are():
+    """By small ticks without numbers, within the values swept."""
+    eta = [0.05, 0.3, 5.0]
+    of_map, of_lines = swept({ETA: eta, BETA: [1, 2, 3]}, np.arange(1, 10)), swept({ETA: eta}, [1, 2, 3])
+    for axis in (sweeps.sweep_map(of_map).axes[0].xaxis, sweeps.sweep_lines(of_lines).axes[0].xaxis):
+        assert [f"{tick:g}" for tick in axis.get_majorticklocs()] == ["0.05", "0.3", "5"]
+        small = [*np.arange(0.06, 0.095, 0.01), 0.1, 0.2, *np.arange(0.4, 0.95, 0.1), 1, 2, 3, 4]
+        np.testing.assert_allclose(axis.get_minorticklocs(), small)
+        assert not any(label.get_text() for label in axis.get_ticklabels(minor=True))
 
 
 def test_exact_values_at_words_are_dashes_in_the_legend_too():
@@ -1142,6 +1203,7 @@ def test_exact_values_at_words_are_dashes_in_the_legend_too():
     figure = draw(sweeps.sweep_lines(found))
     [handle] = figure.legends[0].legend_handles
     assert handle.get_marker() == figure.axes[0].lines[1].get_marker() == "_"
+    assert figure.legends[0].get_texts()[0].get_text() == "exact Gaussian"  # nothing is between words
 
 
 def test_missing_values_of_a_curve_are_marked_and_counted():

@@ -18,19 +18,20 @@ from fpsolver.plot import naming, sweeps
 from fpsolver.result import Outcome, Result, load_result
 from fpsolver.sweeps.table import load_sweep
 
+QUANTITY = "entropy_production"  # of a sweep
+
 
 @click.command("plot")
 @click.argument("results", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option(
     "--kind",
     "kinds",
-    help=f"Comma-separated list of {', '.join(plot.KINDS)} (default: overview); of a sweep: {', '.join(sweeps.KINDS)}.",
+    help=f"Comma-separated list of {', '.join(plot.KINDS)} (default: overview of one particle on a "
+    f"grid, else profile or series); of a sweep: {', '.join(sweeps.KINDS)}.",
 )
 @click.option(
     "--quantity",
-    default="entropy_production",
-    show_default=True,
-    help="Of a sweep: what to draw, as in mean.p, heat_current.1.",
+    help=f"Of a sweep: what to draw, as in mean.p, heat_current.1 (default: {QUANTITY}).",
 )
 @click.option(
     "--time",
@@ -41,12 +42,13 @@ from fpsolver.sweeps.table import load_sweep
 )
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="File to write: .png, .pdf or .svg.")
 def command(
-    results: tuple[Path, ...], kinds: str | None, quantity: str, times: tuple[float, ...], output: Path | None
+    results: tuple[Path, ...], kinds: str | None, quantity: str | None, times: tuple[float, ...], output: Path | None
 ) -> int:
     """Draw figures of RESULTS, several side by side; of a sweep curves, a map or a phase diagram."""
     if are_sweeps(results):
         check_time(times, kinds, sweeps.KINDS)
-        return draw_sweeps(results, kinds, quantity, output)
+        return draw_sweeps(results, kinds, quantity or QUANTITY, output)
+    check_quantity(quantity, results[0])
     loaded = [load_result(path) for path in results]
     wanted = chosen(kinds or _usual(loaded), plot.KINDS)
     check_time(times, kinds, wanted)
@@ -88,6 +90,15 @@ def check_time(times: tuple[float, ...], kinds: str | None, wanted: Collection[s
         raise UsageError(
             f"--time {times[0]:g} chooses a snapshot of W, but {given}; use it with --kind wigner of results, or joint "
             "of several particles"
+        )
+
+
+def check_quantity(quantity: str | None, result: Path) -> None:
+    """UsageError for a quantity with anything but sweeps."""
+    if quantity is not None:
+        raise UsageError(
+            f"--quantity {quantity} chooses what to draw of a sweep, but {result} is a result; leave it out, and use "
+            "--kind for another figure"
         )
 
 

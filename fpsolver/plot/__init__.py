@@ -57,3 +57,8 @@ __all__ = [
     "sweep_phases",
     "wigner",
 ]
+
+
+def __dir__() -> list[str]:
+    """What completion offers: the figures, not the modules that make them."""
+    return __all__

@@ -106,14 +106,12 @@ def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
 
 
 def check_results(results: Sequence[Any], kind: str) -> None:
-    """UsageError for anything but results of one particle."""
+    """UsageError for what is no result, and for results that a kind of figure cannot draw, with one that can."""
     if not results:
         raise UsageError(f"plot.{kind} needs at least one result, but got none; give it what fpsolver.run returned")
     for result in results:
         if not isinstance(result, Outcome):
-            raise UsageError(
-                f"plot.{kind} needs results, but got {type(result).__name__}; read files with fpsolver.load_result"
-            )
+            raise UsageError(f"plot.{kind} needs results, but got {type(result).__name__}; {_remedy(result, kind)}")
         if kind in WITHOUT_GRID:
             continue
         if not isinstance(result, Result):
@@ -124,8 +122,20 @@ def check_results(results: Sequence[Any], kind: str) -> None:
             raise UsageError(f"plot.{kind} is about several particles, and the result has one; use another kind")
         if len(result.grid.axes) != 2 and kind not in (*EACH_PARTICLE, *OF_SEVERAL):
             raise UsageError(
-                f"plot.{kind} draws one particle (q, p), but the result has the axes {', '.join(result.grid.names)}"
+                f"plot.{kind} draws one particle (q, p), but the result has the axes {', '.join(result.grid.names)}; "
+                "draw profile, joint or wigner"
             )
+
+
+def _remedy(given: Any, kind: str) -> str:
+    """What to do with something that is no result."""
+    from fpsolver.sweeps.table import Sweep  # no figure of results needs it
+
+    if isinstance(given, Sweep):
+        return "draw sweeps with fpsolver.plot.sweep_lines, sweep_map or sweep_phases"
+    if isinstance(given, list | tuple) and given and all(isinstance(each, Outcome) for each in given):
+        return "give one of them" if kind == "animate" else f"give them as plot.{kind}(*results)"
+    return "read files with fpsolver.load_result"
 
 
 def _parts(result: Any, kind: str) -> Sequence[Any]:

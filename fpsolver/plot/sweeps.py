@@ -19,6 +19,7 @@ from fpsolver.plot import style, sweep_curves, sweep_maps
 from fpsolver.plot.sweep_axes import Panel, number, symbol, title
 from fpsolver.plot.sweep_maps import MISSING
 from fpsolver.plot.sweep_quantities import drawn
+from fpsolver.result import Outcome
 from fpsolver.sweeps.table import Sweep
 
 MAXIMUM_PANELS = 12
@@ -46,11 +47,12 @@ PHASES = (
 def sweep_lines(found: Sweep, quantity: str = "entropy_production", *, figsize: style.Size = None) -> Figure:
     """A quantity over the first key as dots, one colour for each value of the second, exact values as thin lines.
 
-    The first two keys change places if the first has at most three values, and the second more.
+    The lines are straight from point to point. The first two keys change places if the first has at most three values,
+    and the second more.
     Of vectors and matrices one component: ``mean.p``, ``covariance.qp``, of several particles ``mean.q1``,
     ``covariance.q1p2``; particles and springs count from 1, as in ``heat_current.1``.
     """
-    found = _longer_first(found)
+    found = _longer_first(_sweep(found, "sweep_lines"))
     with style.settings():
         figure, panels = _panels(found, list(found.over)[2:], figsize)
         sweep_curves.draw(figure, panels, found, drawn(found, quantity))
@@ -63,7 +65,7 @@ def sweep_map(found: Sweep, quantity: str = "entropy_production", *, figsize: st
     Hatched: no value.
     """
     with style.settings():
-        _require_two(found, "a map")
+        _require_two(_sweep(found, "sweep_map"), "a map")
         figure, panels = _panels(found, list(found.over)[2:], figsize)
         sweep_maps.draw(figure, panels, found, drawn(found, quantity))
     return figure
@@ -72,7 +74,7 @@ def sweep_map(found: Sweep, quantity: str = "entropy_production", *, figsize: st
 def sweep_phases(found: Sweep, *, figsize: style.Size = None) -> Figure:
     """Where a model is completely positive and where it has detailed balance, over the first two keys."""
     with style.settings():
-        _require_two(found, "a phase diagram")
+        _require_two(_sweep(found, "sweep_phases"), "a phase diagram")
         figure, panels = _panels(found, list(found.over)[2:], figsize)
         numbers = phase_numbers(found)
         colours = ListedColormap([phase.colour for phase in PHASES])
@@ -115,6 +117,14 @@ def phase_numbers(found: Sweep) -> NDArray[Any]:
     numbers = np.where(np.isfinite(found.data["cp_margin"]), quantum, classical)
     is_known = found.is_good & np.isfinite(found.data["satisfies_detailed_balance"])
     return np.asarray(np.where(is_known, numbers, 0))
+
+
+def _sweep(found: Any, name: str) -> Sweep:
+    """What is to be drawn; UsageError if it is no sweep."""
+    if isinstance(found, Sweep):
+        return found
+    cure = "draw results with plot.series" if isinstance(found, Outcome) else "read files with fpsolver.load_sweep"
+    raise UsageError(f"plot.{name} needs a sweep, but got {type(found).__name__}; {cure}")
 
 
 def _require_two(found: Sweep, kind: str) -> None:
