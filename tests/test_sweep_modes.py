@@ -97,7 +97,7 @@ def test_modes_are_those_of_spectrum_beside_the_exact_ones(tmp_path):
     np.testing.assert_array_equal(dots.get_ydata(), found["mode_frequency"][:, 1])
     np.testing.assert_array_equal(exact.get_ydata(), found["exact_mode_frequency"][:, 1])
     assert figure.axes[0].get_ylabel() == "frequency of mode 2 (1/time)"
-    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["exact mode"]
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["exact mode,\nat these points"]
     with pytest.raises(UsageError, match=r"mode_rate is several numbers; name one of mode_rate\.1, mode_rate\.2"):
         figures.draw(loaded, "lines", "mode_rate")
 
