@@ -16,6 +16,8 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from fpsolver.errors import UsageError
+
 
 def fault(text: str) -> PydanticCustomError:
     """A finding whose text is ours."""
@@ -97,8 +99,19 @@ NotNegative = Annotated[float, Field(ge=0)]
 Row = Annotated[list[float], Field(min_length=2)]
 
 
+_COPY = 'make another one with config.replaced(..), which takes dotted keys, too: **{"system.mass": 2.0}'
+
+
 class Section(BaseModel):
     """Base of all sections: strict types, unknown keys refused, values immutable."""
 
     # defer_build: only the whole configuration is compiled, not each section (0.1 s of start-up)
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False, defer_build=True)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not name.startswith("_"):
+            raise UsageError(f"a configuration is not changed: {name} cannot be set to {shown(value)}; {_COPY}")
+        super().__setattr__(name, value)
+
+    def __delattr__(self, name: str) -> None:
+        raise UsageError(f"a configuration is not changed: {name} cannot be deleted; {_COPY}")

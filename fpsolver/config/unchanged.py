@@ -13,7 +13,7 @@ class Unchanged(schema.ConfigData):
     """The sections of a configuration, of which none is set later; only the source is noted, in private members."""
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if not name.startswith("_"):
+        if name in type(self).model_fields:
             raise UsageError(
                 f"a configuration is not changed: {name} cannot be set to {arguments.shown(value)}; make another one "
                 f"with config.replaced({name}={arguments.shown(value)})"
