@@ -14,10 +14,11 @@ from typing import Any
 import numpy as np
 
 from fpsolver import memory
-from fpsolver.config import axes, build, initial
+from fpsolver.config import build, initial
 from fpsolver.config.reader import Config
+from fpsolver.config.rules import refuse_gaussian
 from fpsolver.config.schema_many import particles_of
-from fpsolver.errors import ConfigError, Fault, ResourceError
+from fpsolver.errors import ResourceError
 from fpsolver.physics import energies, exact, linear, transients
 from fpsolver.physics.potentials import FloatArray
 from fpsolver.physics.stability import require_stable
@@ -121,15 +122,9 @@ def _memory(count: int, records: int) -> float:
 
 def _refuse_unfit(config: Config, system: System, state: Any, *, is_steady: bool) -> None:
     """ConfigError for what has no Gaussian solution, NoSteadyStateError for what never becomes steady."""
-    if not system.is_quadratic:
-        text = "`gaussian` needs linear forces, and a potential is anharmonic; use `stepping` on a grid"
-        raise ConfigError(Fault("time.method", text))
-    if axes.is_ring(config):
-        raise ConfigError(Fault("time.method", "`gaussian` needs positions on a line, but grid.q is periodic"))
+    refuse_gaussian(config, system.is_quadratic, isinstance(state, GaussianState))
     if is_steady:
         require_stable(system)
-    elif not isinstance(state, GaussianState):
-        raise ConfigError(Fault("initial", "`gaussian` needs a Gaussian initial state"))
 
 
 def record_times(config: Config, count: int) -> FloatArray:

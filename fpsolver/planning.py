@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from fpsolver import costs, krylov, memory
+from fpsolver.config.faults import needing_constants
 from fpsolver.config.reader import Config
 from fpsolver.errors import ConfigError, Fault, ResourceError
 from fpsolver.generator import Generator
@@ -18,7 +19,6 @@ from fpsolver.stepping.magnus import MagnusStepSize, choose_magnus_step
 from fpsolver.stepping.rational import ImplicitStepSize, implicit_steps
 from fpsolver.trajectory import Plan
 
-MOST_PARTICLES = 4  # on a grid: 16 cells along eight axes are 34 GB
 RECORDS_OF_SEVERAL = 50  # a record costs as much as about ten steps
 ERROR_OF_SEVERAL = 1e-7  # of second moments along a transient; 32 cells along an axis leave 5e-8 and more themselves
 LONG = 60.0  # seconds
@@ -33,15 +33,6 @@ class Stepping(NamedTuple):
     step: StepSize | ImplicitStepSize | MagnusStepSize
     seconds: float
     why: str = ""
-
-
-def refuse_matrices(config: Config, count: int) -> None:
-    """ConfigError for steps that factor a matrix, which on a grid of four axes has no use: see docs/many.md."""
-    if config.time.stepper == "implicit":
-        raise ConfigError(Fault("time.stepper", "`implicit` needs one particle; use `rk4`"))
-    if count > MOST_PARTICLES:
-        text = f"a grid of {2 * count} axes is beyond any memory; use `gaussian` for linear forces"
-        raise ConfigError(Fault("time.method", text))
 
 
 def refuse_cells(counts: list[int | None]) -> None:
@@ -103,9 +94,6 @@ def make_plan(
         expected = min(max_time, math.log(1 / section.tolerance) / decay.value)
     else:
         expected = until
-        if section.max_time != "auto" and section.max_time < until:
-            text = f"is {section.max_time:g}, before time.until = {until:g}; leave one of them out"
-            raise ConfigError(Fault("time.max_time", text))
     records = 200 if generator.system.size == 1 else RECORDS_OF_SEVERAL
     every = round_number(expected / records) if config.output.every == "auto" else float(config.output.every)
     kept = snapshot_times(config.output.snapshots, until)
@@ -172,10 +160,8 @@ def _magnus(
     config: Config, generator: Generator, given: float | None, expected: float, fastest: float, slowest: float
 ) -> Stepping:
     """Explicit steps that follow coefficients in time; their cost is that of late times."""
-    for key, value in (("stepper", "implicit"), ("method", "direct")):
-        if getattr(config.time, key) == value:
-            text = f"`{value}` needs constant coefficients, and those of this bath change with time; leave it out"
-            raise ConfigError(Fault(f"time.{key}", text))
+    if faults := needing_constants(config.time.method, config.time.stepper):  # with a bath of the user's
+        raise ConfigError(*faults)
     step = choose_magnus_step(generator, given, fastest, slowest)
     return Stepping("rk4", step, costs.stepping_seconds(generator.grid, 8 * expected / step.limit))
 
@@ -184,8 +170,6 @@ def _implicit(
     generator: Generator, given: float | None, expected: float, every: float, fastest: float, slowest: float
 ) -> Stepping:
     """Implicit steps and their predicted cost; at least 200 in the whole run unless ``given``."""
-    if not generator.scheme.is_linear:
-        raise ConfigError(Fault("time.stepper", "implicit steps need linear fluxes; use scheme.reversible: central"))
     limit = min(every, expected / 200)
     step = ImplicitStepSize(limit, fastest, slowest) if given is None else ImplicitStepSize(given, 0.0, 0.0)
     steps, factors = implicit_steps(step, every, expected)
@@ -248,7 +232,7 @@ def endless(plan: Plan, end: float) -> Fault:
     """What is wrong with a run that would never end."""
     steps = f"{end / plan.step.limit:.2g} steps of {plan.step.limit:.3g}"
     if plan.decay is None:
-        return Fault("time.until", f"would take {steps} ; give an earlier end, or a larger dt")
+        return Fault("time.until", f"would take {steps}; give an earlier end, or a larger dt")
     text = f"would take {steps}: the slowest decay rate is {plan.decay.value:.2g} (high barriers are crossed rarely)"
     return Fault("time.max_time", f"{text}; give max_time, a number for until, stepper: implicit, or method: direct")
 

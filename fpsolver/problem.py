@@ -16,7 +16,7 @@ from fpsolver.config.faults import Collector
 from fpsolver.config.leaves import furthest_from_one
 from fpsolver.config.reader import Config
 from fpsolver.config.rules import check_parts
-from fpsolver.errors import ConfigError, Fault, FpsolverError, GridError, UsageError
+from fpsolver.errors import ConfigError, Fault, FpsolverError, GridError, StabilityError, UsageError
 from fpsolver.gaussian import GaussianProblem
 from fpsolver.generator import Generator
 from fpsolver.grid import Grid
@@ -34,7 +34,6 @@ from fpsolver.planning import (
     refuse_cells,
     refuse_endless,
     refuse_large,
-    refuse_matrices,
 )
 from fpsolver.summary import Summary
 from fpsolver.trajectory import Plan
@@ -131,6 +130,8 @@ def _explained(build_problem: Callable[[Config], P], config: Config) -> P:
             return build_problem(loaded(config))
     except ConfigError as error:
         raise config.located(error) from None
+    except (GridError, StabilityError) as error:
+        raise type(error)(config.placed(str(error))) from None
     except (ArithmeticError, np.linalg.LinAlgError):
         key, value = furthest_from_one(config)
         text = (
@@ -146,8 +147,6 @@ def _prepare(config: Config) -> Problem:
     if state is None:
         state, requests = starts.stored_start(config, system.size, requests)
     _require_complete_positivity(config, system)
-    if system.size > 1:
-        refuse_matrices(config, system.size)
     length = axes.ring_length(config)
     until = build.until_time(config)
     decay = slowest_rate(system, length) if math.isinf(until) else None
@@ -176,10 +175,6 @@ def _build(config: Config) -> tuple[System, LocalState | UniformState | None]:
 
 
 def _require_complete_positivity(config: Config, system: System) -> None:
-    if config.checks.require_complete_positivity and system.hbar == 0:
-        raise FpsolverError(
-            "checks.require_complete_positivity has no meaning for a classical system (units.hbar is 0); leave it out"
-        )
     if config.checks.require_complete_positivity and not system.is_completely_positive():
         raise FpsolverError(
             f"the model is not completely positive (margin {system.cp_margin():.6g}), and "

@@ -312,7 +312,7 @@ REFUSED: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("a `max_time` before `until`", ("time.until=10", "time.max_time=5")),
     ("`until: steady` and `model: none`", ("system.bath={model: none}",)),
     ("stepping without `initial`", ("initial=null",)),
-    ("`periodic` and `extent: auto`", ("grid.q.boundary=periodic",)),
+    ("`periodic` and `extent: auto`", ("system.potential={kind: free}", "grid.q.boundary=periodic")),
     ("`periodic` and a potential that is not", ("grid.q={extent: [0, 6], boundary: periodic}",)),
     (
         "`periodic` and an `extent` of broken periods",

@@ -375,10 +375,11 @@ def test_no_fault_of_python_hides_those_of_keys(tmp_path):
             fp.Config(**{**config, "system": {**system, **broken}, "checks": {"strict": "no"}})
     ill = {**system, "bath": {"model": "custom", "eta": 0.5, "d_pp": 0.1, "d_qp": 0.5}}
     nowhere = {"kind": "wavefunction", "path": str(tmp_path / "nowhere.npz")}
-    missing = r"initial\.path: .*nowhere\.npz does not exist$"
-    with pytest.raises(ConfigError, match=rf"^system\.bath: the diffusion matrix[^\n]*\n{missing}"):
+    with pytest.raises(
+        ConfigError, match=r"^the configuration cannot be used:\n  system\.bath: the diffusion matrix[^\n]*$"
+    ):
         fp.prepare(fp.Config(**{**config, "system": ill, "initial": nowhere}))
-    with pytest.raises(ConfigError, match=f"^{missing}"):
+    with pytest.raises(ConfigError, match=r"^initial\.path: .*nowhere\.npz does not exist$"):
         fp.prepare(fp.Config(**{**config, "initial": nowhere}))
 
 
@@ -439,9 +440,7 @@ def test_faults_in_other_forms_hide_nothing(text, keys, tmp_path):
 def test_duplicate_key(tmp_path):
     text, line = edited("mass: 1.0\n", "mass: 1.0\n  mass: 2.0\n")
     message = refusal(written(tmp_path, text))
-    assert f"line {line + 1}" in message
-    assert "`mass`" in message
-    assert "twice" in message
+    assert f"line {line + 1}, system.mass: is given twice (first in line {line})" in message
 
 
 UNREADABLE = {

@@ -346,7 +346,7 @@ def test_faults_of_a_start_from_python_name_no_line_of_a_file(tmp_path):
     for config in (fp.load_config(path).replaced(initial=(Q, P, 2 * W)), fp.load_config(path, initial=(Q, P, 2 * W))):
         with pytest.raises(FpsolverError, match=r"^the configuration cannot be used:\n  initial: the state must be "):
             fp.prepare(config)
-    path.write_text(BASE.replaced(time={"max_time": 0.1}).to_yaml())
+    path.write_text(BASE.to_yaml().replace("max_time: auto", "max_time: 0.1"))
     with pytest.raises(FpsolverError, match=r"^.*base.yaml cannot be used:\n  line [0-9]+, time.max_time: is 0.1"):
         fp.prepare(fp.load_config(path, initial=(Q, P, W)))
 

@@ -12,7 +12,9 @@ import numpy as np
 from fpsolver import studies
 from fpsolver.cli.info import clean
 from fpsolver.cli.options import config_argument, set_option, warn
-from fpsolver.config.reader import load_config
+from fpsolver.config.faults import NEEDS_CONSTANTS, NEEDS_LINEAR
+from fpsolver.config.reader import Config, load_config
+from fpsolver.errors import ConfigError, Fault
 
 
 @click.command("spectrum")
@@ -25,7 +27,7 @@ def command(config: Path, count: int, overrides: tuple[str, ...], as_json: bool)
 
     Modes are those of the grid, so that a difference is the error of the grid. Nothing is stepped, no start is needed.
     """
-    found = studies.spectrum(load_config(config, (*overrides, "time.method=direct", "time.until=steady")), count)
+    found = studies.spectrum(without_start(config, overrides), count)
     warn(found.problem.warnings)
     if as_json:
         click.echo(json.dumps(clean(as_dict(found)), indent=2))
@@ -34,6 +36,24 @@ def command(config: Path, count: int, overrides: tuple[str, ...], as_json: bool)
     click.echo(f"{found.problem.config.title or config}\n  {cells} cells, {found.problem.generator.scheme.words}")
     click.echo("\n".join(rows(found)))
     return 0
+
+
+def without_start(path: Path, overrides: tuple[str, ...]) -> Config:
+    """The configuration as for a steady state, which needs no start; its refusals in words of a spectrum."""
+    try:
+        return load_config(path, (*overrides, "time.method=direct", "time.until=steady"))
+    except ConfigError as error:
+        raise ConfigError(*map(_of_spectrum, error.faults), heading=error.heading) from None
+
+
+def _of_spectrum(fault: Fault) -> Fault:
+    """What ``method: direct``, which nobody asked for, would refuse."""
+    if fault.text == NEEDS_LINEAR:
+        return Fault(fault.key, "`limited` fluxes are not linear and have no spectrum; use `central`")
+    if fault.text == NEEDS_CONSTANTS.format("direct"):
+        text = "coefficients that change with time have no spectrum; freeze them in Python: system.at(time)"
+        return Fault("system.bath.model", text)
+    return fault
 
 
 def rows(found: studies.Spectrum) -> list[str]:

@@ -91,13 +91,14 @@ def command(
 
 
 def load_base(path: Path, overrides: tuple[str, ...], axes: Axes) -> Config:
-    """The configuration; with the first values of the keys swept where only these make it complete."""
+    """The configuration; with the first or last values of the keys swept where only these make it complete."""
     try:
         return load_config(path, overrides)
     except ConfigError as error:
-        first = (f"{key}={json.dumps(value)}" for key, value in axes.point([0] * len(axes.shape)).items())
-        with contextlib.suppress(FpsolverError):
-            return load_config(path, (*overrides, *first))
+        for place in ([0] * len(axes.shape), [count - 1 for count in axes.shape]):
+            values = (f"{key}={json.dumps(value)}" for key, value in axes.point(place).items())
+            with contextlib.suppress(FpsolverError):
+                return load_config(path, (*overrides, *values))
         raise error
 
 

@@ -11,21 +11,6 @@ from fpsolver.grid import coordinate_names
 from fpsolver.physics.system import System
 
 
-def axis_sections(config: schema.ConfigData, count: int) -> list[tuple[str, Any]]:
-    """Names (q, p or q1 .., p1 ..) and sections of all axes; ConfigError for lists of another length."""
-    found: list[Any] = []
-    faults = []
-    for letter, section in (("q", config.grid.q), ("p", config.grid.p)):
-        parts = section if isinstance(section, list) else [section] * count
-        if len(parts) != count:
-            text = f"must have one entry for each of the {count} particles, but has {len(parts)}"
-            faults.append(Fault(f"grid.{letter}", text))
-        found += parts
-    if faults:
-        raise ConfigError(*faults)
-    return list(zip(coordinate_names(count), found, strict=True))
-
-
 def allows_coarse(config: schema.ConfigData) -> bool:
     """True if some axis has ``allow_coarse``."""
     return any(part.allow_coarse for part in _written(config))
@@ -49,32 +34,53 @@ def q_extents(config: schema.ConfigData) -> list[tuple[float, float] | None]:
 
 
 def axis_requests(config: schema.ConfigData, count: int) -> tuple[AxisRequest, ...]:
-    """What the configuration says of the axes of ``count`` particles; ConfigError for a periodic q that cannot be."""
+    """What the configuration says of the axes of ``count`` particles, named q and p or q1 .., p1 ..."""
+    sections = [
+        s for part in (config.grid.q, config.grid.p) for s in (part if isinstance(part, list) else [part] * count)
+    ]
     requests = []
-    for name, section in axis_sections(config, count):
+    for name, section in zip(coordinate_names(count), sections, strict=True):
         cells = None if section.cells == "auto" else section.cells
         extent = None if section.extent == "auto" else (float(section.extent[0]), float(section.extent[1]))
         requests.append(AxisRequest(name, cells, extent, section.boundary == "periodic"))
-    if is_ring(config) and count > 1:
-        text = "`periodic` holds for one particle alone: a spring has no meaning on a ring; use `no_flux`"
-        raise ConfigError(Fault("grid.q.boundary", text))
-    if is_ring(config) and requests[0].extent is None:
-        raise ConfigError(Fault("grid.q.extent", "a periodic q needs an explicit extent [low, high], but it is `auto`"))
     return tuple(requests)
 
 
-def check_ring(config: schema.ConfigData, system: System) -> None:
-    """ConfigError for a periodic q on which the forces of a particle have no meaning."""
+def check_lists(config: schema.ConfigData, count: int) -> None:
+    """ConfigError for lists of axes of another length than there are particles."""
+    faults = [
+        Fault(f"grid.{letter}", f"must have one entry for each of the {count} particles, but has {len(section)}")
+        for letter, section in (("q", config.grid.q), ("p", config.grid.p))
+        if isinstance(section, list) and len(section) != count
+    ]
+    if faults:
+        raise ConfigError(*faults)
+
+
+def check_extent(config: schema.ConfigData, count: int) -> None:
+    """ConfigError for a periodic q of several particles, or without its length."""
+    if is_ring(config) and count > 1:
+        text = "`periodic` holds for one particle alone: a spring has no meaning on a ring; use `no_flux`"
+        raise ConfigError(Fault("grid.q.boundary", text))
+    if is_ring(config) and ring_length(config) is None:
+        raise ConfigError(Fault("grid.q.extent", "a periodic q needs an explicit extent [low, high], but it is `auto`"))
+
+
+def check_period(config: schema.ConfigData, period: float | None) -> None:
+    """ConfigError for a periodic q around which the force of one particle, of that period, has no meaning."""
     length = ring_length(config)
-    if length is None or system.size > 1:
-        return
-    period = system.particles[0].potential.period
-    if period is None:
+    if is_ring(config) and period is None:
         raise ConfigError(Fault("grid.q.boundary", "`periodic` needs a periodic force (free or cosine potential)"))
-    turns = length / period if period else 1.0
+    turns = length / period if length is not None and period else 1.0
     if abs(turns - round(turns)) > 1e-9 * turns or round(turns) < 1:
         text = f"must be a whole number of periods {period:.12g} long, but is {length:.12g} long"
         raise ConfigError(Fault("grid.q.extent", text))
+
+
+def check_pull(config: schema.ConfigData, system: System) -> None:
+    """ConfigError for a periodic q on which the bath of one particle has no meaning."""
+    if not is_ring(config):
+        return
     if system.dissipative_drift[0, 0] != 0 or system.dissipative_drift[1, 0] != 0:
         text = "a bath that pulls at the position (alpha, xi, quantum optical) has no meaning on a ring"
         raise ConfigError(Fault("grid.q.boundary", text))

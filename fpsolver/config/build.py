@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
-import numpy as np
-
-from fpsolver.config import axes, objects, schema, schema_system
+from fpsolver.config import axes, matrices, objects, schema, schema_system
 from fpsolver.config.faults import Collector
-from fpsolver.config.schema_many import ChainSystem, Several, bath_key, particles_of, potential_key
+from fpsolver.config.schema_many import (
+    ChainSystem,
+    Several,
+    bath_key,
+    count_of,
+    particles_of,
+    potential_key,
+    written_particles,
+)
 from fpsolver.errors import ConfigError, Fault
 from fpsolver.physics import baths, hu_paz_zhang, potentials
 from fpsolver.physics.baths import Bath
-from fpsolver.physics.potentials import FloatArray, Potential
+from fpsolver.physics.potentials import Potential
 from fpsolver.physics.system import Coupling, Particle, System
 from fpsolver.schemes.scheme import Scheme
 
-MOST_ON_GRID = 3  # particles that fit on a grid; more have moments only
+MOST_ON_GRID = 4  # particles: 16 cells along eight axes are 34 GB; more have moments only
+T = TypeVar("T")
 AnySystem = schema_system.System | Several | ChainSystem
 
 
@@ -27,13 +34,34 @@ def build_system(config: schema.ConfigData) -> System:
     section, hbar = config.system, config.units.hbar
     collect = Collector()
     particles = collect(_particles, section, hbar, axes.q_extents(config))
-    drift, diffusion = collect(_matrices, section) or (None, None)
+    drift, diffusion = collect(matrices.of_system, section) or (None, None)
     couplings = collect(_couplings, section)
     collect.refuse()
     assert particles is not None
     assert couplings is not None
     omegas = husimi_omegas(config, particles) if hbar > 0 and len(particles) <= MOST_ON_GRID else None
     return System(particles, hbar, drift, diffusion, couplings, section.moyal, omegas)
+
+
+def check_system(config: schema.ConfigData) -> None:
+    """ConfigError for baths, matrices and springs that cannot be, without making them; objects of Python are left."""
+    section, collect, count = config.system, Collector(), count_of(config.system)
+    for k, particle in written_particles(section):
+        if not isinstance(particle.bath, schema_system.PythonBath):
+            collect(_at_bath, _check_bath, bath_key(section, k), particle, config.units.hbar, count > 1)
+    collect(matrices.of_system, section)
+    if isinstance(section, Several):
+        collect(_couplings, section)
+    collect.refuse()
+
+
+def _check_bath(particle: Any, hbar: float, several: bool) -> None:
+    """ConfigError for a bath that cannot be; coefficients in time, which take milliseconds, are left to the run."""
+    if isinstance(particle.bath, schema_system.HuPazZhangBath):
+        _refuse_several(particle.bath, several)
+        _well_with_memory(particle)
+    else:
+        _bath(particle, hbar, several)
 
 
 def husimi_omegas(config: schema.ConfigData, particles: Sequence[Particle]) -> tuple[float | None, ...]:
@@ -57,17 +85,17 @@ def _particles(section: AnySystem, hbar: float, extents: list[objects.Extent]) -
     for k, particle in enumerate(written):
         extent = extents[min(k, len(extents) - 1)]
         potential = collect(_potential_at, potential_key(section, k), particle.potential, particle.mass, extent)
-        bath = collect(_bath_at, bath_key(section, k), particle, hbar, len(written) > 1)
+        bath = collect(_at_bath, _bath, bath_key(section, k), particle, hbar, len(written) > 1)
         if potential is not None and bath is not None:
             particles.append(Particle(particle.mass, potential, bath))
     collect.refuse()
     return tuple(particles)
 
 
-def _bath_at(key: str, particle: Any, hbar: float, several: bool) -> Bath:
-    """Bath of a particle; the keys of its faults are below ``key``."""
+def _at_bath(work: Callable[..., T], key: str, particle: Any, hbar: float, several: bool) -> T:
+    """What comes out of the bath of a particle; the keys of its faults are below ``key``."""
     try:
-        return _bath(particle, hbar, several=several)
+        return work(particle, hbar, several)
     except ConfigError as error:
         raise _moved(error, "system.bath", key) from None
 
@@ -84,7 +112,7 @@ def _moved(error: ConfigError, key: str, place: str) -> ConfigError:
     return ConfigError(*(Fault(fault.key.replace(key, place, 1), fault.text) for fault in error.faults))
 
 
-def _bath(particle: Any, hbar: float, *, several: bool) -> Bath:
+def _bath(particle: Any, hbar: float, several: bool) -> Bath:
     if particle.bath is None:
         return baths.none()
     for name in ("alpha", "xi"):
@@ -93,11 +121,17 @@ def _bath(particle: Any, hbar: float, *, several: bool) -> Bath:
             raise ConfigError(Fault(f"system.bath.{name}", text))
     bath: Bath = build_bath(particle, hbar)
     if bath.memory is None:
-        _check_diffusion(bath.diffusion, "system.bath")
-    elif several:
+        matrices.check_diffusion(bath.diffusion, "system.bath")
+    else:
+        _refuse_several(bath, several)
+    return bath
+
+
+def _refuse_several(bath: Any, several: bool) -> None:
+    """ConfigError for a bath with memory of one particle among others."""
+    if several:
         text = f"`{bath.model}` knows the frequency of a single particle, and there are several; take another model"
         raise ConfigError(Fault("system.bath.model", text))
-    return bath
 
 
 def _couplings(section: AnySystem) -> tuple[Coupling, ...]:
@@ -164,10 +198,7 @@ def build_bath(section: Any, hbar: float) -> Any:
             omega = bath.omega or _harmonic_omega(section, "system.bath.omega", "`omega` has to be given")
             return baths.quantum_optical(mass=mass, hbar=hbar, eta=bath.eta, beta=bath.inverse_temperature, omega=omega)
         case schema_system.HuPazZhangBath():
-            omega = _harmonic_omega(
-                section, "system.bath.model", "`hu_paz_zhang` needs one particle in a harmonic well"
-            )
-            beta, common = bath.inverse_temperature, {"mass": mass, "omega": omega, "hbar": hbar}
+            beta, common = bath.inverse_temperature, {"mass": mass, "omega": _well_with_memory(section), "hbar": hbar}
             return hu_paz_zhang.bath(gamma=bath.gamma, cutoff=bath.cutoff, beta=beta, **common)
         case schema_system.CaldeiraLeggettBath():
             return baths.caldeira_leggett(mass=mass, eta=bath.eta, beta=bath.inverse_temperature)
@@ -218,55 +249,14 @@ def _xi(section: Any, bath: schema_system.PositionFrictionBath, hbar: float) -> 
     return xi
 
 
+def _well_with_memory(section: Any) -> float:
+    return _harmonic_omega(section, "system.bath.model", "`hu_paz_zhang` needs one particle in a harmonic well")
+
+
 def _harmonic_omega(section: Any, key: str, need: str) -> float:
     if not isinstance(section.potential, schema_system.HarmonicPotential):
         raise ConfigError(Fault(key, f"{need}, but the potential is `{section.potential.kind}`"))
     return float(section.potential.omega)
-
-
-def _matrices(section: AnySystem) -> tuple[FloatArray | None, FloatArray | None]:
-    if isinstance(section, ChainSystem) or section.matrices is None:
-        return None, None
-    collect, count = Collector(), len(particles_of(section))
-    drift = collect(square, section.matrices.drift, "system.matrices.drift", count)
-    diffusion = collect(_diffusion, section.matrices.diffusion, count)
-    collect.refuse()
-    return drift, diffusion
-
-
-def _diffusion(rows: list[list[float]], count: int) -> FloatArray:
-    key = "system.matrices.diffusion"
-    diffusion = square(rows, key, count)
-    check_symmetric(diffusion, key)
-    _check_diffusion(diffusion, key)
-    return diffusion
-
-
-def square(rows: list[list[float]], key: str, count: int = 1) -> FloatArray:
-    """Matrix of 2 count x 2 count; ConfigError for other shapes."""
-    if [len(row) for row in rows] != [2 * count] * (2 * count):
-        words = "one particle" if count == 1 else f"{count} particles"
-        sizes = [len(row) for row in rows]
-        raise ConfigError(
-            Fault(key, f"must be {2 * count} x {2 * count} for {words}, but its rows have {sizes} entries")
-        )
-    return np.array(rows)
-
-
-def check_symmetric(matrix: FloatArray, key: str) -> None:
-    """ConfigError for a matrix that is not symmetric."""
-    if not np.allclose(matrix, matrix.T, rtol=1e-12, atol=0):
-        raise ConfigError(Fault(key, f"must be symmetric, but is {matrix.tolist()}"))
-
-
-def _check_diffusion(B: FloatArray, key: str) -> None:
-    smallest = float(np.linalg.eigvalsh(B)[0])
-    if smallest < -1e-12 * float(np.abs(B).max()):
-        text = (
-            f"the diffusion matrix must be positive semidefinite, but has the eigenvalue {smallest:.6g}: "
-            "the equation would be ill-posed; d_qq d_pp must be at least d_qp^2"
-        )
-        raise ConfigError(Fault(key, text))
 
 
 def until_time(config: schema.ConfigData) -> float:

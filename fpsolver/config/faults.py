@@ -17,6 +17,8 @@ from fpsolver.errors import ConfigError, Fault, FileFormatError, FpsolverError, 
 T = TypeVar("T")
 OBJECT = "python"  # cannot be written in a file
 _NO_START = "give a state at time 0, or time.method: direct for the steady state alone"
+NEEDS_LINEAR = "time.method: direct needs a linear scheme, but this is `limited`; use `central`, or method `stepping`"
+NEEDS_CONSTANTS = "`{}` needs constant coefficients, and those of this bath change with time; leave it out"
 
 
 class Collector:
@@ -55,7 +57,8 @@ def of_file(key: str) -> Iterator[None]:
 
 def faults_of(error: ValidationError, data: dict[str, Any]) -> list[Fault]:
     """Pydantic's findings as sentences, with the dotted keys of the file."""
-    return [_fault(dict(item), data) for item in error.errors(include_url=False)]
+    items = [dict(item) for item in error.errors(include_url=False)]
+    return [fault for item in items for fault in (_fault(item, data), *_misspelt_tag(item, data))]
 
 
 def between_sections(data: dict[str, Any]) -> list[Fault]:
@@ -68,15 +71,34 @@ def between_sections(data: dict[str, Any]) -> list[Fault]:
     if method == "direct" and is_number(until):
         text = f"method `direct` finds the steady state, but until is {until:g}; leave it out, or use `stepping`"
         faults.append(Fault("time.until", text))
-    if method == "direct" and _entry(data, "scheme", "reversible") == "limited":
-        text = "time.method: direct needs a linear scheme, but this is `limited`; use `central`, or method `stepping`"
-        faults.append(Fault("scheme.reversible", text))
+    stepper, is_limited = _entry(data, "time", "stepper"), _entry(data, "scheme", "reversible") == "limited"
+    if method == "direct" and is_limited:
+        faults.append(Fault("scheme.reversible", NEEDS_LINEAR))
+    if stepper == "implicit" and is_limited:
+        faults.append(Fault("time.stepper", "implicit steps need linear fluxes; use scheme.reversible: central"))
+    if _entry(data, "system", "bath", "model") == "hu_paz_zhang":
+        faults += needing_constants(method, stepper)
+    latest = _entry(data, "time", "max_time")
+    if method != "direct" and is_number(until) and is_number(latest) and latest < until:
+        text = f"is {latest:g}, before time.until = {until:g}; leave one of them out"
+        faults.append(Fault("time.max_time", text))
+    if _entry(data, "checks", "require_complete_positivity") is True and _entry(data, "units", "hbar") == 0:
+        text = "has no meaning for a classical system (units.hbar is 0); leave it out"
+        faults.append(Fault("checks.require_complete_positivity", text))
     return faults
 
 
-def _entry(data: dict[str, Any], section: str, key: str) -> Any:
-    found = data.get(section)
-    return found.get(key) if isinstance(found, dict) else getattr(found, key, None)
+def needing_constants(method: Any, stepper: Any) -> list[Fault]:
+    """Faults of what cannot be with coefficients that change with time."""
+    given = {"implicit": ("time.stepper", stepper), "direct": ("time.method", method)}
+    return [Fault(key, NEEDS_CONSTANTS.format(word)) for word, (key, value) in given.items() if value == word]
+
+
+def _entry(data: Any, *steps: str) -> Any:
+    """What is under nested keys of plain data or of sections, None if there is nothing."""
+    for step in steps:
+        data = data.get(step) if isinstance(data, dict) else getattr(data, step, None)
+    return data
 
 
 def _fault(item: dict[str, Any], data: dict[str, Any]) -> Fault:
@@ -121,6 +143,18 @@ _RULES = {
     "too_short": "must have at least {bound} entries",
     "too_long": "must have at most {bound} entries",
 }
+
+
+def _misspelt_tag(item: dict[str, Any], data: dict[str, Any]) -> list[Fault]:
+    """The key that was meant to be ``kind`` or ``model``, if one looks like it."""
+    if item["type"] != "union_tag_not_found" or not isinstance(item["input"], dict):
+        return []
+    steps, model = _resolve(item["loc"], data)
+    name = item["ctx"]["discriminator"].strip("'")
+    known = {key for member in _members(model) for key in member.model_fields}
+    near = difflib.get_close_matches(name, [str(key) for key in item["input"] if key not in known], n=1)
+    place = ".".join(map(str, steps))
+    return [Fault(f"{place}.{key}", f"unknown key; did you mean `{name}`?") for key in near]
 
 
 def _resolve(loc: tuple[str | int, ...], data: Any) -> tuple[list[str | int], type[BaseModel] | None]:

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from fpsolver.config import axes, schema, schema_initial
-from fpsolver.config.build import check_symmetric, square
 from fpsolver.config.faults import Collector
 from fpsolver.config.initial_arrays import ARRAYS, require_line, require_quantum
+from fpsolver.config.matrices import check_symmetric, square
 from fpsolver.config.schema_many import particles_of
 from fpsolver.errors import ConfigError, Fault
 from fpsolver.physics import states, tabulated

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import html
-import warnings
+import re
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from pydantic import PrivateAttr, ValidationError
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
 
 from fpsolver.config import schema
 from fpsolver.config.faults import between_sections
 from fpsolver.config.given import with_section
 from fpsolver.config.lines import Lines, is_index, located, place_of, without
+from fpsolver.config.mending import all_faults
 from fpsolver.config.merging import merged
 from fpsolver.config.objects import is_object_section, with_field, without_objects
-from fpsolver.config.rules import all_faults
+from fpsolver.config.parsing import MAXIMUM_DEPTH, beside, parsed, plain_value
+from fpsolver.config.parsing import parse_yaml as parse_yaml
+from fpsolver.config.rules import rule_faults
 from fpsolver.config.types import shown
 from fpsolver.config.unchanged import Unchanged
 from fpsolver.config.writing import as_yaml
@@ -27,8 +28,7 @@ from fpsolver.physics import arguments
 
 HDF5 = b"\x89HDF\r\n\x1a\n"  # how such a file begins
 MAXIMUM_BYTES = 100_000
-MAXIMUM_NODES = 10_000
-MAXIMUM_DEPTH = 20
+_KEY = re.compile(r"\b(?:grid\.[qp]\.|time\.)[a-z_]+")
 
 
 class Config(Unchanged):
@@ -41,11 +41,11 @@ class Config(Unchanged):
         plain = _from_python(with_section(data))
         try:
             super().__init__(**plain)
-            faults = all_faults(plain) if between_sections(plain) else []
+            is_good = not between_sections(plain) and not rule_faults(self)
         except ValidationError:
-            faults = all_faults(plain)
-        if faults:
-            raise ConfigError(*faults, heading="the configuration cannot be used:")
+            is_good = False
+        if not is_good:
+            raise ConfigError(*all_faults(plain), heading="the configuration cannot be used:")
 
     def to_yaml(self) -> str:
         """The configuration with every default written out, as YAML that repeats the run."""
@@ -79,6 +79,14 @@ class Config(Unchanged):
             return error
         return located(self._lines, error, self._source)
 
+    def placed(self, text: str) -> str:
+        """A sentence about a key of the grid or the time, with file and line of that key in front, if it has them."""
+        key = _KEY.search(text)
+        if key is None or not self._source or text.startswith(self._source):
+            return text
+        place = f"{self._source}, {place_of(self._lines, key[0])}"
+        return f"{place.removesuffix(f', {key[0]}') if text.startswith(key[0]) else place}: {text}"
+
     def __repr__(self) -> str:
         """What differs from the defaults, as YAML that means the same."""
         return as_yaml(
@@ -98,7 +106,7 @@ def load_config(path: str | Path, overrides: tuple[str, ...] | list[str] = (), *
     ``initial``, if given, stands in place of that section: whatever :func:`fpsolver.run` takes as a state at time 0.
     """
     path = arguments.path(path, "; fpsolver.Config(**sections) makes a configuration of a dict")
-    data, lines = parse_yaml(read_text(path), str(path))
+    data, lines, twice = parsed(read_text(path), str(path))
     if initial is not None:
         data["initial"], lines = initial, without(lines, "initial")
     for override in overrides:
@@ -108,7 +116,9 @@ def load_config(path: str | Path, overrides: tuple[str, ...] | list[str] = (), *
     try:
         config = Config(**data)
     except ConfigError as error:
-        raise located(lines, error, str(path)) from None
+        raise located(lines, ConfigError(*twice, *beside(error.faults, twice)), str(path)) from None
+    if twice:
+        raise located(lines, ConfigError(*twice), str(path))
     config._source, config._lines = str(path), lines
     if config.output.path is None:
         config = config.replaced(output={"path": f"{path.stem}.h5"})
@@ -144,88 +154,6 @@ def is_hdf5(path: Path) -> bool:
         return file.read(len(HDF5)) == HDF5
 
 
-def parse_yaml(text: str, name: str) -> tuple[dict[str, Any], Lines]:
-    """Plain data and the place of every key; ConfigError with line and column if it cannot be parsed."""
-    tree = _tree(text, name)
-    lines: Lines = {}
-    budget = [MAXIMUM_NODES]
-    data = _plain(tree, (), lines, budget, name)
-    if not isinstance(data, dict):
-        raise ConfigError(Fault(name, f"must hold sections such as `system:` and `initial:`, but holds {shown(data)}"))
-    return data, lines
-
-
-def _tree(text: str, name: str) -> Any:
-    """What the round-trip parser makes of a text."""
-    if max(text.count("["), text.count("{")) > MAXIMUM_NODES // 10:  # the parser needs seconds to find this out
-        raise ConfigError(Fault(name, "has thousands of brackets, and a configuration needs a few; it is not read"))
-    if text.count(",") >= MAXIMUM_NODES:  # likewise
-        raise ConfigError(Fault(name, "has thousands of commas, and a configuration needs a few; it is not read"))
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # an anchor given twice
-            return YAML(typ="rt", pure=True).load(text)
-    except YAMLError as error:
-        raise ConfigError(Fault(_marked(name, error), _problem(error))) from None
-    except (RecursionError, ValueError, TypeError) as error:  # TypeError: a list or section as a key
-        what = "nested too deeply" if isinstance(error, RecursionError) else str(error).partition(";")[0]
-        raise ConfigError(Fault(name, f"cannot be parsed: {what}")) from None
-
-
-def _plain(node: Any, place: tuple[str | int, ...], lines: Lines, budget: list[int], name: str) -> Any:
-    """Ordinary dicts, lists and scalars; aliases count each time, so that bombs run out of budget."""
-    budget[0] -= 1
-    if budget[0] < 0 or len(place) > MAXIMUM_DEPTH:
-        raise ConfigError(
-            Fault(
-                name,
-                f"expands to more than {MAXIMUM_NODES} values or {MAXIMUM_DEPTH} levels; use fewer aliases",
-            )
-        )
-    tag = getattr(getattr(node, "tag", None), "value", None)
-    if tag:
-        where = place_of(lines, ".".join(map(str, place)))
-        raise ConfigError(Fault(f"{name}, {where}", f"has the tag {tag}; tags have no meaning in a configuration"))
-    if isinstance(node, dict):
-        for key in node:
-            lines[(*place, key)] = _line(node, key, lines.get(place, ""))
-        return {_key(k): _plain(v, (*place, k), lines, budget, name) for k, v in node.items()}
-    if isinstance(node, list):
-        for i in range(len(node)):
-            lines[(*place, i)] = _line(node, i, lines.get(place, ""))
-        return [_plain(v, (*place, i), lines, budget, name) for i, v in enumerate(node)]
-    for kind in (bool, int, float, str):
-        if isinstance(node, kind):
-            return kind(node)
-    return node
-
-
-def _line(node: Any, step: str | int, parent: str) -> str:
-    """Line of a key or item, as the round-trip parser recorded it; a merged key has that of its section."""
-    try:
-        place = node.lc.item(step) if isinstance(step, int) else node.lc.key(step)
-        return f"line {int(place[0]) + 1}"
-    except (KeyError, IndexError, TypeError, AttributeError):
-        return parent
-
-
-def _key(key: Any) -> str:
-    return key if isinstance(key, str) else str(key)
-
-
-def _marked(name: str, error: YAMLError) -> str:
-    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
-    return f"{name}, line {mark.line + 1}, column {mark.column + 1}" if mark else name
-
-
-def _problem(error: YAMLError) -> str:
-    problem = getattr(error, "problem", None) or str(error).splitlines()[0]
-    if "duplicate key" in problem:
-        key = problem.split('"')[1] if '"' in problem else "?"
-        return f"the key `{key}` is given twice; keep one of them"
-    return f"is not valid YAML: {problem}"
-
-
 def apply_override(data: dict[str, Any], override: str) -> None:
     """Set one dotted key, ``a.b.0.c=value``; the value is read as YAML."""
     key, equals, text = override.partition("=")
@@ -240,10 +168,9 @@ def apply_override(data: dict[str, Any], override: str) -> None:
 def yaml_value(text: str, name: str) -> Any:
     """A value written as YAML; UsageError with ``name`` if it is none."""
     try:
-        tree = _tree(text, name)
+        return plain_value(text, name)
     except ConfigError:
         raise UsageError(f"{name}: {shown(text)} is not a YAML value") from None
-    return _plain(tree, (), {}, [MAXIMUM_NODES], name)
 
 
 def set_key(data: dict[str, Any], key: str, value: Any) -> None:

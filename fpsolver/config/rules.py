@@ -1,188 +1,133 @@
-"""The faults of a configuration at once: none hides another that can be told without it."""
+"""Rules of a configuration that the schema cannot say: what fits together, and what physics allows."""
 
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from pydantic import ValidationError
 
 from fpsolver.config import axes, build, initial, schema
-from fpsolver.config.faults import Collector, between_sections, faults_of
-from fpsolver.config.lines import is_index
-from fpsolver.config.schema_many import LONGEST_CHAIN, particles_of
-from fpsolver.config.types import is_number
-from fpsolver.errors import Fault
+from fpsolver.config.faults import Collector
+from fpsolver.config.schema_initial import StoredInitial
+from fpsolver.config.schema_many import count_of, written_particles
+from fpsolver.config.schema_system import PythonBath, PythonPotential
+from fpsolver.errors import ConfigError, Fault
+from fpsolver.physics.potentials import Potential
+from fpsolver.physics.states import GaussianState
 from fpsolver.physics.system import System
 
-ROUNDS = 8  # of mending; four are enough for any two faults
-MOST = 1000  # particles for whose rules there is time beside a fault
-# what may stand for a missing key: no rule refuses it, unless the key itself is at fault
-HARMLESS = {"mass": 1.0, "mean": [0.0, 0.0], "covariance": [[1.0, 0.0], [0.0, 1.0]]}
-# keys of rules that depend on the value of another key, without the numbers of particles
-HINGES = {
-    "units.hbar": ("system.bath.xi", "system.particles.bath.xi", "initial.separation"),
-    "system.mass": ("initial.separation",),
-    "grid.q.boundary": ("initial.kind",),
-    "grid.q.extent": ("grid.q.extent", "system.potential"),
-    "time.method": ("initial", "grid.q", "grid.p", "grid.q.boundary"),
-    "time.until": ("initial",),
-}
+MOST = 1000  # particles for whose rules there is time
+
+
+def rule_faults(config: schema.ConfigData) -> list[Fault]:
+    """Faults of what satisfies the schema, told without files, without objects of the user's and without a run."""
+    collect = Collector()
+    if count_of(config.system) <= MOST:
+        for check in (build.check_system, _check_start, _check_gaussian, _check_grid):
+            _try(collect, check, config)
+    return collect.faults
+
+
+def faults_of_use(config: schema.ConfigData) -> list[Fault]:
+    """The same, and those that a run would have besides: of objects of the user's, of too many particles."""
+    collect = Collector()
+    collect.faults += rule_faults(config)
+    if count_of(config.system) <= MOST:
+        _try(collect, check_parts, config, collect)
+        _try(collect, initial.build_initial, config)
+    return collect.faults
 
 
 def check_parts(config: schema.ConfigData, collect: Collector) -> System | None:
     """The system, None if it cannot be built; its faults and those of the axes go into ``collect``."""
     system = collect(build.build_system, config)
     if config.time.method != "gaussian":  # which has no grid
-        collect(axes.axis_requests, config, len(particles_of(config.system)))
-        if system is not None:
-            collect(axes.check_ring, config, system)
+        count = count_of(config.system)
+        collect(_refuse_many, count)
+        collect(axes.check_lists, config, count)
+        collect(axes.check_extent, config, count)
+        if system is not None and count == 1:
+            collect(axes.check_period, config, system.particles[0].potential.period)
+            collect(axes.check_pull, config, system)
     return system
 
 
-def all_faults(data: dict[str, Any]) -> list[Fault]:
-    """Faults of plain data that cannot be used: of the schema, and of rules that need nothing that is at fault.
-
-    What is at fault is left out, or replaced by something harmless, until the rest satisfies the schema.
-    """
-    faults: list[Fault] = []
-    between, data = between_sections(data), _copied(data)
-    has_rules = 0 < _count(data.get("system")) <= MOST
-    for _ in range(ROUNDS):
-        try:
-            rest = schema.ConfigData(**data)
-        except ValidationError as error:
-            found = faults_of(error, data)
-            faults += _unrelated(found, faults)
-            _mend(data, found)
-        else:
-            return faults + _certain(between + (_of_rules(rest) if has_rules else []), faults)
-    return faults + _certain(between, faults)
+def refuse_gaussian(config: schema.ConfigData, is_quadratic: bool, has_gaussian_start: bool) -> None:
+    """ConfigError for what has no Gaussian solution."""
+    faults = []
+    if not is_quadratic:
+        text = "`gaussian` needs linear forces, and a potential is anharmonic; use `stepping` on a grid"
+        faults.append(Fault("time.method", text))
+    if axes.is_ring(config):
+        faults.append(Fault("time.method", "`gaussian` needs positions on a line, but grid.q is periodic"))
+    if config.time.until != "steady" and not has_gaussian_start:
+        faults.append(Fault("initial", "`gaussian` needs a Gaussian initial state"))
+    if faults:
+        raise ConfigError(*faults)
 
 
-def _copied(node: Any) -> Any:
-    """The same with sections and lists of its own; what they hold may be objects of the user's."""
-    if isinstance(node, dict):
-        return {key: _copied(item) for key, item in node.items()}
-    return [_copied(item) for item in node] if isinstance(node, list) else node
-
-
-def _of_rules(config: schema.ConfigData) -> list[Fault]:
-    """Faults in the rest of a configuration."""
-    collect = Collector()
-    # extreme numbers, or an object of the user's that fails: told when nothing else is wrong
+def _try(collect: Collector, check: Callable[..., Any], *arguments: Any) -> None:
+    """Collect the faults of a check; extreme numbers, or an object that fails, are told when nothing else is wrong."""
     with contextlib.suppress(Exception), np.errstate(over="raise", divide="raise", invalid="raise"):
-        check_parts(config, collect)
-        collect(initial.build_initial, config)
-    return collect.faults
+        collect(check, *arguments)
 
 
-def _unrelated(found: list[Fault], known: list[Fault]) -> list[Fault]:
-    """Those that do not stem from what was left out: at none of the known keys, above or below it."""
-    return [fault for fault in found if not any(_is_within(fault.key, other.key) for other in known)]
+def _check_start(config: schema.ConfigData) -> None:
+    """ConfigError for an initial state that cannot be; what was given from Python is looked at by the run."""
+    if not isinstance(config.initial, StoredInitial):
+        initial.build_initial(config)
 
 
-def _certain(found: list[Fault], known: list[Fault]) -> list[Fault]:
-    """Those of rules that depend on nothing that is at fault, as far as it is known what a misspelt key means."""
-    places = [_without_numbers(_place(fault)) for fault in known]
-    doubtful = [
-        key for hinge, keys in HINGES.items() if any(_is_within(hinge, place) for place in places) for key in keys
-    ]
-    baths = [fault.key.partition(".bath.")[0] for fault in known if ".bath." in fault.key]
-    return [
-        fault
-        for fault in _unrelated(found, known)
-        if _without_numbers(fault.key) not in doubtful
-        and not (".bath." in fault.key and fault.key.partition(".bath.")[0] in baths)
-    ]
+def _check_gaussian(config: schema.ConfigData) -> None:
+    """ConfigError for ``method: gaussian`` where it has nothing to solve."""
+    if config.time.method != "gaussian":
+        return
+    state = None  # not known
+    with contextlib.suppress(ConfigError):  # told by _check_start
+        state = initial.build_initial(config)
+    is_quadratic = all(potential.is_quadratic for potential in _known_potentials(config))
+    refuse_gaussian(config, is_quadratic, state is None or isinstance(state, GaussianState))
 
 
-def _place(fault: Fault) -> str:
-    """The key at fault, or the section of a misspelt one, which may stand for any of its keys."""
-    return fault.key.rpartition(".")[0] if fault.text.startswith("unknown key; did you mean") else fault.key
+def _check_grid(config: schema.ConfigData) -> None:
+    """ConfigError for axes and steps that the particles cannot have."""
+    if config.time.method == "gaussian":
+        return
+    collect, count = Collector(), count_of(config.system)
+    collect(axes.check_lists, config, count)
+    collect(axes.check_extent, config, count)
+    if count > 1 and config.time.stepper == "implicit":
+        collect.faults.append(Fault("time.stepper", "`implicit` needs one particle; use `rk4`"))
+    if count == 1 and axes.is_ring(config):
+        for potential in _known_potentials(config):
+            collect(axes.check_period, config, potential.period)
+        if not _has_objects(config):
+            _check_pull(config, collect)
+    collect.refuse()
 
 
-def _without_numbers(key: str) -> str:
-    return ".".join(step for step in key.split(".") if not is_index(step))
+def _check_pull(config: schema.ConfigData, collect: Collector) -> None:
+    """Whether the bath has a meaning on the ring, if there is one; faults of the bath itself are told elsewhere."""
+    with contextlib.suppress(ConfigError):
+        collect(axes.check_pull, config, build.build_system(config))
 
 
-def _is_within(one: str, other: str) -> bool:
-    """True if one of two dotted keys is the other, or within it; everything is within the empty one."""
-    return not (one and other) or f"{one}.".startswith(f"{other}.") or f"{other}.".startswith(f"{one}.")
+def _refuse_many(count: int) -> None:
+    """ConfigError for a grid that no memory holds; such a configuration may still be solved in other ways."""
+    if count > build.MOST_ON_GRID:
+        text = f"a grid of {2 * count} axes is beyond any memory; use `gaussian` for linear forces"
+        raise ConfigError(Fault("time.method", text))
 
 
-def _mend(data: dict[str, Any], faults: list[Fault]) -> None:
-    """Leave out the keys at fault; where that does not mend, put something harmless in their place."""
-    for fault in faults:
-        whole = fault.key.split(".")
-        parent, steps = _section(data, whole)
-        last = steps[-1]
-        if steps[1:] in (["particles"], ["chain"]):  # without them it would be another form of a system
-            _replace(data, whole)
-        elif len(steps) > 1 and last in parent and parent[last] is not HARMLESS.get(last):
-            del parent[last]
-        elif last in HARMLESS and last not in parent:
-            parent[last] = HARMLESS[last]
-        else:
-            _replace(data, whole)
+def _known_potentials(config: schema.ConfigData) -> list[Potential]:
+    """Potentials, but for objects of the user's."""
+    written = [particle for _, particle in written_particles(config.system)]
+    return [build.build_potential(p.potential, p.mass) for p in written if not isinstance(p.potential, PythonPotential)]
 
 
-def _section(data: dict[str, Any], steps: list[str]) -> tuple[dict[str, Any], list[str]]:
-    """The innermost section on the way to a key, and the way to what is at fault in it."""
-    section, way, node = data, steps[:1], data
-    for k, step in enumerate(steps):
-        if isinstance(node, dict):
-            section, way = node, steps[: k + 1]
-        node = _child(node, step)
-    return section, way
-
-
-def _child(parent: Any, step: str) -> Any:
-    """What one step of a dotted key leads to, None if there is nothing."""
-    if isinstance(parent, list):
-        return parent[int(step)] if is_index(step) and int(step) < len(parent) else None
-    return parent.get(step) if isinstance(parent, dict) else None
-
-
-def _replace(data: dict[str, Any], steps: list[str]) -> None:
-    """Put something harmless in the place of a section, or of the item of a list of them."""
-    system: Any = data.get("system")
-    states: Any = data.get("initial")
-    match steps:
-        case ["system", "particles", k, *_] if _child(_child(system, "particles"), k) is not None:
-            system["particles"][int(k)] = _some_particle(system, system["particles"][int(k)])
-        case ["system", "couplings", *_]:
-            system.pop("couplings", None)
-        case ["system", *_]:
-            data["system"] = _some_system(system)
-        case ["initial", k, *_] if isinstance(states, list) and _child(states, k) is not None:
-            states[int(k)] = {"kind": "gaussian", "mean": HARMLESS["mean"], "covariance": HARMLESS["covariance"]}
-        case _:
-            data.pop(steps[0], None)
-
-
-def _count(system: Any) -> int:
-    """Number of particles that a ``system`` means, 0 if it does not say."""
-    if not isinstance(system, dict) or not {"mass", "potential", "particles", "chain"} & system.keys():
-        return 0
-    particles, length = system.get("particles", [{}]), _child(system.get("chain", {"length": 1}), "length")
-    count = len(particles) if isinstance(particles, list) else 0
-    return count * length if isinstance(length, int) and 0 < count * length <= LONGEST_CHAIN else 0
-
-
-def _some_system(written: Any) -> dict[str, Any]:
-    """As many free particles as there were, without baths."""
-    count = _count(written) or 1
-    particles = written.get("particles") if isinstance(written, dict) else None
-    if isinstance(particles, list) and count > 1:
-        return {"particles": [_some_particle({}, particle) for particle in particles]}
-    one = _some_particle({}, written)
-    return one if count == 1 else {"particles": [one] * count}
-
-
-def _some_particle(system: dict[str, Any], written: Any) -> dict[str, Any]:
-    """A free particle of the same mass; without a bath where matrices stand instead of it."""
-    baths = {} if system.get("matrices") is not None else {"bath": {"model": "none"}}
-    mass: Any = written.get("mass") if isinstance(written, dict) else None
-    return {"mass": float(mass) if is_number(mass) and mass > 0 else 1.0, "potential": {"kind": "free"}, **baths}
+def _has_objects(config: schema.ConfigData) -> bool:
+    """True if a potential or bath is an object of the user's."""
+    parts = [part for _, particle in written_particles(config.system) for part in (particle.potential, particle.bath)]
+    return any(isinstance(part, PythonPotential | PythonBath) for part in parts)

@@ -85,15 +85,31 @@ AnySystem = Annotated[
 
 def particles_of(system: System | Several | ChainSystem) -> list[System | Particle]:
     """Mass, potential and bath of each particle, however they were written."""
+    if isinstance(system, ChainSystem):
+        (_, first), (_, last) = written_particles(system)
+        inner = Particle.model_construct(mass=first.mass, potential=first.potential, bath=None)
+        return [first, *[inner] * (system.chain.length - 2), last]
+    return [particle for _, particle in written_particles(system)]
+
+
+def written_particles(system: System | Several | ChainSystem) -> list[tuple[int, System | Particle]]:
+    """Numbers and sections of the particles; of a chain the two ends, between which there is nothing else."""
     match system:
         case Several():
-            return list(system.particles)
+            return list(enumerate(system.particles))
         case ChainSystem():
             chain = system.chain
-            baths = [chain.left, *[None] * (chain.length - 2), chain.right]
-            return [Particle.model_construct(mass=chain.mass, potential=chain.potential, bath=bath) for bath in baths]
+            well, ends = chain.potential, ((0, chain.left), (chain.length - 1, chain.right))
+            return [(k, Particle.model_construct(mass=chain.mass, potential=well, bath=bath)) for k, bath in ends]
         case _:
-            return [system]
+            return [(0, system)]
+
+
+def count_of(system: System | Several | ChainSystem) -> int:
+    """Number of particles."""
+    if isinstance(system, ChainSystem):
+        return system.chain.length
+    return len(system.particles) if isinstance(system, Several) else 1
 
 
 def bath_key(system: System | Several | ChainSystem, k: int) -> str:
