@@ -135,6 +135,19 @@ def test_extreme_numbers_are_left_to_the_run():
 
 
 @pytest.mark.slow
+def test_a_base_that_only_the_last_value_of_a_sweep_mends(tmp_path):
+    """A bath too cold for its rule is a row with its reason, as other runs that fail."""
+    path = written(
+        tmp_path, VALID.replace(BATH, "bath: {model: position_friction, eta: 0.5, beta: 3.0, xi: detailed_balance}")
+    )
+    over = ["--over", "system.bath.beta=2.5,1", "--set", "time.method=gaussian", "--workers", "1", "--quiet"]
+    assert status_of(["sweep", str(path), *over, "-o", str(tmp_path / "table.h5")]) == 0
+    table = fp.load_sweep(tmp_path / "table.h5")
+    assert table.data["status"].tolist() == ["failed", "finished"]
+    assert table.data["message"][0].startswith("system.bath.xi: `detailed_balance` and complete positivity exclude")
+
+
+@pytest.mark.slow
 def test_rules_warn_of_nothing():
     narrow = {"kind": "gaussian", "mean": [0, 0], "covariance": [[0.1, 0], [0, 0.1]]}
     with warnings.catch_warnings():

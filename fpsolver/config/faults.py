@@ -82,7 +82,8 @@ def between_sections(data: dict[str, Any]) -> list[Fault]:
     if method != "direct" and is_number(until) and is_number(latest) and latest < until:
         text = f"is {latest:g}, before time.until = {until:g}; leave one of them out"
         faults.append(Fault("time.max_time", text))
-    if _entry(data, "checks", "require_complete_positivity") is True and _entry(data, "units", "hbar") == 0:
+    hbar = _entry(data, "units", "hbar")
+    if _entry(data, "checks", "require_complete_positivity") is True and is_number(hbar) and hbar == 0:
         text = "has no meaning for a classical system (units.hbar is 0); leave it out"
         faults.append(Fault("checks.require_complete_positivity", text))
     return faults
