@@ -2,6 +2,7 @@
 
 import warnings
 
+import numpy as np
 import pytest
 
 import fpsolver as fp
@@ -126,6 +127,24 @@ def test_what_only_a_run_needs_is_left_to_the_run(tmp_path):
     assert fp.build_system(many).size == 5
     with pytest.raises(ConfigError, match=r"time\.method: a grid of 10 axes is beyond any memory"):
         fp.prepare(many)
+
+
+@pytest.mark.parametrize(
+    ("sections", "words"),
+    [
+        ({"units": {"hbar": 0}}, "needs hbar > 0, but units.hbar is 0"),
+        (
+            {"system": system(potential={"kind": "free"}), "grid": RING},
+            "is on the line, but grid.q.boundary is periodic",
+        ),
+        ({"system": {"particles": [system()] * 2}}, "is a state of 1 particle"),
+    ],
+)
+def test_rules_of_a_state_from_python(sections, words):
+    q = np.linspace(-8.0, 8.0, 200)
+    with pytest.raises(ConfigError, match=words) as caught:
+        fp.Config(**with_sections(**sections, initial=(q, np.exp(-q * q / 2))))
+    assert [fault.key for fault in caught.value.faults] == ["initial"]
 
 
 def test_extreme_numbers_are_left_to_the_run():

@@ -9,7 +9,7 @@ from typing import Any
 from fpsolver.config import axes, schema, schema_initial
 from fpsolver.config.given import Given
 from fpsolver.config.given_products import parts_of
-from fpsolver.config.schema_many import particles_of
+from fpsolver.config.schema_many import count_of, particles_of
 from fpsolver.errors import ConfigError, Fault, UsageError
 from fpsolver.grid import coordinate_names
 from fpsolver.physics import fock, states, tabulated, weyl
@@ -63,23 +63,30 @@ def sampled_initial(
 
 def given_state(config: schema.ConfigData, given: Given) -> LocalState | None:
     """State that was given from Python; None for W on a grid, which may be taken as it stands."""
+    check_given(config, given)
     arrays: dict[str, Any] = dict(given.arrays)
-    form, particles = given.form, particles_of(config.system)
-    parts = parts_of(arrays) if form == "product" else []
-    size = len(parts) or _particles_of(arrays)
-    if size != len(particles):
-        cure = "; give a list with a state for each" if size == 1 else ""
-        text = f"is a state of {size} particle(s), but the system has {len(particles)}{cure}"
-        raise ConfigError(Fault("initial", text))
-    if any(form not in ("grid", "gaussian", "distribution") for form, _ in parts or [(form, arrays)]):
-        _require_quantum_line(config, given.words)
-    if parts:
-        return states.product([_factor(config, *part) for part in parts])
+    form, particle = given.form, particles_of(config.system)[0]
+    if form == "product":
+        return states.product([_factor(config, *part) for part in parts_of(arrays)])
     if form in ("sum", "sampled"):
         return _factor(config, form, arrays)
     if "rho_fock" in arrays:
-        arrays["omega"] = given.omega or _well(particles[0])
-    return None if form == "grid" else sampled_initial(config, form, arrays, particles[0].mass, "initial")
+        arrays["omega"] = given.omega or _well(particle)
+    return None if form == "grid" else sampled_initial(config, form, arrays, particle.mass, "initial")
+
+
+def check_given(config: schema.ConfigData, given: Given) -> None:
+    """ConfigError for a state from Python that the particles, or the axis, cannot have."""
+    arrays: dict[str, Any] = dict(given.arrays)
+    parts, count = parts_of(arrays) if given.form == "product" else [], count_of(config.system)
+    size = len(parts) or _particles_of(arrays)
+    if size != count:
+        cure = "; give a list with a state for each" if size == 1 else ""
+        raise ConfigError(Fault("initial", f"is a state of {size} particle(s), but the system has {count}{cure}"))
+    if any(form not in ("grid", "gaussian", "distribution") for form, _ in parts or [(given.form, arrays)]):
+        _require_quantum_line(config, given.words)
+    if "rho_fock" in arrays and not given.omega:
+        _well(particles_of(config.system)[0])
 
 
 def _require_quantum_line(config: schema.ConfigData, words: str) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 
 from fpsolver.config import axes, build, initial, schema
 from fpsolver.config.faults import Collector
+from fpsolver.config.initial_arrays import check_given
 from fpsolver.config.schema_initial import StoredInitial
 from fpsolver.config.schema_many import count_of, written_particles
 from fpsolver.config.schema_system import PythonBath, PythonPotential
@@ -75,9 +76,12 @@ def _try(collect: Collector, check: Callable[..., Any], *arguments: Any) -> None
 
 
 def _check_start(config: schema.ConfigData) -> None:
-    """ConfigError for an initial state that cannot be; what was given from Python is looked at by the run."""
-    if not isinstance(config.initial, StoredInitial):
+    """ConfigError for an initial state that cannot be; one that was given from Python to another run is not here."""
+    section = config.initial
+    if not isinstance(section, StoredInitial):
         initial.build_initial(config)
+    elif section.source is not None:
+        check_given(config, section.source.value)
 
 
 def _check_gaussian(config: schema.ConfigData) -> None:
