@@ -9,6 +9,7 @@ import re
 import time
 from functools import cache
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import pydantic
@@ -17,7 +18,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 import fpsolver as fp
-from fpsolver.config import initial
+from fpsolver.config import initial, reader
 from fpsolver.config.leaves import furthest_from_one
 from fpsolver.config.reader import Config, apply_override, load_config, parse_yaml
 from fpsolver.config.types import shown
@@ -1026,11 +1027,22 @@ def assert_same(found, expected):
 @settings(deadline=None, max_examples=60, phases=[Phase.explicit, Phase.reuse, Phase.generate])  # shrinking: minutes
 @given(configs)
 def test_written_and_read_back_it_is_the_same(data):
-    config = Config(**data)
-    text = config.to_yaml()
-    again, _ = parse_yaml(text, "text")
-    assert_same(Config(**again), config)
-    assert Config(**again).to_yaml() == text
+    """All that the schema takes; rules between values would refuse most of such numbers."""
+    with mock.patch.multiple(reader, rule_faults=lambda _: [], between_sections=lambda _: []):
+        config = Config(**data)
+        text = config.to_yaml()
+        again, _ = parse_yaml(text, "text")
+        assert_same(Config(**again), config)
+        assert Config(**again).to_yaml() == text
+
+
+@pytest.mark.slow
+@settings(deadline=None, max_examples=200, phases=[Phase.explicit, Phase.reuse, Phase.generate])
+@given(configs)
+def test_rules_take_or_refuse_any_numbers(data):
+    """Whatever arithmetic does with them, and without a warning."""
+    with contextlib.suppress(ConfigError):
+        Config(**data)
 
 
 @pytest.mark.parametrize("character", ["\x85", "\n", "\x1b", "\ud800", "\0"])
