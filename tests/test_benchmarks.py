@@ -61,7 +61,7 @@ def compared(tmp_path_factory):
 def test_peers_are_measured_against_the_exact_gaussian(compared):
     """48^2 at order 8, exact Pi 0.0153125: W to 2e-5, Pi to 2e-6 (4 cells a deviation give 1e-9 of the rate)."""
     found = json.loads((compared / "peers.json").read_text(encoding="utf-8"))
-    assert found["exact"]["steady"] == pytest.approx(0.5 * (0.7 / 4) ** 2, rel=1e-12)
+    assert found["exact"]["steady"] == pytest.approx(0.5 * (0.7 / 4) ** 2, rel=1e-12, abs=0)
     rows = {(row["solver"], row["problem"], row["setting"]): row for row in found["rows"]}
     for solver in ("fpsolver, direct", "SciPy, spsolve"):
         row = rows[solver, "steady", "48²"]

@@ -34,10 +34,10 @@ def test_equations_14_and_15(known):
     """V_12 = -m D_qq, not -2 m D_qq; Pi = eta (beta hbar omega/4)^2, which the printed Eq. 15 misses."""
     found, bath = steady(known)
     m, w, eta = known["mass"], known["omega"], known["eta"]
-    assert found.covariance[0, 1] == pytest.approx(-m * bath.d_qq, rel=1e-12)
+    assert found.covariance[0, 1] == pytest.approx(-m * bath.d_qq, rel=1e-12, abs=0)
     production = eta * (known["beta"] * known["hbar"] * w / 4) ** 2
-    assert found.Pi == pytest.approx(production, rel=1e-10)
-    assert found.Phi == pytest.approx(production, rel=1e-10)
+    assert found.Pi == pytest.approx(production, rel=1e-10, abs=0)
+    assert found.Phi == pytest.approx(production, rel=1e-10, abs=0)
     V = found.covariance.copy()
     V[0, 1] = V[1, 0] = -2 * m * bath.d_qq
     printed = bath.d_qq * eta * m**2 * w**2
@@ -47,7 +47,7 @@ def test_equations_14_and_15(known):
 
 def test_equation_15_in_a_cold_bath():
     found, _ = steady({"mass": 1.0, "omega": 1.0, "hbar": 1.0, "eta": 2.0, "beta": 4.0})
-    assert found.Pi == pytest.approx(2.0, rel=1e-12)
+    assert found.Pi == pytest.approx(2.0, rel=1e-12, abs=0)
 
 
 def test_production_with_cross_diffusion(known):
@@ -55,7 +55,7 @@ def test_production_with_cross_diffusion(known):
     m, w = known["mass"], known["omega"]
     expected = known["eta"] * m**2 * w**2 * bath.d_qq / bath.d_pp
     expected -= 2 * m * bath.d_qp * bath.d_qq / np.linalg.det(found.covariance)
-    assert found.Pi == pytest.approx(expected, rel=1e-10)
+    assert found.Pi == pytest.approx(expected, rel=1e-10, abs=0)
 
 
 @pytest.mark.parametrize("part", [-0.3, -0.05, 0.1])
@@ -64,7 +64,7 @@ def test_production_with_squeezing(known, part):
     found, bath = steady(known, alpha=alpha)
     top = (alpha * bath.d_pp + (alpha + eta) * m**2 * w**2 * bath.d_qq) ** 2
     expected = top / (bath.d_pp * bath.d_qq * eta * m**2 * (w**2 - alpha * (alpha + eta)))
-    assert found.Pi == pytest.approx(expected, rel=1e-9)
+    assert found.Pi == pytest.approx(expected, rel=1e-9, abs=0)
 
 
 @pytest.mark.parametrize("part", [0.02, 0.3])
@@ -73,7 +73,7 @@ def test_production_with_position_friction(known, part):
     found, bath = steady(known, xi=xi)
     top = (eta * m**2 * w**2 * bath.d_qq - xi * bath.d_pp) ** 2
     expected = top / (bath.d_pp * bath.d_qq * m**2 * (eta + xi) * (w**2 + eta * xi))
-    assert found.Pi == pytest.approx(expected, rel=1e-9)
+    assert found.Pi == pytest.approx(expected, rel=1e-9, abs=0)
 
 
 def test_equations_18_and_19(known):
@@ -84,11 +84,11 @@ def test_equations_18_and_19(known):
     )
     found, bath = steady(known, alpha=alpha)
     expected = np.diag([-bath.d_qq / alpha, bath.d_pp / (known["eta"] + alpha)])
-    np.testing.assert_allclose(found.covariance, expected, atol=1e-12 * expected.max())
+    np.testing.assert_allclose(found.covariance, expected, rtol=0, atol=1e-12 * expected.max())
     y = (known["beta"] * known["hbar"] * known["omega"] / 4) ** 2
     heat = equilibrium.temperatures(found)
-    assert heat.position == pytest.approx((1 + y) / known["beta"], rel=1e-12)
-    assert heat.momentum == pytest.approx(heat.position, rel=1e-12)
+    assert heat.position == pytest.approx((1 + y) / known["beta"], rel=1e-12, abs=0)
+    assert heat.momentum == pytest.approx(heat.position, rel=1e-12, abs=0)
     assert abs(found.Pi) <= 1e-14
     printed = np.diag([alpha / (2 * bath.d_qq), -(known["eta"] + alpha) / (2 * bath.d_pp)])
     np.testing.assert_allclose(printed, -np.linalg.inv(expected) / 2, rtol=1e-12)
@@ -128,9 +128,9 @@ def test_tuned_position_friction_is_completely_positive_for_warm_baths_only(x_b,
     xi = baths.xi_saturating(hbar=1.0, omega=1.0, eta=1.0, beta=x_b)
     assert (xi is not None) == possible
     if xi is not None:
-        assert xi / (1 + xi) ** 2 == pytest.approx((x_b / 4) ** 2, rel=1e-9)
+        assert xi / (1 + xi) ** 2 == pytest.approx((x_b / 4) ** 2, rel=1e-9, abs=0)
         y = (x_b / 4) ** 2
-        assert xi == pytest.approx((1 - 2 * y - math.sqrt(1 - 4 * y)) / (2 * y), rel=1e-9)
+        assert xi == pytest.approx((1 - 2 * y - math.sqrt(1 - 4 * y)) / (2 * y), rel=1e-9, abs=0)
 
 
 def test_the_family_with_the_quantum_gibbs_state(known):
@@ -141,7 +141,7 @@ def test_the_family_with_the_quantum_gibbs_state(known):
     for a in (0.1, 0.5, 0.8):
         bath = baths.Bath(eta=eta, alpha=-a * eta, d_qq=a * eta * V[0, 0], d_pp=(1 - a) * eta * V[1, 1])
         found = exact.steady(systems.oscillator(bath, mass=m, omega=w, hbar=hbar))
-        np.testing.assert_allclose(found.covariance, V, atol=1e-12 * V.max())
+        np.testing.assert_allclose(found.covariance, V, rtol=0, atol=1e-12 * V.max())
         assert abs(found.Pi) <= 1e-13
         nu = 2 * energy / (hbar * w)
         assert found.system.is_completely_positive() == (4 * a * (1 - a) * nu**2 >= 1)
@@ -153,7 +153,7 @@ def test_only_the_irreversible_current_vanishes_in_equilibrium(known):
     found = exact.steady(systems.oscillator(bath, mass=known["mass"], omega=known["omega"], hbar=known["hbar"]))
     A, B, V = found.system.drift_matrix, found.system.diffusion_matrix, found.covariance
     irreversible = (A + E @ A @ E) / 2 + B @ np.linalg.inv(V) / 2
-    np.testing.assert_allclose(irreversible, 0, atol=1e-12)
+    np.testing.assert_allclose(irreversible, 0, rtol=0, atol=1e-12)
     assert np.abs((A - E @ A @ E) / 2).max() > 0.1
 
 
@@ -165,8 +165,8 @@ def test_husimi_diffusion(known):
     S0 = hbar / 2 * np.diag([1 / (m * w), m * w])
     B_Q = B - A @ S0 - S0 @ A.T
     V = np.array([[0.9, 0.2], [0.2, 1.4]])
-    np.testing.assert_allclose(A @ (V + S0) + (V + S0) @ A.T + B_Q, A @ V + V @ A.T + B, atol=1e-13)
-    np.testing.assert_allclose(B_Q, B + np.diag([0.0, eta * hbar * m * w]), atol=1e-13)
+    np.testing.assert_allclose(A @ (V + S0) + (V + S0) @ A.T + B_Q, A @ V + V @ A.T + B, rtol=0, atol=1e-13)
+    np.testing.assert_allclose(B_Q, B + np.diag([0.0, eta * hbar * m * w]), rtol=0, atol=1e-13)
     free = System((Particle(m, potentials.free(), baths.none()),), hbar).drift_matrix
     np.testing.assert_allclose(-(free @ S0 + S0 @ free.T)[0, 1], -hbar * w / 2, rtol=1e-13)
     # detailed balance in the Husimi picture: B_Q = -2 A^I (V + S0) where B = -2 A^I V
@@ -174,7 +174,9 @@ def test_husimi_diffusion(known):
     gibbs = exact.steady(systems.oscillator(bath, mass=m, omega=w, hbar=hbar))
     A, B = gibbs.system.drift_matrix, gibbs.system.diffusion_matrix
     smoothed = gibbs.covariance + S0
-    np.testing.assert_allclose(B - A @ S0 - S0 @ A.T, -2 * gibbs.system.irreversible_drift @ smoothed, atol=1e-12)
+    np.testing.assert_allclose(
+        B - A @ S0 - S0 @ A.T, -2 * gibbs.system.irreversible_drift @ smoothed, rtol=0, atol=1e-12
+    )
 
 
 def test_infinite_production_is_a_limit(known):
@@ -183,7 +185,7 @@ def test_infinite_production_is_a_limit(known):
     for d_qq in (1e-5, 1e-6, 1e-7):
         found, _ = steady(known, alpha=-0.1 * known["eta"], d_qq=d_qq)
         products.append(d_qq * found.Pi)
-    assert products[2] == pytest.approx(products[1], rel=1e-4)
+    assert products[2] == pytest.approx(products[1], rel=1e-4, abs=0)
     assert products[2] > 0
     none, _ = steady(known, alpha=-0.1 * known["eta"], d_qq=0.0)
     assert math.isinf(none.Pi)

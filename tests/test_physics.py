@@ -32,7 +32,7 @@ def test_derivatives_against_complex_step(potential):
     values = [lambda x, n=n: potential.derivative(x, n) if n else potential.energy(x) for n in range(4)]
     for lower, upper in pairwise(values):
         slope = (8 * (lower(q + h) - lower(q - h)) - lower(q + 2 * h) + lower(q - 2 * h)) / (12 * h)
-        np.testing.assert_allclose(upper(q), slope, atol=1e-9)  # h^4 = 1e-12 and round-off eps/h
+        np.testing.assert_allclose(upper(q), slope, rtol=0, atol=1e-9)  # h^4 = 1e-12 and round-off eps/h
 
 
 def test_forms_of_the_contract():
@@ -44,7 +44,7 @@ def test_forms_of_the_contract():
 
 
 def test_wells_and_walls():
-    np.testing.assert_allclose(np.sort(POTENTIALS["double_well"].minima()), [-2, 2], atol=1e-12)
+    np.testing.assert_allclose(np.sort(POTENTIALS["double_well"].minima()), [-2, 2], rtol=0, atol=1e-12)
     low, high = POTENTIALS["double_well"].range_below(4.0)  # U + 1 = (q^2 - 4)^2/16 = 4 at q^2 = 12
     assert (low, high) == pytest.approx((-math.sqrt(12), math.sqrt(12)))
     for cosine in (POTENTIALS["cosine"], potentials.Cosine(-1.0, 2.0, 0.7), potentials.Cosine(-1.0, 2.0, -0.7)):
@@ -80,7 +80,7 @@ def test_margin_of_one_particle_in_closed_form():
     bath = baths.Bath(eta=0.5, alpha=-0.3, xi=0.2, d_qq=0.3, d_pp=0.4, d_qp=0.1)
     a, b, off = 0.3, 0.4, math.hypot(0.2, 0.9 * (0.5 + 0.2) / 2)
     expected = (a + b) - math.hypot(a - b, off)
-    assert systems.oscillator(bath, hbar=0.9).cp_margin() == pytest.approx(expected, rel=1e-13)
+    assert systems.oscillator(bath, hbar=0.9).cp_margin() == pytest.approx(expected, rel=1e-13, abs=0)
 
 
 def test_hamiltonian_terms_do_not_change_complete_positivity():
@@ -96,7 +96,7 @@ def test_position_friction_off_tune_breaks_complete_positivity_with_the_printed_
     a, b = 0.021875, 0.5 / 0.7
     expected = (a + b) - math.hypot(a - b, 0.55 / 2)
     assert expected < 0
-    assert systems.oscillator(bath).cp_margin() == pytest.approx(expected, rel=1e-12)
+    assert systems.oscillator(bath).cp_margin() == pytest.approx(expected, rel=1e-12, abs=0)
 
 
 @pytest.mark.parametrize("eta", [0.01, 3.0])
@@ -104,7 +104,7 @@ def test_position_friction_off_tune_breaks_complete_positivity_with_the_printed_
 def test_saturating_friction_solves_its_equation(eta, x):
     """r/(1+r)^2 = (x/4)^2 with r = xi/eta."""
     r = baths.xi_saturating(hbar=1.0, omega=1.0, eta=eta, beta=x) / eta
-    assert r / (1 + r) ** 2 == pytest.approx((x / 4) ** 2, rel=1e-12)
+    assert r / (1 + r) ** 2 == pytest.approx((x / 4) ** 2, rel=1e-12, abs=0)
     assert baths.xi_saturating(hbar=1.0, omega=1.0, eta=eta, beta=2.0001) is None
 
 
@@ -114,10 +114,10 @@ def test_lindblad_damping_keeps_the_vacuum():
     scale = math.sqrt(gamma / (2 * hbar))
     u, v = scale * math.sqrt(mass * omega), 1j * scale / math.sqrt(mass * omega)
     bath = baths.lindblad([(u, v)], hbar=hbar)
-    np.testing.assert_allclose(bath.drift, -gamma / 2 * np.eye(2), atol=1e-15)
+    np.testing.assert_allclose(bath.drift, -gamma / 2 * np.eye(2), rtol=0, atol=1e-15)
     system = systems.oscillator(bath, mass=mass, omega=omega, hbar=hbar)
     ground = np.diag([hbar / (2 * mass * omega), hbar * mass * omega / 2])
-    np.testing.assert_allclose(systems.lyapunov(system), ground, atol=1e-14)
+    np.testing.assert_allclose(systems.lyapunov(system), ground, rtol=0, atol=1e-14)
     assert abs(system.cp_margin()) <= 1e-15
 
 
@@ -130,8 +130,8 @@ def test_lindblad_operators_reproduce_the_minimally_invasive_model():
     model = baths.brownian(model="minimally_invasive", mass=1.0, hbar=0.8, eta=0.5, beta=0.7)
     size = math.sqrt(2 * model.d_pp) / 0.8
     found = baths.lindblad([(size, size * 1j * (0.8 * 0.5 / 4) / model.d_pp)], hbar=0.8)
-    np.testing.assert_allclose(found.diffusion, model.diffusion, atol=1e-15)
-    np.testing.assert_allclose(found.drift + 0.25 * np.diag([1, -1]), model.drift, atol=1e-15)
+    np.testing.assert_allclose(found.diffusion, model.diffusion, rtol=0, atol=1e-15)
+    np.testing.assert_allclose(found.drift + 0.25 * np.diag([1, -1]), model.drift, rtol=0, atol=1e-15)
 
 
 def test_time_reversal_splits_every_matrix():
@@ -141,21 +141,21 @@ def test_time_reversal_splits_every_matrix():
         (system.drift_matrix, system.irreversible_drift),
         (system.diffusion_matrix, system.irreversible_diffusion),
     ):
-        np.testing.assert_allclose(E @ even @ E, even, atol=0)
+        np.testing.assert_allclose(E @ even @ E, even, rtol=0, atol=0)
         odd = whole - even
-        np.testing.assert_allclose(E @ odd @ E, -odd, atol=1e-16)
+        np.testing.assert_allclose(E @ odd @ E, -odd, rtol=0, atol=1e-16)
 
 
 def test_states_have_the_moments_they_promise():
     state = states.squeezed(mass=1.7, hbar=0.8, q=0.4, p=-0.2, omega=0.6, r=0.7, theta=0.5)
     np.testing.assert_allclose(state.mean, [0.4, -0.2])
-    assert states.symplectic_eigenvalues(state.covariance)[0] == pytest.approx(0.4, rel=1e-12)  # pure: hbar/2
+    assert states.symplectic_eigenvalues(state.covariance)[0] == pytest.approx(0.4, rel=1e-12, abs=0)  # pure: hbar/2
     along_q = states.squeezed(mass=1.7, hbar=0.8, q=0, p=0, omega=0.6, r=0.7).covariance
-    assert along_q[0, 0] == pytest.approx(0.8 / (2 * 1.7 * 0.6) * math.exp(-1.4), rel=1e-12)
+    assert along_q[0, 0] == pytest.approx(0.8 / (2 * 1.7 * 0.6) * math.exp(-1.4), rel=1e-12, abs=0)
     hot = states.thermal(mass=1.7, hbar=0.8, beta=1e-6, omega=0.6)
-    assert hot.covariance[1, 1] == pytest.approx(1.7 / 1e-6, rel=1e-9)  # equipartition
+    assert hot.covariance[1, 1] == pytest.approx(1.7 / 1e-6, rel=1e-9, abs=0)  # equipartition
     cold = states.thermal(mass=1.7, hbar=0.8, beta=500.0, omega=0.6)
-    assert states.symplectic_eigenvalues(cold.covariance)[0] == pytest.approx(0.4, rel=1e-12)
+    assert states.symplectic_eigenvalues(cold.covariance)[0] == pytest.approx(0.4, rel=1e-12, abs=0)
 
 
 def test_gaussian_values_integrate_to_their_moments():
@@ -173,13 +173,13 @@ def test_slowest_rate_on_a_ring_and_in_wells():
     effective = bath.d_qq + 2 * bath.d_qp / 0.5 + bath.d_pp / 0.25
     found = timescales.slowest_rate(ring, 50.0)
     assert found.is_exact
-    assert found.value == pytest.approx((2 * math.pi / 50) ** 2 * effective, rel=1e-12)
+    assert found.value == pytest.approx((2 * math.pi / 50) ** 2 * effective, rel=1e-12, abs=0)
     assert timescales.slowest_rate(ring, 1.0).value == pytest.approx(0.5)
     bath = baths.caldeira_leggett(mass=1.0, eta=0.5, beta=2.0)
     double = System((Particle(1.0, potentials.double_well(quadratic=1.0, quartic=0.25), bath),), hbar=0.0)
     estimate = timescales.slowest_rate(double, None)
     assert not estimate.is_exact
-    assert estimate.value == pytest.approx(0.25 * math.exp(-2.0), rel=1e-9)  # barrier 1 at T = 1/2, rate eta/2
+    assert estimate.value == pytest.approx(0.25 * math.exp(-2.0), rel=1e-9, abs=0)  # barrier 1 at T = 1/2, rate eta/2
 
 
 @pytest.mark.parametrize(("mass", "beta"), [(100.0, 1e-4), (10.0, 1e-5), (1.0, 1e-6), (1e-18, 1e18)])
@@ -214,7 +214,7 @@ def test_a_straight_line_and_a_tilted_flat_cosine_are_the_same_potential():
     line, cosine = potentials.Polynomial((0.0, -0.3)), potentials.Cosine(0.0, 1.0, 0.3)
     q = np.linspace(-1, 1, 5)
     assert line.tilt == cosine.tilt == 0.3
-    np.testing.assert_allclose(line.energy(q), cosine.energy(q), atol=1e-16)
+    np.testing.assert_allclose(line.energy(q), cosine.energy(q), rtol=0, atol=1e-16)
     assert str(line) == str(cosine) == "U = -0.3 q"
     assert str(potentials.Polynomial((1.0, 0.0, -0.5, 0.25))) == "U = 1 - 0.5 q^2 + 0.25 q^3"
     assert potentials.harmonic(mass=1.0, omega=1.0).tilt == 0.0
@@ -225,7 +225,7 @@ def test_gaussians_of_any_size_have_a_finite_norm():
     sigma = 1e-85
     x = np.linspace(-12, 12, 200) * sigma
     W = states.gaussian([0, 0], sigma**2 * np.eye(2)).values((x[:, None], x[None, :]))
-    assert (W / W.max()).sum() * W.max() * (x[1] - x[0]) * (x[1] - x[0]) == pytest.approx(1, rel=1e-12)
+    assert (W / W.max()).sum() * W.max() * (x[1] - x[0]) * (x[1] - x[0]) == pytest.approx(1, rel=1e-12, abs=0)
 
 
 class Plain:
@@ -292,7 +292,9 @@ def test_levels_that_cannot_be(levels):
 def test_the_vacuum_in_one_level():
     x = np.linspace(-6, 6, 120)
     W = states.gaussian([0, 0], np.eye(2) / 2).values((x[:, None], x[None, :]))
-    np.testing.assert_allclose(fock.to_fock(W, x, x, levels=1, mass=1.0, hbar=1.0, omega=1.0), [[1.0]], atol=1e-12)
+    np.testing.assert_allclose(
+        fock.to_fock(W, x, x, levels=1, mass=1.0, hbar=1.0, omega=1.0), [[1.0]], rtol=0, atol=1e-12
+    )
 
 
 # --- arguments --------------------------------------------------------------------------------------------------------

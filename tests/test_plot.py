@@ -232,7 +232,7 @@ def test_small_current_is_enlarged_and_says_so(result):
     axes = plot.currents(result, small).axes
     assert "times" not in words(axes[1])
     assert r"arrows $\times$20" in words(axes[3])
-    assert arrows(axes[3])[0].scale == pytest.approx(arrows(axes[1])[0].scale / 20, rel=1e-14)  # one division
+    assert arrows(axes[3])[0].scale == pytest.approx(arrows(axes[1])[0].scale / 20, rel=1e-14, abs=0)  # one division
 
 
 def test_films_enlarge_small_currents_too(tmp_path, monkeypatch):
@@ -328,7 +328,7 @@ def test_overviews_name_the_dashes_of_rates_once(result):
 def test_exact_marginal_is_close_to_the_computed_one(result):
     for k in range(2):
         exact, found = lines.exact_marginal(result, k), lines.marginal(result, k)
-        np.testing.assert_allclose(found, exact, atol=1e-5)  # 48 cells; the marginals are about 0.4 high
+        np.testing.assert_allclose(found, exact, rtol=0, atol=1e-5)  # 48 cells; the marginals are about 0.4 high
 
 
 def test_settled_runs_are_cut(result):
@@ -512,7 +512,7 @@ def test_portraits_show_the_path_of_the_mean_and_the_exact_one(result):
     np.testing.assert_array_equal(drawn[0], result.series["mean"])
     exact = portraits.exact_path(result)
     assert len(exact) == portraits.POINTS
-    np.testing.assert_allclose(exact[[0, -1]], result.series["mean"][[0, -1]], atol=1e-8)
+    np.testing.assert_allclose(exact[[0, -1]], result.series["mean"][[0, -1]], rtol=0, atol=1e-8)
     assert any(len(line.get_xydata()) == portraits.POINTS for line in ax.lines)
     box = portraits.view([result])
     assert (np.array([ax.get_xlim(), ax.get_ylim()]) == box).all()
@@ -591,7 +591,7 @@ def test_signed_w_beside_its_husimi_function(result, ring):
     Q = np.asarray(smooth.get_array()).T
     q, p = fock.grid.coordinates
     u = (q**2 + p**2) / 2
-    np.testing.assert_allclose(Q, u * np.exp(-u) / (2 * np.pi), atol=2e-3)  # of t = 0: it has spread since
+    np.testing.assert_allclose(Q, u * np.exp(-u) / (2 * np.pi), rtol=0, atol=2e-3)  # of t = 0: it has spread since
     (left, right), held = figure.axes[1].get_xlim(), np.abs(Q) > 1.1e-4 * Q.max()
     assert left < q[held.any(axis=1)].min() < q[held.any(axis=1)].max() < right
     text = words(figure)
@@ -624,7 +624,7 @@ def test_current_of_the_quantum_terms():
     J, (q, p) = quantum.current(found["quartic"]), found["quartic"].grid.coordinates
     W = found["quartic"].final.W
     expected = 2.4 * q / 24 * (p**2 / 1.2**2 - 1 / 1.2) * W  # at time 0; W has moved by 1e-3 since
-    np.testing.assert_allclose(J, expected, atol=5e-3 * np.abs(expected).max())
+    np.testing.assert_allclose(J, expected, rtol=0, atol=5e-3 * np.abs(expected).max())
 
 
 IS = "\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}"

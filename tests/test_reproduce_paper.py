@@ -81,4 +81,4 @@ def test_printed_equation_15_is_equation_12_with_the_printed_covariance(script):
         V = model.V.copy()
         V[0, 1] = V[1, 0] = 2 * V[0, 1]
         wrong = models.production(model.A, model.B, V)
-        assert production.printed_eq15(known) == pytest.approx(wrong, rel=1e-12)
+        assert production.printed_eq15(known) == pytest.approx(wrong, rel=1e-12, abs=0)

@@ -31,7 +31,7 @@ def test_shape_of_a_well_that_is_nearly_harmonic():
     sigma = np.sqrt(np.diag(systems.lyapunov(harmonic)))
     reach = math.sqrt(2 * math.log(1 / wells.TAIL))
     for (low, high), deviation in zip((shape.q, shape.p), sigma, strict=True):
-        assert low == pytest.approx(-high, rel=1e-9)
+        assert low == pytest.approx(-high, rel=1e-9, abs=0)
         assert reach * deviation <= high <= reach * deviation + 0.5 * deviation
     np.testing.assert_allclose(shape.finest, sigma, rtol=0.02)
 
@@ -45,14 +45,14 @@ def test_strong_damping_widens_the_shape():
     assert other.q[1] >= reach * math.sqrt(V[0, 0])
     assert other.p[1] >= reach * math.sqrt(V[1, 1])
     assert other.q[1] > 1.1 * one.q[1]
-    assert other.q[0] == pytest.approx(-other.q[1], rel=1e-9)
+    assert other.q[0] == pytest.approx(-other.q[1], rel=1e-9, abs=0)
 
 
 def test_shape_of_a_double_well():
     """Both wells are inside, symmetric, and the fringes of the lowest states are finer than the wells are wide."""
     potential = potentials.double_well(quadratic=1.0, quartic=0.4)
     shape = wells.weakly_damped(damped(potential=potential))
-    assert shape.q[0] == pytest.approx(-shape.q[1], rel=1e-9)
+    assert shape.q[0] == pytest.approx(-shape.q[1], rel=1e-9, abs=0)
     assert shape.q[1] > math.sqrt(1 / 0.4) + 2
     assert shape.finest[1] < shape.p[1] / 8
 
@@ -95,10 +95,10 @@ def test_rates_of_several_particles():
     pair = System((particle(DOUBLE), particle(potentials.harmonic(mass=1.0, omega=3.0), beta=4.0)), 0.0)
     estimate = timescales.slowest_rate(pair, None)
     assert not estimate.is_exact
-    assert estimate.value == pytest.approx(0.25 * math.exp(-2.0), rel=1e-9)
+    assert estimate.value == pytest.approx(0.25 * math.exp(-2.0), rel=1e-9, abs=0)
     assert timescales.effective_temperature(pair) == pytest.approx(0.5)
     tied = dataclasses.replace(pair, couplings=(Coupling(0, 1, 0.2),))
-    assert timescales.slowest_rate(tied, None).value == pytest.approx(0.25 * math.exp(-2.0), rel=1e-2)
+    assert timescales.slowest_rate(tied, None).value == pytest.approx(0.25 * math.exp(-2.0), rel=1e-2, abs=0)
 
 
 def test_barriers_that_are_never_crossed_count_as_forty_temperatures():
@@ -202,10 +202,10 @@ def test_rates_in_a_corrugated_ring():
     ring = System((particle(potentials.Cosine(0.6, 1.0)),), 0.0)
     spreading = 0.5 / 0.5 * (2 * math.pi / 50) ** 2  # D_pp/(m eta)^2 k^2 with D_pp = m eta T
     found = timescales.slowest_rate(ring, 50.0)
-    assert found.value == pytest.approx(spreading * math.exp(-1.2 / 0.5), rel=1e-12)
-    assert timescales.slowest_rate(ring, 1.0).value == pytest.approx(0.25 * math.exp(-2.4), rel=1e-12)
+    assert found.value == pytest.approx(spreading * math.exp(-1.2 / 0.5), rel=1e-12, abs=0)
+    assert timescales.slowest_rate(ring, 1.0).value == pytest.approx(0.25 * math.exp(-2.4), rel=1e-12, abs=0)
     steep = System((particle(potentials.Cosine(0.1, 1.0, 0.3)),), 0.0)  # no well is left
-    assert timescales.slowest_rate(steep, 1.0).value == pytest.approx(0.5 * math.exp(-0.2 / 0.5), rel=1e-12)
+    assert timescales.slowest_rate(steep, 1.0).value == pytest.approx(0.5 * math.exp(-0.2 / 0.5), rel=1e-12, abs=0)
 
 
 def test_temperatures_that_estimates_use():
