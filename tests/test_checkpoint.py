@@ -272,7 +272,12 @@ def test_a_damaged_checkpoint_is_refused(name, interrupted):
         ("/", "format_version", 99, "update fpsolver"),
         ("/", "format_version", 0, "which no fpsolver wrote"),
         ("checkpoint", "version", 99, "go on with"),
-        ("checkpoint", "version", 0, f"continues version {checkpoint.VERSION} only; go on with fpsolver 0.1.0"),
+        (
+            "checkpoint",
+            "version",
+            0,
+            f"continues version {checkpoint.VERSION} only; go on with fpsolver {fp.__version__}",
+        ),
     ],
 )
 def test_other_versions_are_refused_with_words(where, name, version, word, interrupted):

@@ -101,7 +101,7 @@ def test_the_balance_that_does_not_close_is_the_one_that_is_named(moyal, words):
 
 
 def test_a_balance_that_does_not_close(monkeypatch):
-    """At second order the balance closes to 2e-3: a warning if 1e-3 were the bound, none as it is."""
+    """At second order the balance closes to 1e-3: a warning if 1e-4 were the bound, none as it is."""
     second = {**GOOD, "scheme": {"order": 2}}
     assert run(**second).warnings == []
     monkeypatch.setitem(module.CENTRAL, 2, module.CENTRAL[2]._replace(balance=1e-4))

@@ -207,16 +207,18 @@ def test_thread_numbers_that_cannot_be(threads, cli):
     assert in_folder() == ["run.yaml"]
 
 
+@pytest.mark.skipif(numba.config.NUMBA_NUM_THREADS < 2, reason="there is one core")
 def test_results_do_not_depend_on_threads(cli):
     before = numba.get_num_threads()
     try:
         for threads in {1, numba.config.NUMBA_NUM_THREADS}:
-            assert cli("run", "run.yaml", "--threads", str(threads), "-o", f"{threads}.h5").status == 0
+            # 80 x 80 cells, from which on there are threads
+            assert cli("run", "run.yaml", *FINE, "--threads", str(threads), "-o", f"{threads}.h5").status == 0
     finally:
         numba.set_num_threads(before)
-    first, *others = [fp.load_result(path) for path in Path().glob("*.h5")]
-    for other in others:
-        np.testing.assert_array_equal(other.final.W, first.final.W)
+    first, second = [fp.load_result(path) for path in Path().glob("*.h5")]
+    assert first.provenance["threads"] != second.provenance["threads"]
+    np.testing.assert_array_equal(second.final.W, first.final.W)
 
 
 # --- outputs that exist or cannot be ---------------------------------------------------------------------------------
@@ -580,7 +582,7 @@ def test_the_configuration_of_a_result_repeats_it(cli):
 
 
 @pytest.mark.slow
-def test_info_names_every_particle(cli, tmp_path):
+def test_info_names_every_particle(cli):
     both = fp.load_config(Path(__file__).parents[1] / "configs" / "two_oscillators.yaml")
     fp.run(both.replaced(time={"method": "gaussian"})).save("both.h5")
     shown = cli("info", "both.h5").out
@@ -1057,7 +1059,7 @@ def test_auto_method_says_why_it_steps(tmp_path):
         problem = fp.prepare(config)
         found = choose_method(config, problem.generator, 1e9, problem.plan.decay)
         assert found[0] == method
-        assert words in found[1]
+        assert words in found[1] if words else found[1] == ""
 
 
 def test_complete_positivity_cannot_be_asked_of_a_classical_system(cli):
@@ -1091,7 +1093,7 @@ def test_a_bar_on_a_terminal(monkeypatch):
 
 
 @pytest.mark.slow
-def test_commands_show_a_bar_on_a_terminal_only(cli):
+def test_commands_show_no_bar_where_nobody_watches(cli):
     assert "%|" not in cli("run", "run.yaml", *sets("time.until=0.1")).err
     found = cli("sweep", "run.yaml", "--over", "system.bath.eta=1,2", *sets("time.method=gaussian"), "--workers", "1")
     assert found.status == 0

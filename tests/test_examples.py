@@ -234,7 +234,7 @@ def test_a_run_that_starts_steady_stops_at_once():
     assert result.final.time == 0.0
 
 
-def test_interruption_keeps_what_was_done(monkeypatch):
+def test_interruption_keeps_what_was_done():
     from fpsolver.trajectory import STATUS_WORDS
 
     def interrupt(time, end):
@@ -248,7 +248,7 @@ def test_interruption_keeps_what_was_done(monkeypatch):
     assert STATUS_WORDS["interrupted"] in result.message
 
 
-def test_overflow_is_a_failure_with_a_cure(monkeypatch):
+def test_overflow_is_a_failure_with_a_cure():
     """An unstable step cannot be asked for; if it happens all the same, the run says so and keeps its last record."""
     problem = api.prepare(short(time={"until": 200.0}, output={"every": 1.0}))
     object.__setattr__(problem.plan.step, "limit", 40 * problem.plan.step.limit)

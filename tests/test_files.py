@@ -362,7 +362,7 @@ def test_outputs_that_cannot_be(bad, result, tmp_path):
 # --- times -----------------------------------------------------------------------------------------------------------
 
 
-def test_records_are_exact_multiples(tmp_path):
+def test_records_are_exact_multiples():
     found = computed(configured(time={"until": 1.0}, output={"every": 0.1, "snapshots": 1}))
     np.testing.assert_array_equal(found.series["time"], [k * 0.1 for k in range(11)])  # not sums of 0.1
 

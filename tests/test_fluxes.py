@@ -99,7 +99,7 @@ def test_walls_have_no_friction_and_no_diffusion():
 
 @pytest.mark.parametrize("order", [2, 8])
 def test_at_the_faces_they_are_the_current_of_a_gaussian(order):
-    """J = A x W - D grad W between the cells, with the order of the scheme; also where J^R is not A x W alone."""
+    """J = A x W - D grad W between the cells, to second order for any scheme; also where J^R is not A x W alone."""
     system = systems.model("custom")
     state = fp.states.gaussian([0.4, -0.3], [[0.9, 0.2], [0.2, 0.8]])
     errors = []

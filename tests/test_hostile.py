@@ -83,7 +83,7 @@ status_of(["plot", "out.h5", "-o", "out.png"])
 
 
 @pytest.mark.slow
-def test_a_run_opens_no_connection_and_starts_no_program(tmp_path):
+def test_a_run_opens_no_connection_and_no_shell(tmp_path):
     (tmp_path / "run.yaml").write_text(CONFIG)
     done = subprocess.run(
         [sys.executable, "-c", WATCHED], cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)},

@@ -12,13 +12,12 @@ import xarray
 from click.testing import CliRunner
 
 import fpsolver as fp
-from fpsolver import cli, gaussian, heat
+from fpsolver import gaussian, heat
 from fpsolver.cli.main import cli as commands
 from fpsolver.errors import ConfigError, FpsolverError, NoSteadyStateError, ResourceError
 from fpsolver.physics import energies, linear
 from fpsolver.result import GaussianResult
 
-assert cli  # the package whose commands are run
 WELL, FREE = {"kind": "harmonic", "omega": 1.0}, {"kind": "free"}
 KAPPA, ETA, HOT, COLD = 0.6, 0.4, 2.0, 0.5
 MOMENTS = {"method": "gaussian"}

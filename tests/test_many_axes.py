@@ -55,7 +55,7 @@ def test_kernel_is_the_assembled_matrix(cells, order, rng, small_axes):
 
 @pytest.mark.slow
 def test_threads_and_steps(rng):
-    """Bits of a parallel step do not depend on the thread count; uncoupled particles keep a product."""
+    """Bits of a parallel step do not depend on the thread count."""
     import numba
 
     free = System(several(2).particles, 0.8)

@@ -1,5 +1,6 @@
 """Several particles on grids: records against exact Gaussians, slabs against the whole, files, figures, bad input."""
 
+import itertools
 import math
 from pathlib import Path
 
@@ -75,7 +76,7 @@ def test_a_record_is_that_of_the_exact_gaussian(problem, state):
 
 
 def test_slabs_are_parts_of_the_whole(state, monkeypatch):
-    """Thin slabs with halos and one slab: the same gradient to the bit, the same integrals to the order of sums."""
+    """Thin slabs with halos and one slab: W to the bit, gradients and integrals to round-off."""
     whole = integrals.integrate(state, state.W, *observables.moments(state))
     monkeypatch.setattr(slabs, "SLAB_CELLS", 3 * state.grid.size // 24)
     for rows, part in slabs.slabs(state):
@@ -98,9 +99,9 @@ def test_reduced_functions_are_marginals(problem, state):
         np.testing.assert_allclose(particle.W, block, rtol=0, atol=2e-5 * block.max())  # cut at 4.9 deviations
         others = tuple(i for i in range(4) if i not in on)
         volume = np.prod(h[list(others)])
-        for place, i in enumerate(on):
-            full = final.J_irreversible[i].sum(axis=others) * volume
-            np.testing.assert_allclose(particle.J_irreversible[place], full, rtol=0, atol=1e-14)
+        for name, (place, i) in itertools.product(("J_reversible", "J_irreversible"), enumerate(on)):
+            full = getattr(final, name)[i].sum(axis=others) * volume
+            np.testing.assert_allclose(getattr(particle, name)[place], full, rtol=0, atol=1e-14)
     total = sum(float(part.production.sum() * h[k] * h[n + k]) for k, part in enumerate(particles))
     assert total == pytest.approx(state.grid.integrate(final.entropy_production_density), rel=1e-12, abs=0)
 

@@ -215,7 +215,7 @@ def test_a_run_of_an_even_state_is_the_run_of_all_cells(monkeypatch):
         np.testing.assert_allclose(values, whole.series[name], rtol=1e-9, atol=1e-11, err_msg=name)
 
 
-def test_a_start_that_is_not_even_has_no_half(monkeypatch):
+def test_a_start_that_is_not_even_has_no_half():
     """A displaced state in the same well."""
     problem = api.prepare(fp.Config(**CAT).replaced(initial={"kind": "coherent", "q": 0.3, "p": 0.0, "omega": 1.0}))
     W = api.initial_values(problem)

@@ -112,7 +112,7 @@ def test_kernel_is_the_assembled_matrix(name, order, rng):
 
 
 @pytest.mark.parametrize("name", POTENTIALS)
-def test_unitary_motion_is_skew(name, rng):
+def test_unitary_motion_is_skew(name):
     """int W^2 (the purity) is kept: L + L^T = 0 without a bath, quantum terms and closure included."""
     L = Generator(system(name), grid(20, 30, 6.0)).to_sparse()
     assert abs(L + L.T).max() <= 1e-12 * abs(L).max()

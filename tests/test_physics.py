@@ -26,7 +26,7 @@ POTENTIALS = {
 
 
 @pytest.mark.parametrize("potential", POTENTIALS.values(), ids=POTENTIALS)
-def test_derivatives_against_complex_step(potential):
+def test_derivatives_against_differences(potential):
     """Fourth-order differences of one derivative give the next."""
     q, h = np.linspace(-2, 2, 9), 1e-3
     values = [lambda x, n=n: potential.derivative(x, n) if n else potential.energy(x) for n in range(4)]

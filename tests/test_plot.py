@@ -144,18 +144,37 @@ def test_several_results_are_named(kind, result, hotter, ring, undefined):
     ("kind", "time"), [("overview", np.inf), ("series", np.inf), ("series", 0.0), ("wigner", np.inf)]
 )
 def test_single_record(kind, time, result):
+    """Rates are bars with numbers, not curves through one point; W is what it was."""
     first = {name: values[-1:] for name, values in result.series.items()} | {"time": np.array([time])}
     exact = {name: values[-1:] for name, values in result.exact.items()}
     final = dataclasses.replace(result.final, time=time)
-    draw(plot.KINDS[kind](dataclasses.replace(result, series=first, exact=exact, final=final)))
+    figure = draw(plot.KINDS[kind](dataclasses.replace(result, series=first, exact=exact, final=final)))
+    rates = [result.last(name) for name in ("entropy_production", "entropy_flux", "entropy_rate")]
+    bars = [bar.get_width() for ax in figure.axes for bar in ax.patches]
+    assert bars == ([] if kind == "wigner" else rates)
+    if kind == "wigner":
+        np.testing.assert_array_equal(figure.axes[0].images[0].get_array(), result.final.W.T)
+    if kind != "overview":
+        assert ("steady state" if time == np.inf else "t = 0") in words(figure)
 
 
-@pytest.mark.parametrize("kind", ["overview", "production", "marginals"])
-def test_failed_run_without_a_finite_density(kind, result):
-    final = dataclasses.replace(result.final, **dict.fromkeys(("W",), np.full(result.grid.shape, np.nan)))
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [("overview", r"no finite $\Pi$ and $\Phi$"), ("production", r"$\Pi$ is nan"), ("marginals", "exact")],
+)
+def test_failed_run_without_a_finite_density(kind, text, result):
+    """Zeros where nothing is known, with words; what is known exactly is there."""
+    nothing = np.full(result.grid.shape, np.nan)
+    final = dataclasses.replace(result.final, W=nothing, entropy_production_density=nothing)
     series = {name: np.full_like(values, np.nan) for name, values in result.series.items() if name != "time"}
     series["time"] = result.series["time"]
-    draw(plot.KINDS[kind](dataclasses.replace(result, final=final, series=series, status="failed")))
+    figure = draw(plot.KINDS[kind](dataclasses.replace(result, final=final, series=series, status="failed")))
+    assert text in words(figure)
+    assert not any(np.any(image.get_array()) for ax in figure.axes for image in ax.images)
+    for ax in figure.axes if kind == "marginals" else ():
+        computed, exact = ax.lines
+        assert not computed.get_ydata().any()
+        assert exact.get_ydata().max() > 0.1
 
 
 @pytest.mark.parametrize("kind", ["overview", "wigner", "currents", "production"])
@@ -365,10 +384,15 @@ def test_letters_and_formulas_have_the_font_of_the_user(kind, result):
 
 
 def test_titles_are_taken_literally(result, tmp_path):
+    """Dollars and backslashes are no formulas; an underscore that would hide a label is left out."""
     config = result.config.model_copy(update={"title": "_cost: $5 or $\\notacommand"})
     odd = dataclasses.replace(result, config=config)
     for kind in ("overview", "wigner", "series"):
-        plot.save(plot.KINDS[kind](odd), tmp_path / f"{kind}.svg")
+        figure = plot.KINDS[kind](odd)
+        assert r"cost: \$5 or \$\notacommand" in words(figure)
+        assert "_cost" not in words(figure)
+        path = plot.save(figure, tmp_path / f"{kind}.svg")
+        assert r"cost: $5 or $\notacommand" in path.read_text(encoding="utf-8")  # the comment above each drawn text
 
 
 @pytest.mark.parametrize(("name", "cure"), [("f.eps", r"f\.pdf"), ("f.PS", r"f\.pdf"), ("f.jpg", r"f\.png")])
@@ -689,7 +713,7 @@ def test_legends_name_the_keys_of_a_sweep_over_four():
         assert legend.get_window_extent().x1 <= figure.bbox.x1
 
 
-def test_many_changed_keys_are_told_apart_by_their_files(tmp_path, capsys, monkeypatch):
+def test_many_changed_keys_are_told_apart_by_their_files(tmp_path, monkeypatch):
     first = short_run("one title")
     config = first.config.replaced(system={"bath": {**SYSTEM["bath"], "eta": 1.0}}, units={"hbar": 0.5}, initial={})
     config = config.replaced(system={"potential": {"omega": 1.2}}, time={"until": 0.7})

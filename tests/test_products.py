@@ -284,10 +284,13 @@ def test_gaussian_sections_stay_one_gaussian():
     assert isinstance(api.prepare(config(THERMAL, THERMAL)).state, states.GaussianState)
 
 
-def test_a_list_is_written_and_read_back():
+def test_a_list_is_written_and_read_back(tmp_path):
     written = config({"kind": "cat", "separation": 2.0, "omega": 1.0}, THERMAL)
-    assert "kind: cat" in written.to_yaml()
-    assert api.prepare(written.replaced(title="again")).state.mean.shape == (4,)
+    (tmp_path / "pair.yaml").write_text(written.to_yaml())
+    read = fp.load_config(tmp_path / "pair.yaml")
+    assert (read.system, read.initial, read.grid) == (written.system, written.initial, written.grid)
+    assert [section.kind for section in read.initial] == ["cat", "thermal"]
+    assert api.prepare(read.replaced(title="again")).state.mean.shape == (4,)
 
 
 REFUSED = {

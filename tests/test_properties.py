@@ -29,7 +29,6 @@ from fpsolver.thermo import entropy, integrals, observables
 from fpsolver.thermo.state import PhaseSpace, State
 from tests import systems
 
-EPS = np.finfo(float).eps
 orders = st.sampled_from(ORDERS)
 seeds = st.integers(0, 2**32 - 1)
 sizes = st.floats(0.3, 3.0)  # masses, frequencies, hbar: all of the order of one, none of them one

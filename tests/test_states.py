@@ -405,7 +405,7 @@ def test_cross_diffusion_takes_phi_away_from_negative_states():
 @pytest.mark.slow
 @pytest.mark.parametrize(("hbar", "n"), [(1.0, 0), (0.8, 4)])
 def test_box_and_cells_hold_fock_states(hbar, n):
-    """The proposed grid, damped and not: mass to 1e-12, nothing at the edge; and coarser ones are called coarse."""
+    """The proposed grid, damped and not: mass to 1e-11, nothing at the edge; and coarser ones are called coarse."""
     for bath in ({"model": "none"}, {"model": "minimally_invasive", "eta": 0.1, "beta": 3.0}):
         initial = {"kind": "fock", "n": n, "omega": 0.7}
         config = configured(initial, bath=bath, until=3.0, units={"hbar": hbar})
@@ -496,7 +496,7 @@ def test_files_that_cannot_be_used(tmp_path):
         return str(caught.value)
 
     assert "does not exist" in refusal("nothing.npz")
-    assert "must end with .npz, .npy, .h5" in refusal("q.txt") or "does not exist" in refusal("q.txt")
+    assert "does not exist" in refusal("q.txt")
     (tmp_path / "text.csv").write_text("1, 2")
     assert "must end with .npz, .npy, .h5, .hdf5, but ends with .csv" in refusal("text.csv")
     assert "holds Python objects" in refusal("pickle.npz", q=good, psi=np.array([object()], dtype=object))

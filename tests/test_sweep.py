@@ -441,7 +441,7 @@ def test_reasons_are_those_of_numbers_that_are_not_there():
 
 @pytest.mark.slow
 def test_a_verdict_that_is_not_known_is_none():
-    """Of a quantum quartic well before its steady state: neither 1 nor 0, and no phase."""
+    """Of a quantum quartic well before its steady state: neither 1 nor 0, with the reason."""
     config = fp.Config(
         system={
             "mass": 1.0,

@@ -13,7 +13,6 @@ from fpsolver.physics.system import Coupling, Particle, System
 from tests import systems
 
 NEARLY = potentials.quartic(mass=1.7, omega=0.6, quartic=1e-7)  # a harmonic well that counts as anharmonic
-UNITS = {"mass": 1.7, "hbar": 0.8}
 
 
 def damped(eta=1e-3, potential=NEARLY, hbar=0.8, **options):
