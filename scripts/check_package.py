@@ -3,7 +3,7 @@
     python scripts/check_package.py            the newest dependencies
     python scripts/check_package.py --lowest   exactly the lower bounds of setup.cfg, and quick tests with them
 
-Takes one to five minutes; needs a package index.
+Takes one to five minutes; needs git and a package index.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import configparser
 import re
 import subprocess
 import sys
+import tarfile
 import tempfile
 import zipfile
 from pathlib import Path
@@ -33,8 +34,9 @@ def main() -> None:
     lowest = parser.parse_args().lowest
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        wheel = build(folder)
-        check_contents(wheel)
+        sdist, wheel = build(folder)
+        check_sdist(sdist)
+        check_wheel(wheel)
         python = environment(folder / "venv", wheel, lowest=lowest)
         try_commands(python, folder)
         if lowest:
@@ -58,14 +60,26 @@ def run(*command: str | Path, cwd: Path | None = None) -> str:
     return done.stdout
 
 
-def build(folder: Path) -> Path:
+def build(folder: Path) -> tuple[Path, Path]:
     """Sdist from the tree, wheel from the sdist: what an index would get."""
     run(sys.executable, "-m", "build", "--outdir", folder / "dist", ROOT)
     print(*sorted(path.name for path in (folder / "dist").iterdir()))
-    return next((folder / "dist").glob("*.whl"))
+    return next((folder / "dist").glob("*.tar.gz")), next((folder / "dist").glob("*.whl"))
 
 
-def check_contents(wheel: Path) -> None:
+def check_sdist(sdist: Path) -> None:
+    """Every file of the repository is in, tests and documentation too, and no other but those that a build adds."""
+    with tarfile.open(sdist) as archive:
+        names = {file.name.partition("/")[2] for file in archive if file.isfile()}
+    tracked = set(run("git", "ls-files", cwd=ROOT).splitlines()) - {".gitignore"}
+    added = {name for name in names if name == "PKG-INFO" or name.startswith("fpsolver.egg-info/")}
+    if missing := sorted(tracked - names):
+        sys.exit(f"{sdist.name}: missing {missing}; MANIFEST.in says what goes in")
+    if foreign := sorted(names - tracked - added):
+        sys.exit(f"{sdist.name}: foreign {foreign}")
+
+
+def check_wheel(wheel: Path) -> None:
     """Data files are in, tests are out, and the version is that of the code."""
     names = zipfile.ZipFile(wheel).namelist()
     missing = [name for name in DATA if f"fpsolver/{name}" not in names]

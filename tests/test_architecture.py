@@ -8,6 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from ruamel.yaml import YAML
+
+import fpsolver
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -22,7 +25,7 @@ def tool(name):
 
 @pytest.mark.slow
 def test_imports_go_one_way():
-    done = run(tool("lint-imports"), "--config", "setup.cfg")
+    done = run(tool("lint-imports"))
     assert done.returncode == 0, done.stdout
 
 
@@ -61,8 +64,6 @@ print(numba.njit(lambda a: a @ a)(np.full((2, 2), 2.0)).sum())
 
 
 def test_public_names_resolve():
-    import fpsolver
-
     for name in fpsolver.__all__:
         assert getattr(fpsolver, name) is not None
 
@@ -79,11 +80,94 @@ def test_modules_and_functions_stay_small():
                 assert size <= 35, f"{path}: {node.name} has {size} lines"
 
 
-def test_every_runtime_import_is_a_declared_dependency():
+# imported name: the distribution that holds it, where they differ
+DISTRIBUTIONS = {"PIL": "pillow", "ruamel": "ruamel.yaml"}
+
+
+def imports(nodes):
+    """Distributions that these statements import, without the standard library and the package itself."""
+    names = set()
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            names.add(node.module)
+        elif isinstance(node, ast.Call) and ast.unparse(node.func) == "importlib.import_module":
+            names |= {argument.value for argument in node.args if isinstance(argument, ast.Constant)}
+    tops = {name.split(".")[0] for name in names} - sys.stdlib_module_names - {"fpsolver"}
+    return {DISTRIBUTIONS.get(name, name) for name in tops}
+
+
+def at_once(body):
+    """Nodes that run when the module is imported: what is not in a function, nor for type checkers alone."""
+    for node in body:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            continue
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            yield from at_once(node.orelse)
+            continue
+        yield node
+        yield from at_once(ast.iter_child_nodes(node))
+
+
+def requirements():
+    """Names that setup.cfg requires, and those of the extras for users."""
     config = configparser.ConfigParser()
     config.read(ROOT / "setup.cfg")
-    declared = {line.split(">")[0].strip() for line in config["options"]["install_requires"].split("\n") if line}
-    assert declared == {
-        "numpy", "scipy", "numba", "h5py", "matplotlib", "ruamel.yaml", "pydantic", "click", "tqdm", "lazy_loader",
-        "loky", "pillow",
-    }  # fmt: skip
+    required = config["options"]["install_requires"].split()
+    extras = [lines for name, lines in config["options.extras_require"].items() if name not in ("test", "dev")]
+    return [{line.split(">=")[0] for line in lines} for lines in (required, "\n".join(extras).split())]
+
+
+def test_every_runtime_import_is_a_declared_dependency():
+    """And what is declared is imported; modules of extras are imported where they are used, by whoever has them."""
+    required, optional = requirements()
+    trees = {path: ast.parse(path.read_text()) for path in (ROOT / "fpsolver").rglob("*.py")}
+    found = set.union(*(imports(ast.walk(tree)) for tree in trees.values()))
+    assert found - optional == required
+    assert found & optional == {"distributed", "qutip", "xarray"}
+    for path, tree in trees.items():
+        assert not imports(at_once(tree.body)) & optional, path
+
+
+def test_versions_agree():
+    """CITATION.cff repeats the version of the package."""
+    citation = YAML(typ="safe").load(ROOT / "CITATION.cff")
+    assert citation["version"] == fpsolver.__version__
+
+
+# what libraries add to the one tolerance that is given: NumPy 1e-7 or 1e-5 of the value, or 1e-8; pytest 1e-12
+BESIDE = {"assert_allclose": {"atol": "rtol"}, "allclose": {"atol": "rtol", "rtol": "atol"}, "approx": {"rel": "abs"}}
+BESIDE["isclose"] = BESIDE["allclose"]
+
+
+def half_tolerances(text):
+    """Calls that give one tolerance and leave the other to the library, which then allows more than is said."""
+    found = []
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Call):
+            given = {keyword.arg for keyword in node.keywords}
+            needed = BESIDE.get(ast.unparse(node.func).rpartition(".")[2], {})
+            found += [f"line {node.lineno}: {name}" for name in needed if name in given and needed[name] not in given]
+    return found
+
+
+@pytest.mark.parametrize("folder", ["benchmarks", "scripts", "tests"])
+def test_tolerances_are_all_there_is(folder):
+    paths = (ROOT / folder).rglob("*.py")
+    assert {str(path): found for path in paths if (found := half_tolerances(path.read_text()))} == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [
+        ("np.testing.assert_allclose(x, y, atol=1e-9)", 1),
+        ("allclose(x, y, rtol=1e-9)", 1),
+        ("np.isclose(x, y, atol=1e-9)", 1),
+        ("x == pytest.approx(y, rel=1e-9)", 1),
+        ("np.testing.assert_allclose(x, y, rtol=1e-9); np.allclose(x, y, rtol=0, atol=1e-9)", 0),
+        ("x == pytest.approx(y, abs=1e-9); x == pytest.approx(y, rel=1e-9, abs=0)", 0),
+    ],
+)
+def test_the_search_for_half_tolerances_finds_them(text, count):
+    assert len(half_tolerances(text)) == count
