@@ -57,13 +57,16 @@ def test_every_page_is_in_the_table_of_contents():
 def test_names_in_the_pages_exist(name):
     """``fpsolver.module.name`` in backticks is a module or a member of one; ``fpsolver/...`` is a path."""
     text = (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8")
-    for dotted in set(re.findall(r"`(fpsolver(?:\.\w+)+)`", text)):
+    names = set(re.findall(r"`(fpsolver(?:\.\w+)+)`", text))
+    paths = set(re.findall(r"`((?:fpsolver|tests|configs|scripts)/[\w./-]*)`", text))
+    assert len(names | paths) > 10
+    for dotted in names:
         parent, _, last = dotted.rpartition(".")
         try:
             importlib.import_module(dotted)
         except ModuleNotFoundError:
             assert hasattr(importlib.import_module(parent), last), dotted
-    for path in set(re.findall(r"`((?:fpsolver|tests|configs|scripts)/[\w./-]*)`", text)):
+    for path in paths:
         assert path.endswith("NAME.py") or (ROOT / path).exists(), path
 
 

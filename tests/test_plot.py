@@ -597,7 +597,9 @@ def test_the_gallery_shows_every_configuration():
     assert page == runpy.run_path(str(root / "scripts" / "figures.py"))["page"](), "run `python scripts/figures.py`"
     for path in (root / "configs").glob("*.yaml"):
         assert f"### {path.stem}\n" in page
-    for name in re.findall(r"images/(\S+?)\)", page):
+    names = re.findall(r"images/(\S+?)\)", page)
+    assert len(names) == page.count("images/") > 20
+    for name in names:
         assert (root / "docs" / "images" / name).stat().st_size < 400_000
 
 
