@@ -207,6 +207,7 @@ def test_thread_numbers_that_cannot_be(threads, cli):
     assert in_folder() == ["run.yaml"]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(numba.config.NUMBA_NUM_THREADS < 2, reason="there is one core")
 def test_results_do_not_depend_on_threads(cli):
     before = numba.get_num_threads()
