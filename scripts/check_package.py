@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import configparser
 import re
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -62,6 +63,7 @@ def run(*command: str | Path, cwd: Path | None = None) -> str:
 
 def build(folder: Path) -> tuple[Path, Path]:
     """Sdist from the tree, wheel from the sdist: what an index would get."""
+    shutil.rmtree(ROOT / "fpsolver.egg-info", ignore_errors=True)  # lists what an earlier build held, and adds it again
     run(sys.executable, "-m", "build", "--outdir", folder / "dist", ROOT)
     print(*sorted(path.name for path in (folder / "dist").iterdir()))
     return next((folder / "dist").glob("*.tar.gz")), next((folder / "dist").glob("*.whl"))
