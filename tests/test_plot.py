@@ -198,7 +198,7 @@ def test_positive_is_blue_and_negative_red_in_every_map(result):
         assert cmap(0.5) == (1, 1, 1, 1)
     assert min(under(0.0)[:3]) > min(style.DIVERGING(0.0)[:3])
     upper, one_sided = style.DIVERGING(np.linspace(0.5, 1, 5)), style.SEQUENTIAL(np.linspace(0, 1, 5))
-    np.testing.assert_allclose(upper, one_sided, atol=4e-3)  # neighbouring shades of 256
+    np.testing.assert_allclose(upper, one_sided, rtol=0, atol=4e-3)  # neighbouring shades of 256
 
 
 def test_no_arrows_at_detailed_balance(balanced):
@@ -333,7 +333,7 @@ def test_the_balance_with_quantum_terms_says_so(kind, result):
 def test_a_uniform_marginal_is_below_the_frame(ring):
     for figure in (plot.marginals(ring), plot.overview(ring)):
         [ax, *_] = [ax for ax in figure.axes if ax.get_ylabel().startswith("$P(q)$") and ax.get_yscale() == "linear"]
-        assert ax.get_ylim() == pytest.approx((0, 1.05 * lines.marginal(ring, 0).max()), rel=1e-12)
+        assert ax.get_ylim() == pytest.approx((0, 1.05 * lines.marginal(ring, 0).max()), rel=1e-12, abs=0)
 
 
 def test_overviews_name_the_dashes_of_rates_once(result):
