@@ -208,8 +208,9 @@ class Result(Outcome):
 
     def _grid_words(self) -> str:
         cells = _by(self.grid.shape)
-        resolution = self.diagnostics["resolution"]
-        return f"{cells} cells, {self.scheme}, {resolution:.3g} cells for the narrowest deviation at the end"
+        resolution = f"{self.diagnostics['resolution']:.3g} cells for the narrowest deviation at the end"
+        finer = "" if self.exact_is_gaussian else "; finer structure of W is not counted (fpsolver check has it)"
+        return f"{cells} cells, {self.scheme}, {resolution}{finer}"
 
 
 def default_title(config: Config) -> str:

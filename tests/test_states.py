@@ -392,6 +392,13 @@ def test_series_of_negative_states(runs, tmp_path):
         assert "reason" not in file["exact/entropy_flux"].attrs
 
 
+def test_the_summary_does_not_call_deviations_the_resolution_of_fringes(runs):
+    for result in runs.values():
+        assert dict(result.summary())["grid"].endswith(
+            "cells for the narrowest deviation at the end; finer structure of W is not counted (fpsolver check has it)"
+        )
+
+
 def test_cross_diffusion_takes_phi_away_from_negative_states():
     bath = {"model": "translation_covariant", "eta": 0.5, "beta": 0.7, "d_qp": 0.2}
     grid = {"q": {"cells": 96}, "p": {"cells": 96}}
