@@ -15,9 +15,13 @@ from fpsolver.result import load_result
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), help="Film to write: .gif or .mp4 (default: STEM.gif)."
 )
-@click.option("--fps", type=float, help="Frames per second, 0.05 to 100 (default: a film of 8 seconds).")
+@click.option(
+    "--fps",
+    type=float,
+    help="Frames per second, 0.05 to 100 (default: 2 to 25, for a film of 8 seconds; few snapshots give less).",
+)
 def command(result: Path, output: Path | None, fps: float | None) -> int:
-    """Write a film of RESULT: W with both currents at every snapshot, and the entropy rates beside them.
+    """Write a film of RESULT: W with both currents at every snapshot, and the entropy rates below them.
 
     Smooth films need many snapshots: fpsolver run CONFIG --set output.snapshots=50. For .mp4 ffmpeg must be installed.
     """

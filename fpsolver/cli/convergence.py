@@ -32,7 +32,8 @@ def command(
     """Run CONFIG on finer and finer grids of the same box; print errors and observed orders.
 
     Errors are those at the end of the run: against the exact Gaussian where there is one, else against the finest grid.
-    Moments are divided by the largest of them, Pi and Phi by max(Pi, |Phi|, friction rate).
+    Moments are divided by the largest of them, Pi and Phi by max(Pi, |Phi|, eta), with eta the sum of the
+    friction rates.
     """
     if output is not None:
         refuse_existing(config, output, force=force)

@@ -16,7 +16,8 @@ from fpsolver.result import load_result
 def command(result: Path, output: Path | None) -> int:
     """Write an HTML page about RESULT that holds everything and works without a network.
 
-    Configuration, verdicts, numbers, W and both currents under a time slider, entropy balance, marginals.
+    Configuration, verdicts, numbers, W and both currents under a time slider, entropy balance, marginals. Of several
+    particles: what is known of each of them at the end in place of W, currents and marginals.
     """
     path = report(load_result(result), output or result.with_suffix(".html"))
     click.echo(f"wrote {path}")
