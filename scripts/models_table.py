@@ -36,10 +36,10 @@ TAIL = """
 How to read it:
 
 - **completely positive**: smallest eigenvalue of B − (iħ/2)(A Ω + Ω Aᵀ); 0 to round-off is *on the boundary*.
-- **KMS, line 2** of detailed balance, as `run` and `check` print them: the largest entry of |B + 2 A^I V|_ij/(σ_i σ_j) and of
-  |E B E − B|. Both have to vanish. KMS is line 1 for the covariance, and vanishes where line 1 holds; the number that `run` prints
-  as *line 1* is an integral over W and another one ([conventions](conventions.md)). Line 1 is what produces entropy: at d_qp = 0,
-  Π = Φ = 0 exactly where it holds.
+- **KMS, line 2** of detailed balance, as `run` and `check` print them: the largest entry of |B + 2 A^I V|_ij/(σ_i σ_j)
+  and of |E B E − B|. Both have to vanish. KMS is line 1 for the covariance, and vanishes where line 1 holds; what `run`
+  prints as *line 1* is an integral over W, another number ([conventions](conventions.md)). Line 1 is what produces
+  entropy: at d_qp = 0, Π = Φ = 0 exactly where it holds.
 - **T of q, T of p**: m ω² V_qq and V_pp/m. In equilibrium with the bath both are 1/β = 1.428571 (classical) or
   (ħω/2) coth(βħω/2) = 1.486434 (quantum); in the cold bath 0.25 and 0.518657. Detailed balance makes them equal to each
   other, but not to the temperature of the bath.
