@@ -72,13 +72,18 @@ def test_names_in_the_pages_exist(name):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["extend", "own", "files", "many"])
-def test_code_of_the_pages_runs(name):
+def test_code_of_the_pages_runs_without_a_warning(name):
     text = (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8")
     blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
     assert blocks
     for block in blocks:
         done = subprocess.run(
-            [sys.executable, "-c", block], capture_output=True, text=True, check=False, timeout=120, cwd=ROOT
+            [sys.executable, "-W", "error::UserWarning", "-c", block],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+            cwd=ROOT,
         )
         assert done.returncode == 0, done.stderr
 
