@@ -781,6 +781,13 @@ def test_check_of_all_kinds(overrides, cli):
     assert "nan" not in found.out.lower()
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "what"), [("free", "momentum"), ("driven", "stiffest well")])
+def test_check_speaks_of_wells_where_there_are_some(name, what, cli):
+    found = cli("check", str(PACKAGE / "configs" / f"{name}_ring.yaml"))
+    assert f"cells for the thermal width of the {what}, in the steady state\n" in found.out
+
+
 AUTO = ("grid.q.cells=auto", "grid.p.cells=auto")
 RING = (
     "grid.q={cells: 48, extent: [0, 10], boundary: periodic}",

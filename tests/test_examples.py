@@ -98,7 +98,7 @@ def test_an_automatic_box_needs_something_that_holds_the_particle():
     potential = {"kind": "cosine", "amplitude": 1.0, "wavenumber": 2.0, "tilt": 0.5}
     bath = {"model": "caldeira_leggett", "eta": 0.5, "beta": 0.7}
     config = short(units={"hbar": 0}, system={"mass": 1.0, "potential": potential, "bath": bath})
-    with pytest.raises(GridError, match=r"needs a confining potential or a ring, but U = -1 cos\(2 q\) - 0.5 q"):
+    with pytest.raises(GridError, match=r"needs a confining potential or a ring, but U = -cos\(2 q\) - 0.5 q"):
         api.prepare(config)
 
 

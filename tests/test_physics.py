@@ -217,6 +217,9 @@ def test_a_straight_line_and_a_tilted_flat_cosine_are_the_same_potential():
     np.testing.assert_allclose(line.energy(q), cosine.energy(q), rtol=0, atol=1e-16)
     assert str(line) == str(cosine) == "U = -0.3 q"
     assert str(potentials.Polynomial((1.0, 0.0, -0.5, 0.25))) == "U = 1 - 0.5 q^2 + 0.25 q^3"
+    assert str(potentials.Polynomial((1.0, 1.0, -1.0))) == "U = 1 + q - q^2"
+    assert str(potentials.Cosine(1.0, 1.0, 0.3)) == "U = -cos(q) - 0.3 q"
+    assert str(potentials.Cosine(-0.5, 2.0, -1.0)) == "U = 0.5 cos(2 q) + q"
     assert potentials.harmonic(mass=1.0, omega=1.0).tilt == 0.0
 
 

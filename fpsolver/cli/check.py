@@ -143,5 +143,13 @@ def grid_rows(problem: Problem) -> list[tuple[str, Any]]:
         )
     found = problem.resolution
     if math.isfinite(found.cells):
-        rows.append(("resolution", f"{found.cells:.3g} cells for the {found.structure}, {moment(found.time)}"))
+        words = f"{found.cells:.3g} cells for the {structure_words(problem)}, {moment(found.time)}"
+        rows.append(("resolution", words))
     return rows
+
+
+def structure_words(problem: Problem) -> str:
+    """What has to be resolved; on a ring without corrugation there is no well, and the width is that of p."""
+    if is_ring(problem.config) and problem.system.is_quadratic and math.isinf(problem.resolution.time):
+        return "thermal width of the momentum"
+    return problem.resolution.structure

@@ -137,7 +137,7 @@ class Cosine:
         object.__setattr__(self, "tilt", arguments.finite("tilt", self.tilt))
 
     def __str__(self) -> str:
-        corrugation = f"{-self.amplitude:.6g} cos({self.wavenumber:.6g} q)" if self.amplitude else ""
+        corrugation = _times(-self.amplitude, f"cos({_times(self.wavenumber, 'q')})") if self.amplitude else ""
         slope = _term(-self.tilt, 1) if self.tilt else ""
         return "U = " + (" + ".join(term for term in (corrugation, slope) if term).replace("+ -", "- ") or "0")
 
@@ -182,7 +182,15 @@ def _real(roots: np.ndarray) -> FloatArray:
 
 
 def _term(coefficient: float, power: int) -> str:
-    return f"{coefficient:.6g}" + ("" if power == 0 else " q" if power == 1 else f" q^{power}")
+    if power == 0:
+        return f"{coefficient:.6g}"
+    return _times(coefficient, "q" if power == 1 else f"q^{power}")
+
+
+def _times(coefficient: float, factor: str) -> str:
+    """A product without a factor of one: q^2, -q^2, 0.5 q^2."""
+    number = f"{coefficient:.6g}"
+    return {"1": factor, "-1": f"-{factor}"}.get(number, f"{number} {factor}")
 
 
 def free() -> Polynomial:
