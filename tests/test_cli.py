@@ -546,6 +546,25 @@ def test_missing_files_and_folders(name, command, cli):
     assert in_folder() == ["run.yaml"]
 
 
+@pytest.mark.parametrize("command", ["info", "plot", "report", "animate"])
+def test_a_configuration_in_place_of_a_result(command, cli):
+    found = cli(command, "run.yaml")
+    assert found.status == 2
+    assert "it is a configuration; `fpsolver run` makes a result of it, `fpsolver sweep` a table" in found.err
+    Path("notes.txt").write_text("eta is 0.5\n")
+    assert "notes.txt is not a readable fpsolver result: it is a text file, not HDF5" in cli(command, "notes.txt").err
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("command", "what"), [("report", "report"), ("animate", "film")])
+def test_pages_and_films_are_about_one_result(command, what, cli):
+    assert cli("sweep", "run.yaml", "--over", "system.bath.eta=0.5", "-o", "s.h5", "--workers", "1").status == 0
+    found = cli(command, "s.h5")
+    assert (found.status, in_folder()) == (2, ["run.yaml", "s.h5"])
+    assert f"s.h5 is a sweep, and a {what} is about one result; `fpsolver sweep --keep-results` keeps" in found.err
+    assert found.err.endswith("in s-runs\n")
+
+
 # --- not converged, failed -------------------------------------------------------------------------------------------
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
+from fpsolver.cli.info import load_one
 from fpsolver.plot.animation import animate
-from fpsolver.result import load_result
 
 
 @click.command("animate")
@@ -25,6 +25,6 @@ def command(result: Path, output: Path | None, fps: float | None) -> int:
 
     Smooth films need many snapshots: fpsolver run CONFIG --set output.snapshots=50. For .mp4 ffmpeg must be installed.
     """
-    path = animate(load_result(result), output or result.with_suffix(".gif"), fps=fps)
+    path = animate(load_one(result, "film"), output or result.with_suffix(".gif"), fps=fps)
     click.echo(f"wrote {path}")
     return 0

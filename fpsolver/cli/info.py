@@ -16,10 +16,11 @@ from fpsolver.cli.options import table
 from fpsolver.config.objects import without_objects
 from fpsolver.config.reader import Config
 from fpsolver.config.schema import to_plain
-from fpsolver.errors import FpsolverError
+from fpsolver.errors import FileFormatError, FpsolverError
 from fpsolver.io.container import file_format
 from fpsolver.io.sweeps import FORMAT as SWEEP
 from fpsolver.result import GaussianResult, Result, load_result
+from fpsolver.sweeps.kept import folder_of
 from fpsolver.sweeps.table import load_sweep
 
 MOST_NUMBERS = 10_000
@@ -64,6 +65,16 @@ def command(result: Path, as_json: bool, only_config: bool) -> int:
     for text in loaded.warnings:
         click.echo(f"  warning: {text}")
     return 0
+
+
+def load_one(path: Path, what: str) -> Result | GaussianResult:
+    """The result that a page or a film is about; FileFormatError for a sweep, which has many."""
+    if file_format(path) == SWEEP:
+        raise FileFormatError(
+            f"{path} is a sweep, and a {what} is about one result; `fpsolver sweep --keep-results` keeps those of the "
+            f"runs, in {folder_of(path)}"
+        )
+    return load_result(path)
 
 
 def model_rows(config: Config) -> list[tuple[str, Any]]:

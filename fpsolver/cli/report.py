@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
+from fpsolver.cli.info import load_one
 from fpsolver.reports.page import report
-from fpsolver.result import load_result
 
 
 @click.command("report")
@@ -19,6 +19,6 @@ def command(result: Path, output: Path | None) -> int:
     Configuration, verdicts, numbers, W and both currents under a time slider, entropy balance, marginals. Of several
     particles: what is known of each of them at the end in place of W, currents and marginals.
     """
-    path = report(load_result(result), output or result.with_suffix(".html"))
+    path = report(load_one(result, "report"), output or result.with_suffix(".html"))
     click.echo(f"wrote {path}")
     return 0

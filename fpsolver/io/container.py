@@ -130,8 +130,19 @@ def read_file(path: str | Path, kind: str, version: int, reader: Callable[[h5py.
     except FpsolverError:
         raise
     except DAMAGE as error:
-        text = str(error).splitlines()[0] if str(error) else type(error).__name__
+        text = _no_hdf5(path) or (str(error).splitlines()[0] if str(error) else type(error).__name__)
         raise FileFormatError(f"{path} is not a readable {kind.replace('-', ' ')}: {text}") from None
+
+
+def _no_hdf5(path: Path) -> str:
+    """What a file is that is no HDF5 at all; an empty string for one that is, readable or not."""
+    try:
+        found = "" if h5py.is_hdf5(path) else kinds.describe(path)
+    except OSError:
+        return ""
+    if found == kinds.CONFIGURATION:
+        return "it is a configuration; `fpsolver run` makes a result of it, `fpsolver sweep` a table"
+    return f"it is {found}, not HDF5" if found else ""
 
 
 def _refuse_rows(path: Path) -> None:
