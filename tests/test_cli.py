@@ -24,6 +24,7 @@ import fpsolver as fp
 from fpsolver import api, steady, studies
 from fpsolver.cli import check_run
 from fpsolver.cli.main import COMMANDS, status_of
+from fpsolver.cli.words import counted
 from fpsolver.config import schema_system
 from fpsolver.config.catalogue import MODELS
 from fpsolver.errors import UsageError
@@ -863,8 +864,14 @@ def test_info_for_people(cli):
     cli("run", "run.yaml")
     found = cli("info", "out.h5")
     assert found.status == 0
-    for words in ("a small run", "finished", "48 cells", "3 records", "warning", fp.__version__):
-        assert words in found.out
+    for text in ("a small run", "finished", "48 cells", "3 records", "warning", fp.__version__):
+        assert text in found.out
+
+
+def test_things_are_counted_in_grammar(cli):
+    cli("run", "run.yaml", "--threads", "1")
+    assert ", 1 thread, " in cli("info", "out.h5").out
+    assert [counted(n, "step") for n in (0, 1, 2)] == ["0 steps", "1 step", "2 steps"]
 
 
 def test_info_for_scripts(cli):

@@ -797,5 +797,5 @@ def test_an_interrupt_at_any_moment_tells_of_the_rows(moment, rows, here, tmp_pa
     assert status_of([*arguments, "--resume"]) == 3
     said = capsys.readouterr().err
     assert "s.h5.partial, and --resume goes on from there" in said
-    assert re.search(r"interrupted after 2 of 2 runs|interrupted; 1 finished rows are kept", said)
+    assert re.search(r"interrupted after 2 of 2 runs|interrupted; 1 finished row is kept", said)
     assert status_of(arguments) == (3 if moment == "load" else 2)

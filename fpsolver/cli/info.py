@@ -13,6 +13,7 @@ import numpy as np
 from fpsolver.api import build_system
 from fpsolver.cli import sheet
 from fpsolver.cli.options import table
+from fpsolver.cli.words import counted
 from fpsolver.config.objects import without_objects
 from fpsolver.config.reader import Config
 from fpsolver.config.schema import to_plain
@@ -48,8 +49,9 @@ def command(result: Path, as_json: bool, only_config: bool) -> int:
     found = loaded.provenance
     times = loaded.series["time"]
     span = f"from t = {times[0]:g} to {times[-1]:g}" if np.isfinite(times[-1]) else "of the steady state"
-    series = f"{len(times)} record{'s' if len(times) > 1 else ''} {span}"
-    made = f"fpsolver {found['fpsolver']} on {found['host']}, {found['threads']} threads, {found['steps']} steps"
+    series = f"{counted(len(times), 'record')} {span}"
+    effort = f"{counted(found['threads'], 'thread')}, {counted(found['steps'], 'step')}"
+    made = f"fpsolver {found['fpsolver']} on {found['host']}, {effort}"
     rows = [
         ("file", result),
         ("status", loaded.status),

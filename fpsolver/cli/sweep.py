@@ -18,6 +18,7 @@ from fpsolver.cli.options import (
     table,
     warn,
 )
+from fpsolver.cli.words import counted
 from fpsolver.config.reader import Config, load_config
 from fpsolver.errors import ConfigError, FpsolverError, UsageError
 from fpsolver.io.kinds import is_journal, rows_in
@@ -111,7 +112,9 @@ def telling_of_rows(path: Path) -> Iterator[None]:
         partial = journal_path(path)
         if not (partial.exists() and is_journal(partial)):
             raise
-        text = f"interrupted; {rows_in(partial)} finished rows are kept in {partial}, and --resume goes on from there"
+        rows = counted(rows_in(partial), "finished row")
+        verb = "is" if rows.startswith("1 ") else "are"
+        text = f"interrupted; {rows} {verb} kept in {partial}, and --resume goes on from there"
         raise FpsolverError(text) from None
 
 
@@ -140,6 +143,5 @@ def wall_words(found: Sweep) -> str:
     """Time of the whole sweep and its pace."""
     seconds, workers = found.provenance["wall_sweep"], found.provenance["workers"]
     where = f"at {found.provenance['scheduler']}" if found.provenance["scheduler"] else "on this machine"
-    return (
-        f"{seconds:.1f} s with {workers} workers {where}, {found.is_good.size / max(seconds, 1e-9):.3g} runs per second"
-    )
+    pace = found.is_good.size / max(seconds, 1e-9)
+    return f"{seconds:.1f} s with {counted(workers, 'worker')} {where}, {pace:.3g} runs per second"
