@@ -268,6 +268,7 @@ def load_result(path: str | Path) -> Result | GaussianResult:
 
 def from_fields(fields: dict[str, Any]) -> Result | GaussianResult:
     """Result from what a file or a dataset holds."""
+    fields["reasons"].pop("time", None)  # files say why a time is infinite; the reasons are of quantities
     if "grid" not in fields:
         return GaussianResult(**fields)
     fields["particles"] = tuple(Particle(**particle) for particle in fields.get("particles", ()))

@@ -4,6 +4,7 @@ import contextlib
 import math
 import os
 import shutil
+import warnings
 
 import h5py
 import numpy as np
@@ -437,6 +438,48 @@ def test_not_a_number_has_a_reason(tmp_path):
             values = series[name][()]
             if values.dtype.kind == "f" and not np.isfinite(values).all():
                 assert series[name].attrs["reason"], name
+
+
+NOT_NUMBERS = {
+    "stepping": {},
+    "direct": {"time": {"method": "direct"}},
+    "moments": {"time": {"method": "gaussian"}},
+    "a ring": REPEATED["a ring"],
+    "a Fock state": {"initial": {"kind": "fock", "n": 1, "omega": 1.0}, "time": {"until": 0.1}, "cells": 80},
+    "from a file": {"initial": {"kind": "file", "path": "start.h5"}, "cells": "auto"},
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NOT_NUMBERS)
+def test_every_array_and_attribute_that_is_no_number_has_a_reason(name, result, tmp_path, monkeypatch):
+    """In the file and, of arrays, in the dataset of xarray, in the same words."""
+    monkeypatch.chdir(tmp_path)
+    result.save("start.h5")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", fp.FpsolverWarning)
+        found = fp.run(configured(**NOT_NUMBERS[name]))
+    missing, reasons = [], {}
+
+    def look(place, item):
+        known = [place] if isinstance(item, h5py.Dataset) and item.dtype.kind == "f" else []
+        if known and not np.isfinite(item[()]).all():
+            reasons[place] = item.attrs.get("reason", "")
+            missing.extend([] if reasons[place] else known)
+        for word, value in item.attrs.items():
+            is_known = not isinstance(value, float) or math.isfinite(value) or item.attrs.get(f"{word}_reason")
+            missing.extend([] if is_known else [f"{place}.{word}"])
+
+    with h5py.File(found.save("out.h5")) as file:
+        file.visititems(look)
+    assert missing == []
+    assert fp.load_result("out.h5").reasons == found.reasons
+    dataset = found.to_xarray()
+    for place, reason in reasons.items():
+        group, array = place.split("/")
+        names = {"series": array, "final": array, "exact": f"exact_{array}", "snapshots": f"snapshot_{array}"}
+        if place != "exact/time" and name != "moments":
+            assert dataset[names[group]].attrs["reason"] == reason, place
 
 
 def test_a_classical_state_has_no_purity(tmp_path):

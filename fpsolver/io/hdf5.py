@@ -6,6 +6,7 @@ opens ``series``, ``final``, ``snapshots`` and ``exact``. The layout is describe
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ from fpsolver.io import starts
 from fpsolver.io.container import UNITS, Writer, per_action, write_file
 from fpsolver.io.provenance import now
 from fpsolver.physics.exact import NOT_GAUSSIAN_REASON
+from fpsolver.physics.potentials import FloatArray
 from fpsolver.recorder import EVERYTHING
 
 if TYPE_CHECKING:
@@ -50,6 +52,10 @@ PARTICLE = {
     "J_irreversible": ("1/(action time)", "irreversible current of this particle alone"),
     "production": ("1/(action time)", "density of the channels of Pi of this particle"),
 }
+NO_STEPS = "infinite: the steady state, which was found without steps"
+NO_DT = "no steps were taken"
+NO_W = "no closed form of W: of this start only the moments are known exactly"
+NO_GRID = "no grid on which W could be compared"
 NOT_KEPT = "left out for its size; fpsolver.thermo.currents gives it from W"
 EXACT = {
     "mean": ("mixed", "exact mean of x"),
@@ -57,6 +63,22 @@ EXACT = {
     "entropy_production": ("1/time", "exact Pi"),
     "entropy_flux": ("1/time", "exact Phi"),
 }
+
+
+def reason_of(result: Outcome, name: str, values: FloatArray) -> dict[str, str]:
+    """The attribute ``reason`` of an array of this quantity that is somewhere NaN or infinite."""
+    return {"reason": result.reasons[name]} if name in result.reasons and not np.isfinite(values).all() else {}
+
+
+def reason_of_exact(result: Result, name: str) -> dict[str, str]:
+    """The same of an exact solution."""
+    assert result.exact is not None
+    return {"reason": NOT_GAUSSIAN_REASON} if np.isnan(result.exact[name]).any() else reason_of(result, name, result.exact[name])
+
+
+def reason_of_times(times: FloatArray) -> dict[str, str]:
+    """The same of times, of which that of a direct solution is infinite."""
+    return {} if np.isfinite(times).all() else {"reason": NO_STEPS}
 
 
 def write(result: Result, path: Path, *, force: bool = False) -> Path:
@@ -73,7 +95,7 @@ def write_moments(result: GaussianResult, path: Path, *, force: bool = False) ->
         file.attrs["method"] = "gaussian"
         _write_series(file.create_group("series"), result)
         file["exact"] = file["series"]
-        file["series"].attrs["W_l1_error"] = result.exact_error
+        file["series"].attrs.update({"W_l1_error": result.exact_error, "W_l1_error_reason": NO_GRID})
         if "spring_current" in result.series:  # of several particles
             _write_profile(file.create_group("profile"), result)
 
@@ -110,7 +132,8 @@ def _write_words(file: h5py.File, result: Outcome) -> None:
     file["config"] = result.config.to_yaml()
     if (given := starts.held(result.config)) is not None:
         starts.write(file.create_group(starts.GROUP), given, result.config.output.compression)
-    file.create_group("provenance").attrs.update(result.provenance)
+    made = {"dt_reason": NO_DT} if math.isnan(result.provenance.get("dt", 0.0)) else {}
+    file.create_group("provenance").attrs.update(made | result.provenance)
     file.create_group("diagnostics").attrs.update(result.diagnostics)
 
 
@@ -126,7 +149,7 @@ def _write_grid(group: h5py.Group, grid: Grid) -> None:
 def _write_series(group: h5py.Group, result: Outcome) -> None:
     writer = Writer(group)
     count = result.series["heat_current"].shape[-1]
-    writer.scale("time", result.series["time"], "time", "time")
+    _write_times(writer, result.series["time"])
     writer.components(coordinate_names(count), "component", "row", "column")
     writer.scale("particle", np.arange(count), "1", "index of the particle")
     if "spring_current" in result.series:
@@ -137,14 +160,24 @@ def _write_series(group: h5py.Group, result: Outcome) -> None:
         dims = ("time", *DIMENSIONS.get(quantity.name, ()))
         values = result.series[quantity.name]
         dataset = writer.array(quantity.name, values, dims, quantity.units, quantity.long_name)
-        if quantity.name in result.reasons:
-            dataset.attrs["reason"] = result.reasons[quantity.name]
+        dataset.attrs.update(reason_of(result, quantity.name, values))
+
+
+def _write_times(writer: Writer, times: FloatArray) -> None:
+    writer.scale("time", times, "time", "time")
+    writer.group["time"].attrs.update(reason_of_times(times))
+
+
+def _write_time(group: h5py.Group, time: float) -> None:
+    group.attrs["time"] = time
+    if not math.isfinite(time):
+        group.attrs["time_reason"] = NO_STEPS
 
 
 def _write_profile(group: h5py.Group, result: Outcome) -> None:
     """The last row of what is known of each particle and each spring."""
     writer = Writer(group)
-    group.attrs["time"] = float(result.series["time"][-1])
+    _write_time(group, float(result.series["time"][-1]))
     writer.scale("particle", np.arange(result.series["heat_current"].shape[-1]), "1", "index of the particle")
     writer.scale("spring", np.arange(result.series["spring_current"].shape[-1]), "1", "index of the spring")
     for quantity in EVERYTHING:
@@ -152,12 +185,13 @@ def _write_profile(group: h5py.Group, result: Outcome) -> None:
         known = quantity.name in result.series  # files of older versions have fewer
         if known and dims in (("particle",), ("spring",)):
             values = result.series[quantity.name][-1]
-            writer.array(quantity.name, values, dims, quantity.units, quantity.long_name)
+            dataset = writer.array(quantity.name, values, dims, quantity.units, quantity.long_name)
+            dataset.attrs.update(reason_of(result, quantity.name, values))
 
 
 def _write_final(group: h5py.Group, result: Result) -> None:
     writer = Writer(group, result.config.output.compression)
-    group.attrs["time"] = result.final.time
+    _write_time(group, result.final.time)
     writer.coordinates(result.grid)
     writer.components(result.grid.names, "component")
     for name, (units, long_name) in FINAL.items():
@@ -166,9 +200,7 @@ def _write_final(group: h5py.Group, result: Result) -> None:
             continue
         dims = ("component", *result.grid.names) if name.startswith("J") else result.grid.names
         dataset = writer.array(name, values, dims, per_action(units, len(result.grid.axes) // 2), long_name)
-        source = name.removesuffix("_density")
-        if source in result.reasons and not np.isfinite(values).all():
-            dataset.attrs["reason"] = result.reasons[source]
+        dataset.attrs.update(reason_of(result, name.removesuffix("_density"), values))
 
 
 def _write_particles(group: h5py.Group, result: Result) -> None:
@@ -183,13 +215,12 @@ def _write_particles(group: h5py.Group, result: Result) -> None:
         for field, (units, long_name) in PARTICLE.items():
             dims, values = names if field == "W" else ("component", *names), getattr(particle, field)
             dataset = writer.array(field, values, dims, units, long_name)
-            if field == "production" and not np.isfinite(values).all():
-                dataset.attrs["reason"] = result.reasons.get("entropy_production", "")
+            dataset.attrs.update(reason_of(result, "entropy_production", values) if field == "production" else {})
 
 
 def _write_snapshots(group: h5py.Group, result: Result) -> None:
     writer = Writer(group, result.config.output.compression)
-    writer.scale("time", result.snapshots.time, "time", "time")
+    _write_times(writer, result.snapshots.time)
     writer.coordinates(result.grid)
     dims = ("time", *result.grid.names)
     options = dict(writer.options)
@@ -204,13 +235,12 @@ def _write_snapshots(group: h5py.Group, result: Result) -> None:
 def _write_exact(group: h5py.Group, result: Result) -> None:
     assert result.exact is not None
     writer = Writer(group)
-    writer.scale("time", result.exact["time"], "time", "time")
+    _write_times(writer, result.exact["time"])
     writer.components(result.grid.names, "component", "row", "column")
     shapes = {"mean": ("component",), "covariance": ("row", "column")}
     for name, (units, long_name) in EXACT.items():
         dataset = writer.array(name, result.exact[name], ("time", *shapes.get(name, ())), units, long_name)
-        if np.isnan(result.exact[name]).any():
-            dataset.attrs["reason"] = NOT_GAUSSIAN_REASON
-        elif name in result.reasons:
-            dataset.attrs["reason"] = result.reasons[name]
+        dataset.attrs.update(reason_of_exact(result, name))
     group.attrs["W_l1_error"] = result.exact_error
+    if math.isnan(result.exact_error):
+        group.attrs["W_l1_error_reason"] = NO_W

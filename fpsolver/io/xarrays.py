@@ -15,7 +15,8 @@ from fpsolver.errors import FileFormatError, UsageError
 from fpsolver.grid import Axis, Grid, coordinate_names
 from fpsolver.io import starts
 from fpsolver.io.container import per_action
-from fpsolver.io.hdf5 import DIMENSIONS, EXACT, FINAL, PARTICLE
+from fpsolver.io.hdf5 import DIMENSIONS, EXACT, FINAL, PARTICLE, reason_of, reason_of_exact, reason_of_times
+from fpsolver.physics.potentials import FloatArray
 from fpsolver.recorder import EVERYTHING
 
 if TYPE_CHECKING:
@@ -40,15 +41,17 @@ def dataset(result: Result) -> xarray.Dataset:
     for name, (units, long_name) in FINAL.items():
         dims = ("component", *names) if name.startswith("J") else names
         if (values := getattr(result.final, name)) is not None:
-            variables[name] = (dims, values, {"units": per_action(units, len(names) // 2), "long_name": long_name})
+            words = {"units": per_action(units, len(names) // 2), "long_name": long_name}
+            variables[name] = (dims, values, words | reason_of(result, name.removesuffix("_density"), values))
     variables |= _particles(result)
     attributes = {"units": per_action("1/action", len(names) // 2), "long_name": "W"}
     variables["snapshots"] = (("snapshot_time", *names), result.snapshots.W, attributes)
     if result.exact is not None:
         for name, (units, long_name) in EXACT.items():
             dims = ("time", *DIMENSIONS.get(name, ()))
-            variables[f"exact_{name}"] = (dims, result.exact[name], {"units": units, "long_name": long_name})
-    coordinates: dict[str, Any] = {"time": result.series["time"], "snapshot_time": result.snapshots.time}
+            words = {"units": units, "long_name": long_name} | reason_of_exact(result, name)
+            variables[f"exact_{name}"] = (dims, result.exact[name], words)
+    coordinates = _times(time=result.series["time"], snapshot_time=result.snapshots.time)
     coordinates |= {axis.name: axis.centres for axis in result.grid.axes}
     coordinates |= {name: list(names) for name in ("component", "row", "column")}
     coordinates |= {"particle_component": ["q", "p"]} if result.particles else {}
@@ -61,6 +64,12 @@ def dataset(result: Result) -> xarray.Dataset:
     return found
 
 
+def _times(**times: FloatArray) -> dict[str, Any]:
+    """Coordinates of times, with the reason where one is infinite."""
+    words = {"units": "time", "long_name": "time"}
+    return {name: (name, values, words | reason_of_times(values)) for name, values in times.items()}
+
+
 def _particles(result: Result) -> dict[str, Any]:
     """Of each of several particles its reduced W, currents and channels of Pi: W_1 on q1, p1, and so on."""
     variables: dict[str, Any] = {}
@@ -68,14 +77,17 @@ def _particles(result: Result) -> dict[str, Any]:
         on = (f"q{k}", f"p{k}")
         for name, (units, long_name) in PARTICLE.items():
             dims = on if name == "W" else ("particle_component", *on)
-            variables[f"{name}_{k}"] = (dims, getattr(particle, name), {"units": units, "long_name": long_name})
+            words = {"units": units, "long_name": long_name}
+            values = getattr(particle, name)
+            words |= reason_of(result, "entropy_production", values) if name == "production" else {}
+            variables[f"{name}_{k}"] = (dims, values, words)
     return variables
 
 
 def moments(result: GaussianResult) -> xarray.Dataset:
     """The series of a result without a grid with named dimensions; everything else as attributes."""
     count = result.series["heat_current"].shape[-1]
-    coordinates: dict[str, Any] = {"time": result.series["time"], "particle": np.arange(count)}
+    coordinates = _times(time=result.series["time"]) | {"particle": np.arange(count)}
     coordinates |= {name: list(coordinate_names(count)) for name in ("component", "row", "column")}
     found: xarray.Dataset = package().Dataset(_series(result), coordinates, _attributes(result, {}))
     return found
@@ -88,8 +100,9 @@ def _series(result: Outcome) -> dict[str, Any]:
     for quantity in EVERYTHING:
         if quantity.name in result.series:
             dims = ("time", *DIMENSIONS.get(quantity.name, ()))
+            values = result.series[quantity.name]
             words = {"units": quantity.units, "long_name": quantity.long_name}
-            variables[quantity.name] = (dims, result.series[quantity.name], words)
+            variables[quantity.name] = (dims, values, words | reason_of(result, quantity.name, values))
     return variables
 
 
