@@ -66,6 +66,9 @@ print(numba.njit(lambda a: a @ a)(np.full((2, 2), 2.0)).sum())
 def test_public_names_resolve():
     for name in fpsolver.__all__:
         assert getattr(fpsolver, name) is not None
+    for module in (fpsolver.exact, fpsolver.states):
+        assert dir(module) == sorted(module.__all__)  # completion offers these, not what the module imports
+        assert [name for name in module.__all__ if not hasattr(module, name)] == []
 
 
 def test_modules_and_functions_stay_small():

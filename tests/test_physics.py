@@ -150,6 +150,10 @@ def test_states_have_the_moments_they_promise():
     state = states.squeezed(mass=1.7, hbar=0.8, q=0.4, p=-0.2, omega=0.6, r=0.7, theta=0.5)
     np.testing.assert_allclose(state.mean, [0.4, -0.2])
     assert states.symplectic_eigenvalues(state.covariance)[0] == pytest.approx(0.4, rel=1e-12, abs=0)  # pure: hbar/2
+    coherent = states.coherent(mass=1.7, hbar=0.8, q=0.4, p=-0.2, omega=0.6)
+    np.testing.assert_allclose(coherent.covariance, 0.4 * np.diag([1 / (1.7 * 0.6), 1.7 * 0.6]), rtol=1e-15)
+    np.testing.assert_array_equal(coherent.mean, [0.4, -0.2])
+    assert coherent.omega == 0.6
     along_q = states.squeezed(mass=1.7, hbar=0.8, q=0, p=0, omega=0.6, r=0.7).covariance
     assert along_q[0, 0] == pytest.approx(0.8 / (2 * 1.7 * 0.6) * math.exp(-1.4), rel=1e-12, abs=0)
     hot = states.thermal(mass=1.7, hbar=0.8, beta=1e-6, omega=0.6)

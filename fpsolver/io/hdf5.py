@@ -73,7 +73,11 @@ def reason_of(result: Outcome, name: str, values: FloatArray) -> dict[str, str]:
 def reason_of_exact(result: Result, name: str) -> dict[str, str]:
     """The same of an exact solution."""
     assert result.exact is not None
-    return {"reason": NOT_GAUSSIAN_REASON} if np.isnan(result.exact[name]).any() else reason_of(result, name, result.exact[name])
+    return (
+        {"reason": NOT_GAUSSIAN_REASON}
+        if np.isnan(result.exact[name]).any()
+        else reason_of(result, name, result.exact[name])
+    )
 
 
 def reason_of_times(times: FloatArray) -> dict[str, str]:

@@ -26,6 +26,27 @@ from fpsolver.physics.stability import require_stable
 from fpsolver.physics.system import System, require_system
 from fpsolver.summary import SMALL, Summary, matrix, vector
 
+__all__ = [
+    "Gaussian",
+    "Rates",
+    "RingState",
+    "SteadyState",
+    "gaussian_channels",
+    "gaussian_rates",
+    "rates_along",
+    "rates_of_moments",
+    "spectrum_on_ring",
+    "steady",
+    "steady_on_ring",
+    "wigner_entropy",
+]
+
+
+def __dir__() -> list[str]:
+    """What completion offers: the public names only."""
+    return __all__
+
+
 INFINITE_REASON = (
     "infinite: the irreversible drift has a component without noise "
     "(it lies outside the range of the irreversible diffusion matrix)"

@@ -22,6 +22,7 @@ __all__ = [
     "UniformState",
     "cat",
     "cat_norm",
+    "coherent",
     "fock",
     "gaussian",
     "product",
@@ -33,10 +34,20 @@ __all__ = [
 ]
 
 
+def __dir__() -> list[str]:
+    """What completion offers: the public names only."""
+    return __all__
+
+
 def thermal(*, mass: float, hbar: float, beta: float, omega: float) -> GaussianState:
     """Quantum Gibbs state of an oscillator, V = (hbar/2) coth(beta hbar omega/2) diag(1/(m omega), m omega)."""
     energy = thermal_energy(hbar=hbar, omega=omega, beta=beta)
     return gaussian((0.0, 0.0), np.diag([energy / (mass * omega**2), energy * mass]), omega)
+
+
+def coherent(*, mass: float, hbar: float, q: float, p: float, omega: float) -> GaussianState:
+    """Coherent state of an oscillator, its vacuum displaced to (q, p): V = (hbar/2) diag(1/(m omega), m omega)."""
+    return squeezed(mass=mass, hbar=hbar, q=q, p=p, omega=omega)
 
 
 def squeezed(
