@@ -72,7 +72,8 @@ class Part(NamedTuple):
 
 
 WHOLE_TEXT = """\
-Of the sections only `system` and `initial` are required. This is a whole file:
+Only `system` is always required, and `initial` unless the steady state is found at once (`method: direct`, or
+`gaussian` until steady). This is a whole file:
 """
 AFTER_WHOLE = """
 Every snippet below holds whole sections, unless it says that it is a whole file. Put them in place of those of this
