@@ -10,6 +10,7 @@ import numpy as np
 from fpsolver.errors import GridError
 from fpsolver.grid import Grid, check_axes, checked_values
 from fpsolver.kernels.axes import PAD
+from fpsolver.kernels.locks import Lock
 from fpsolver.kernels.memory import empty_padded
 from fpsolver.physics import arguments
 from fpsolver.physics.potentials import FloatArray
@@ -46,13 +47,14 @@ class Generator:
         self.scheme = scheme or Scheme()
         self.fluxes = _fluxes(system, grid, self.scheme)
         self.is_parallel = grid.size >= PARALLEL_FROM_CELLS
+        self._lock = Lock()
 
     def __getstate__(self) -> dict[str, Any]:
         """Without the arrays for the kernels, of which a copy has no room at its ends (kernels/memory.py)."""
         return {name: value for name, value in self.__dict__.items() if name not in ("_padded", "_work")}
 
     def apply(self, W: FloatArray, out: FloatArray | None = None, time: float = 0.0) -> FloatArray:
-        """dW/dt at ``time``, shape of the grid; GridError if W or ``out`` does not fit."""
+        """dW/dt at ``time``, shape of the grid; GridError if W or ``out`` does not fit. Threads take turns."""
         if out is None:
             out = np.empty(self.grid.shape)
         elif not isinstance(out, np.ndarray) or out.shape != self.grid.shape or out.dtype != float:
@@ -60,8 +62,10 @@ class Generator:
         elif not out.flags.writeable:
             raise GridError("out must be an array that can be written into, but is read-only; give np.empty_like(W)")
         time = arguments.moment("time", time)
-        self.advance(self.pad(checked_values(W, self.grid), self._padded), self._work, time, _RATE, 0)
-        out[...] = self._work[1, ..., PAD:-PAD]
+        W = checked_values(W, self.grid)
+        with self._lock.held:
+            self.advance(self.pad(W, self._padded), self._work, time, _RATE, 0)
+            out[...] = self._work[1, ..., PAD:-PAD]
         return out
 
     def face_fluxes(self, W: FloatArray, time: float = 0.0) -> tuple[FloatArray, ...]:

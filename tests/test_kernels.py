@@ -337,7 +337,7 @@ def test_kernels_on_the_disk_belong_to_these_sources():
     features = binding.get_host_cpu_features().items()
     processor = ",".join([binding.get_host_cpu_name(), *sorted(name for name, there in features if there)])
     digest = hashlib.sha256(sources + processor.encode()).hexdigest()[:8]
-    names = [function.py_func.__qualname__ for function in (running.run, running.run_parallel)]
+    names = [function.py_func.__qualname__ for function in (running.run, running.run_parallel.__wrapped__)]
     assert names == [f"_run_{digest}", f"_run_parallel_{digest}"]
     variants = [(1, 2, False), (2, 2, False), (2, 2, True), (2, 4, False)]
     called = [phase_space.kernels_of(k, axes, crossed=crossed) for k, axes, crossed in variants]

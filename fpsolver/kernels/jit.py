@@ -6,7 +6,7 @@ import contextlib
 import hashlib
 import os
 from collections.abc import Callable
-from functools import partial
+from functools import partial, update_wrapper
 from pathlib import Path
 from types import FunctionType
 from typing import Any
@@ -20,6 +20,8 @@ import numba
 import numpy as np
 from llvmlite import binding
 from numba import types
+
+from fpsolver.kernels.locks import Lock
 
 OPTIONS: dict[str, Any] = {
     "nogil": True,
@@ -131,4 +133,21 @@ class Entries:
 def serial_and_parallel(function: Callable[..., Any]) -> tuple[Any, Any]:
     """Compile one source twice: ``prange`` as an ordinary loop, and over threads."""
     twin = _twin(function, f"{function.__name__}_parallel")
-    return kernel(function), kernel(twin, parallel=True)
+    return kernel(function), _alone(kernel(twin, parallel=True))
+
+
+_parallel = Lock()
+
+
+def _alone(compiled: Callable[..., Any]) -> Callable[..., Any]:
+    """The same, called by one thread of Python at a time.
+
+    Two parallel loops would only take the cores from one another, and the simplest of Numba's layers of threads, which
+    is there where OpenMP is not, ends the process.
+    """
+
+    def call(*arguments: Any) -> None:
+        with _parallel.held:
+            compiled(*arguments)
+
+    return update_wrapper(call, compiled, assigned=(), updated=())

@@ -15,6 +15,7 @@ from fpsolver.grid import Axis, Grid
 from fpsolver.kernels import phase_space, running, stencils
 from fpsolver.kernels.axes import PAD
 from fpsolver.kernels.coefficients import Coefficients, Packed, pack
+from fpsolver.kernels.locks import Lock
 from fpsolver.kernels.memory import empty_padded
 from fpsolver.kernels.simd import EIGHT
 from fpsolver.physics.potentials import FloatArray
@@ -35,6 +36,7 @@ class CentralFluxes:
         self.computed = grid.shape[0]  # places of q_1
         self.moyal = MoyalTerms(system, grid, order)
         self.moyal.refuse_long_kicks()
+        self._lock = Lock()
 
     def advance(self, W: FloatArray, work: FloatArray, stages: FloatArray, steps: int, *, parallel: bool) -> None:
         """Run the kernel: ``steps`` steps of stages (1, 0, part) in place on padded arrays, or one (0, 0, part)."""
@@ -43,7 +45,8 @@ class CentralFluxes:
         self._check(W, work)
         stages = np.ascontiguousarray(stages, dtype=float)
         states, marks = (W.reshape(-1), work.reshape(-1)), running.new_marks(shares)
-        kernel(self.kernels, *states, *self._packed, stages, int(steps), marks, shares)
+        with self._lock.held:  # some of what is packed is scratch
+            kernel(self.kernels, *states, *self._packed, stages, int(steps), marks, shares)
 
     def lower_half(self) -> CentralFluxes:
         """The same for functions with W(-x) = W(x), of which only q_1 < 0 and what it needs of the rest are computed.

@@ -69,7 +69,7 @@ def version() -> str:
 def run_point(config: Config, changes: Changes, wanted: Wanted = NUMBERS_ONLY) -> Row:
     """Row of one run; what cannot be run is a row, too, with status ``failed`` and the reason.
 
-    A process runs one at a time on one thread (the layer below Numba's threads forbids two calls at once).
+    A process runs one at a time on one thread: kernels of two would only wait for one another.
     """
     with _one_at_a_time:
         numba.set_num_threads(1)
