@@ -162,8 +162,8 @@ def _assemble_faces(fluxes: ChangCooperFluxes) -> sparse.csr_array:
 def _face_matrices(axis: FaceAxis) -> tuple[sparse.csr_array, sparse.csr_array]:
     """Minus the differences of face fluxes, without the speed (reversible) and irreversible."""
     n, h = axis.axis.cells, axis.axis.spacing
-    above = sparse.csr_array(np.roll(np.eye(n), 1, axis=1))  # value of the next cell
-    differences = sparse.csr_array(np.roll(np.eye(n), 1, axis=0).T - np.eye(n)).T  # flux below minus flux above
+    above = _banded(n, {1: 1.0}, wrap=True)  # value of the next cell
+    differences = _banded(n, {-1: 1.0, 0: -1.0}, wrap=True)  # flux below minus flux above
     low, high = (sparse.diags_array(axis.weights[m] / (2 * h)) for m in (1, 2))
     reversible = differences @ (low + high @ above)
     irreversible = differences @ (sparse.diags_array(axis.leaving) - sparse.diags_array(axis.entering) @ above)

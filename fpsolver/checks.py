@@ -25,6 +25,7 @@ from fpsolver.recorder import Record
 from fpsolver.watch import RESOLUTION_WARNING, watch
 
 DIFFERENCES = 16
+WEIGHTS = np.array([(-1) ** m * math.comb(DIFFERENCES, m) / 2.0**DIFFERENCES for m in range(DIFFERENCES + 1)])
 STRIDE = 16  # every sixteenth line is looked at
 LAYERS = 4  # at the walls
 CELLS = 2**16  # recorded for each time that what takes long is done: about 1 % of a run from 112^2 cells on
@@ -160,10 +161,10 @@ def alternation(W: FloatArray, axis: int, bound: float = 0.0) -> float:
     some = [slice(STRIDE // 2, None, STRIDE)] * W.ndim
     some[axis] = slice(None)
     lines = W[tuple(some)]
-    if axis < W.ndim - 1:  # a product with strides costs ten times more
+    if axis < W.ndim - 1:
         lines = lines.swapaxes(axis, -1)
     lines = np.ascontiguousarray(lines)
-    rest = lines @ _differences(W.shape[axis])
+    rest = _differences(lines)
     if rest.size * np.vdot(rest, rest) <= bound**2 * np.vdot(lines, lines):  # sum(abs(x)) from |x| to sqrt(n) |x|
         return 0.0
     return float(np.abs(rest).sum() / np.abs(lines).sum())
@@ -174,14 +175,17 @@ def edge_alternation(W: FloatArray, axis: int) -> float:
     layers = np.concatenate([W.take(range(LAYERS), axis), W.take(range(-LAYERS, 0), axis)], axis)
     size = float(np.abs(layers).sum())
     along = [k for k in range(W.ndim) if k != axis]
-    rest = [np.abs(np.moveaxis(layers, k, -1) @ _differences(W.shape[k])).sum() for k in along]
+    rest = [np.abs(np.diff(layers, DIFFERENCES, k)).sum() / 2.0**DIFFERENCES for k in along]
     return float(max(rest)) / size if size > 0 else 0.0
 
 
-@lru_cache
-def _differences(cells: int) -> FloatArray:
-    """Matrix that takes the sixteenth differences of a line, over 2^16."""
-    return np.diff(np.eye(cells), DIFFERENCES, axis=1) / 2.0**DIFFERENCES
+def _differences(lines: FloatArray) -> FloatArray:
+    """Sixteenth differences along the last axis, over 2^16.
+
+    All lines in a row, without what reaches from one into the next: on small grids np.diff takes six times as long.
+    """
+    found = np.convolve(lines.ravel(), WEIGHTS)[: lines.size].reshape(lines.shape)
+    return np.ascontiguousarray(found[..., DIFFERENCES:])
 
 
 def balance_error(record: Record, slowest: float) -> float:

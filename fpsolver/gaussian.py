@@ -32,6 +32,7 @@ from fpsolver.watch import PURITY_ERROR, too_pure
 MATRICES_IN_MEMORY = 14  # of 2N x 2N numbers, at the peak
 CHUNK = 2**18  # numbers of the covariances that are looked at together: 2 MB
 RECORDS_IN_MEMORY = 2**29  # bytes that automatic records may take
+BEYOND = 1e15  # records, more than any memory holds
 MATRIX_SPEED = 4e10  # operations a second of a matrix product on two cores of 2022
 OF_QUANTUM_SYSTEMS = ("cp_margin", "is_completely_positive", "cp_on_boundary")
 CLASSICAL = "undefined: a classical system (hbar = 0) has no complete positivity"
@@ -67,7 +68,6 @@ def prepare(config: Config, build_both: Callable[[Config], tuple[System, Any]]) 
     _refuse_memory(count, 1)
     system, state = build_both(config)
     times = record_times(config, count)
-    _refuse_memory(count, len(times))
     _refuse_unfit(config, system, state, is_steady=math.isinf(times[-1]))
     notes = initial.doubts(state, system.hbar) if np.isfinite(times).all() else []
     notes += model_notes(system)
@@ -128,7 +128,10 @@ def _refuse_unfit(config: Config, system: System, state: Any, *, is_steady: bool
 
 
 def record_times(config: Config, count: int) -> FloatArray:
-    """Infinity for the steady state; else about 200 times from 0 to the end, fewer of many particles."""
+    """Infinity for the steady state; else about 200 times from 0 to the end, fewer of many particles.
+
+    ResourceError before more of them are made than the memory holds.
+    """
     until = build.until_time(config)
     if math.isinf(until):
         return np.array([math.inf])
@@ -137,9 +140,11 @@ def record_times(config: Config, count: int) -> FloatArray:
         every = round_number(until / min(200.0, max(most, 2.0)))
     else:
         every = float(config.output.every)
-    whole = math.floor(until / every * (1 + 1e-12))
+    whole = math.floor(min(until / every * (1 + 1e-12), BEYOND))
+    ends_there = until - every * whole < 1e-9 * until
+    _refuse_memory(count, whole + 1 + (not ends_there))
     times = every * np.arange(whole + 1)
-    return times if until - times[-1] < 1e-9 * until else np.append(times, until)
+    return times if ends_there else np.append(times, until)
 
 
 def moments(problem: GaussianProblem) -> tuple[FloatArray, FloatArray, exact.SteadyState | None]:

@@ -129,7 +129,7 @@ class Grid(ReadOnlyArrays):
     @property
     def size(self) -> int:
         """Number of cells in all."""
-        return int(np.prod(self.shape))
+        return math.prod(self.shape)
 
     @cached_property
     def coordinates(self) -> tuple[FloatArray, ...]:

@@ -77,6 +77,9 @@ def simulate(
             if progress is not None:
                 progress(time, _expected_end(trajectory, plan))
     except KeyboardInterrupt:
+        trajectory.complete()
+        if not trajectory.times:
+            raise
         trajectory.finish("interrupted", f"at time {time:.6g}")
     _warn(trajectory, checks.finish(), checks)
     keeper.store(trajectory)
@@ -209,9 +212,7 @@ def _visit(
     record, edges = make_record(State(W, space), dWdt)
     if generator.system.is_time_dependent:
         record["cp_margin"] = space.system.cp_margin()
-    trajectory.times.append(time)
-    trajectory.records.append(record)
-    trajectory.W, trajectory.dWdt = W, dWdt
+    trajectory.add(time, record, W, dWdt)
     started_positive = float(np.asarray(trajectory.records[0]["negativity"])) <= negative(generator.system.size)
     turn = len(trajectory.records) - 1
     _warn(trajectory, checks.look(W, record, edges, time, turn=turn, started_positive=started_positive), checks)

@@ -57,6 +57,22 @@ class Trajectory:
     steps: int = 0
     W: FloatArray = field(default_factory=lambda: np.empty(0))
     dWdt: FloatArray = field(default_factory=lambda: np.empty(0))
+    _latest: tuple[float, Record, FloatArray, FloatArray] | None = field(default=None, init=False, repr=False)
+
+    def add(self, time: float, record: Record, W: FloatArray, dWdt: FloatArray) -> None:
+        """One more record, of W at ``time``; :meth:`complete` it where an interrupt came in between."""
+        self._latest = time, record, W, dWdt  # in one go
+        self.complete()
+
+    def complete(self) -> None:
+        """Times, records and W belong together: add what the latest record lacks, if anything."""
+        if self._latest is None:
+            return
+        time, record, self.W, self.dWdt = self._latest
+        if not self.times or self.times[-1] != time:
+            self.times.append(time)
+        if len(self.records) < len(self.times):
+            self.records.append(record)
 
     def series(self) -> dict[str, FloatArray]:
         """Arrays with time as first axis."""

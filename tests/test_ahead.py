@@ -1,9 +1,12 @@
 """Kernels that a second process compiles: used where it has done its work, and never needed."""
 
+import contextlib
 import os
+import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numba
 import pytest
@@ -87,13 +90,40 @@ def test_a_process_that_hangs_is_ended(code, monkeypatch):
     assert process.returncode == -9
 
 
+def second_of(process):
+    """Folder in /proc of the process that compiles for this one; None while there is none."""
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    folders = [Path("/proc", child) for child in children]
+    with contextlib.suppress(OSError):  # another one, which has ended meanwhile
+        return next((each for each in folders if b"fpsolver.kernels.ahead" in (each / "cmdline").read_bytes()), None)
+
+
+def is_running(folder):
+    """False if it has ended, also where nobody has asked how."""
+    with contextlib.suppress(OSError):
+        return (folder / "stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    return False
+
+
+@pytest.mark.slow
 @aside
-def test_what_nobody_waits_for_is_ended(monkeypatch):
-    command_of(monkeypatch, "import time; time.sleep(60)")
-    ahead.start(4, 2)
-    (process,) = ahead._running
-    ahead.stop()
-    assert process.returncode == -9
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="the system does not list processes in /proc")
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 3), (signal.SIGKILL, -9)], ids=["asked", "killed"])
+def test_the_second_process_ends_with_the_first(number, status, tmp_path):
+    """Commands exit without what Python does at exit."""
+    config = ROOT / "configs" / "minimally_invasive.yaml"
+    command = [sys.executable, "-m", "fpsolver", "run", str(config), "-o", "out.h5", "--set", "time.method=direct"]
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path / "cache"), "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(command, env=environment, cwd=tmp_path, stderr=subprocess.DEVNULL) as process:
+        while (second := second_of(process)) is None:
+            assert process.poll() is None
+            time.sleep(0.02)
+        process.send_signal(number)
+        assert process.wait(timeout=120) == status
+    begun = time.monotonic()
+    while is_running(second):
+        assert time.monotonic() - begun < 10  # it compiles for longer
+        time.sleep(0.1)
 
 
 @pytest.mark.parametrize("reason", ["one thread", "nothing is kept on the disk", "no compiler", "no Python"])

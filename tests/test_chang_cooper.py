@@ -1,6 +1,7 @@
 """Chang-Cooper fluxes: sampled Gibbs states do not move, W stays positive, second order, and what is refused."""
 
 import math
+import tracemalloc
 from fractions import Fraction
 
 import numpy as np
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 import fpsolver as fp
-from fpsolver import api
+from fpsolver import api, assembly
 from fpsolver.errors import ConfigError, GridError, StabilityError
 from fpsolver.generator import Generator, Scheme
 from fpsolver.grid import Axis, Grid
@@ -200,6 +201,17 @@ def test_matrix_and_kernel_are_the_same_operator(name):
     assert np.abs(generator.to_sparse().sum(axis=0)).max() <= 1e-12 * np.abs(generator.to_sparse()).max()
     with pytest.raises(GridError, match="limited fluxes depend on W"):
         generator_of(system, grid, "limited").to_sparse()
+
+
+def test_matrices_of_a_long_axis_are_sparse_all_the_way():
+    """Of all cells with all cells one would take 128 MB."""
+    system, grid, _ = well("harmonic", cells=(64, 4000))
+    axis = generator_of(system, grid).fluxes.p
+    tracemalloc.start()
+    for matrix in assembly._face_matrices(axis):
+        assert 0 < matrix.nnz <= 3 * 4000
+    assert tracemalloc.get_traced_memory()[1] < 2**22
+    tracemalloc.stop()
 
 
 @pytest.mark.slow

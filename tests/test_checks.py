@@ -1,5 +1,6 @@
 """What a run watches at its records: each warning fires for its cause, is silent otherwise, and ends a strict run."""
 
+import tracemalloc
 from dataclasses import replace
 
 import numpy as np
@@ -157,6 +158,26 @@ def test_the_share_of_a_wave(axis):
         inner = np.abs(wave[8:-8]).sum() / np.abs(wave).sum()  # lines lose eight cells at both ends
         assert shares[axis] == pytest.approx(np.sin(theta / 2) ** 16 * inner, rel=1e-9, abs=0)
         assert shares[1 - axis] <= 1e-12  # constant lines: round-off of sixteen differences
+
+
+@pytest.mark.parametrize("shape", [(96, 80), (19, 16), (16, 20, 18, 24)], ids=str)
+def test_shares_are_those_of_sixteenth_differences(shape, rng):
+    W = rng.normal(size=shape)
+    for k in range(W.ndim):
+        lines = W[tuple(slice(None) if a == k else slice(8, None, 16) for a in range(W.ndim))]
+        share = np.abs(np.diff(lines, 16, k)).sum() / 2**16 / np.abs(lines).sum()
+        assert module.alternation(W, k) == pytest.approx(share, rel=1e-12)
+
+
+def test_long_axes_take_no_more_memory_than_their_lines(rng):
+    """A matrix of all cells with all cells would be 20 GB here."""
+    W = rng.normal(size=(50_000, 16))
+    tracemalloc.start()
+    shares = [module.alternation(W, 0), module.edge_alternation(W, 1)]
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert np.isfinite(shares).all()
+    assert peak < 5 * W.nbytes
 
 
 def test_the_exact_path_in_steps_is_the_path_at_once():

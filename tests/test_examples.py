@@ -15,6 +15,8 @@ from fpsolver import api
 from fpsolver.errors import ConfigError, GridError, UsageError
 from fpsolver.planning import round_number, snapshot_times
 from fpsolver.problem import initial_values
+from fpsolver.simulation import simulate
+from fpsolver.trajectory import Trajectory
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 
@@ -246,6 +248,54 @@ def test_interruption_keeps_what_was_done():
     assert 0 < result.final.time < 1.0
     assert len(result.series["time"]) == len(result.series["mass"])
     assert STATUS_WORDS["interrupted"] in result.message
+
+
+LINES = 8  # of what adds a record
+
+
+def interrupt_at(line):
+    """Let an interrupt come before that line, counted from 0, of what adds the third record."""
+    left = iter(range(2 * LINES + line, -1, -1))
+
+    def trace(frame, event, _):
+        if frame.f_code not in (Trajectory.add.__code__, Trajectory.complete.__code__):
+            return None
+        if event == "line" and next(left) == 0:
+            sys.settrace(None)
+            raise KeyboardInterrupt
+        return trace
+
+    sys.settrace(trace)
+
+
+@pytest.mark.parametrize("line", range(LINES))
+def test_an_interrupt_within_a_record_leaves_it_out_or_completes_it(line):
+    """Times, records and W belong together."""
+    problem = api.prepare(short())
+    before = sys.gettrace()
+    interrupt_at(line)
+    try:
+        trajectory = simulate(problem.generator, initial_values(problem), problem.plan)
+    finally:
+        sys.settrace(before)
+    assert trajectory.status == "interrupted"
+    assert len(trajectory.times) == len(trajectory.records) == (2 if line == 0 else 3)
+    assert trajectory.times == sorted(set(trajectory.times))
+    purity = 2 * np.pi * problem.system.hbar * problem.grid.integrate(trajectory.W**2)
+    assert purity == pytest.approx(trajectory.records[-1]["purity"], rel=1e-12)
+    residual = problem.grid.integrate(np.abs(trajectory.dWdt))
+    assert residual == pytest.approx(trajectory.records[-1]["residual"], rel=1e-12)
+
+
+def test_an_interrupt_before_the_first_record_is_one(monkeypatch):
+    """There is nothing to keep."""
+
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("fpsolver.simulation.make_record", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        outcome(short())
 
 
 def test_overflow_is_a_failure_with_a_cure():

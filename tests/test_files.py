@@ -13,8 +13,10 @@ import xarray
 
 import fpsolver as fp
 from fpsolver import api
+from fpsolver.autogrid import AxisRequest
 from fpsolver.config.reader import Config, load_config
 from fpsolver.errors import ConfigError, FileFormatError, OutputError
+from fpsolver.grid import Axis, Grid
 from fpsolver.io import hdf5, kinds, paths, reading, seal
 from fpsolver.snapshots import SnapshotKeeper
 from fpsolver.trajectory import Trajectory
@@ -341,6 +343,36 @@ def test_permissions_follow_the_umask(result, tmp_path):
     finally:
         os.umask(before)
     assert target.stat().st_mode & 0o777 == 0o640
+
+
+@pytest.mark.parametrize("unit", [1e-9, 1.0, 1e9])
+def test_a_grid_is_another_one_in_any_units(unit):
+    """By what is more than round-off beside the axis, however short that is."""
+    grid = Grid((Axis("q", -8 * unit, 8 * unit, 64), Axis("p", -8 / unit, 8 / unit, 64)))
+
+    def requests(q, p):
+        return AxisRequest("q", 64, (-q * unit, q * unit)), AxisRequest("p", None, (-p / unit, p / unit))
+
+    assert reading.fits(grid, requests(8.0, 8 * (1 + 1e-14)))
+    assert not reading.fits(grid, requests(7.0, 8.0))
+    assert not reading.fits(grid, requests(8.0, 8 * (1 + 1e-9)))
+
+
+def test_the_umask_is_left_alone(result, tmp_path, monkeypatch):
+    """Two threads that set it and set it back may leave it at 0 for good."""
+    monkeypatch.setattr(os, "umask", lambda _: pytest.fail("the umask of the process was changed"))
+    result.save(tmp_path / "out.h5")
+
+
+def test_a_name_that_is_taken_is_not_written_into(result, tmp_path, monkeypatch):
+    numbers = iter(["00000000", "00000000", "00000001"])
+    monkeypatch.setattr(paths, "remove_abandoned", lambda _: None)
+    monkeypatch.setattr(paths.secrets, "token_hex", lambda _: next(numbers))
+    other = tmp_path / ".out.h5.00000000.part"
+    other.write_text("of another process")
+    assert fp.load_result(result.save(tmp_path / "out.h5")).status == result.status
+    assert other.read_text() == "of another process"
+    assert [path.name for path in sorted(tmp_path.iterdir())] == [other.name, "out.h5"]
 
 
 def test_a_pipe_is_not_replaced_by_a_result(tmp_path):

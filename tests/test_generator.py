@@ -70,6 +70,12 @@ def test_axes_that_do_not_belong_to_the_system(particles, names, words):
         Generator(System(particles, 1.0), grid(*names))
 
 
+def test_the_number_of_cells_has_no_largest_value():
+    """Nothing is allocated, and a number of 64 bits would be 0."""
+    assert grid("q1", "q2", "q3", "p1", "p2", "p3", cells=2**11).size == 2**66
+    assert isinstance(grid("q", "p").size, int)
+
+
 def test_a_scheme_is_a_scheme():
     with pytest.raises(GridError, match=r"scheme must be a fpsolver\.Scheme, but is 8"):
         Generator(System((WELL,)), grid("q", "p"), 8)

@@ -2,6 +2,7 @@
 
 import math
 import time
+import tracemalloc
 from pathlib import Path
 
 import h5py
@@ -380,6 +381,19 @@ def test_a_chain_beyond_memory_is_refused_before_anything_is_made():
     with pytest.raises(ResourceError, match=r"100000 particles .* GiB"):
         fp.run(chain(100_000))
     assert time.perf_counter() - begun < 10  # the particles themselves; one matrix would take 300 GiB
+
+
+@pytest.mark.parametrize("every", [1e-13, 1e-9, 5e-324])
+def test_more_records_than_the_memory_holds_are_refused_before_they_are_made(every):
+    well = {"kind": "harmonic", "omega": 1.0}
+    one = {"mass": 1.0, "potential": well, "bath": {"model": "caldeira_leggett", "eta": 0.5, "beta": 1.0}}
+    start = {"kind": "gaussian", "mean": [1.0, 0.0], "covariance": [[1.0, 0.0], [0.0, 1.0]]}
+    time = {"method": "gaussian", "until": 1.0}
+    tracemalloc.start()
+    with pytest.raises(ResourceError, match=r"1 particles with 10\d+ records need .* larger output\.every"):
+        fp.run(fp.Config(system=one, initial=start, time=time, output={"every": every}))
+    assert tracemalloc.get_traced_memory()[1] < 2**24
+    tracemalloc.stop()
 
 
 # --- files and commands ----------------------------------------------------------------------------------------------

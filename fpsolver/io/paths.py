@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import secrets
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -79,7 +79,6 @@ def replace_file(path: Path, fill: Callable[[Path], object]) -> None:
     remove_abandoned(path)
     with _beside(path) as temporary:
         fill(temporary)
-        temporary.chmod(0o666 & ~_umask())
         _sync(temporary)
         temporary.replace(path)
         with contextlib.suppress(OSError):  # not every file system can
@@ -90,17 +89,28 @@ def replace_file(path: Path, fill: Callable[[Path], object]) -> None:
 def _beside(path: Path) -> Iterator[Path]:
     """An empty file in the same folder, locked as long as this process lives, removed unless it was renamed."""
     while True:
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=PART, dir=path.parent)
+        name, handle = _new_file(path)
         with contextlib.suppress(OSError):  # a file system without locks: then nobody removes it either
             is_held(handle)
-        if is_named(handle, Path(name)):  # or it was taken for an abandoned one before it was locked
+        if is_named(handle, name):  # or it was taken for an abandoned one before it was locked
             break
         os.close(handle)
     try:
-        yield Path(name)
+        yield name
     finally:
-        Path(name).unlink(missing_ok=True)
+        name.unlink(missing_ok=True)
         os.close(handle)
+
+
+def _new_file(path: Path) -> tuple[Path, int]:
+    """A file that nobody else has, with the permissions of any new file.
+
+    The system applies the umask: to ask for it is to change it, for all threads.
+    """
+    while True:
+        name = path.with_name(f".{path.name}.{secrets.token_hex(4)}{PART}")
+        with contextlib.suppress(FileExistsError):
+            return name, os.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
 
 
 def remove_abandoned(path: Path) -> None:
@@ -122,12 +132,6 @@ def _remove_if_abandoned(temporary: Path) -> None:
                 temporary.unlink()
         finally:
             os.close(handle)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def _sync(path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -85,10 +86,15 @@ def fits(grid: Grid, requests: tuple[AxisRequest, ...]) -> bool:
     """True if what is requested is this grid, or leaves it open."""
     return all(
         request.cells in (None, axis.cells)
-        and (request.extent is None or np.allclose(request.extent, (axis.low, axis.high), rtol=1e-12))
+        and (request.extent is None or _is_extent(request.extent, axis))
         and request.periodic == axis.periodic
         for request, axis in zip(requests, grid.axes, strict=True)
     )
+
+
+def _is_extent(extent: Sequence[float], axis: Axis) -> bool:
+    """The same but for round-off of what is short beside the axis."""
+    return np.allclose(extent, (axis.low, axis.high), rtol=0.0, atol=1e-12 * axis.length)
 
 
 def _read_state(file: h5py.File, time: float | None) -> tuple[Grid, FloatArray]:

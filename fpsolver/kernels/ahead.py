@@ -7,12 +7,13 @@ command line asks for it: other programs may fork, or have Python inside, or wan
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import os
 import select
 import subprocess
 import sys
+import threading
+import time
 
 import numba
 
@@ -29,7 +30,8 @@ def start(k: int, axes: int) -> None:
     spare_scipy()
     if os.name == "posix" and sys.executable and numba.get_num_threads() > 1 and can_store_new(f"known_{k}_{axes}"):
         # -P: not the modules that happen to be in the current folder
-        command = [sys.executable, "-I" if sys.flags.isolated else "-P", "-m", __name__, str(k), str(axes)]
+        numbers = [str(k), str(axes), str(os.getpid())]
+        command = [sys.executable, "-I" if sys.flags.isolated else "-P", "-m", __name__, *numbers]
         none, pipe = subprocess.DEVNULL, subprocess.PIPE
         with contextlib.suppress(OSError):
             _running.append(subprocess.Popen(command, bufsize=0, stdin=none, stdout=pipe, stderr=none))
@@ -57,16 +59,16 @@ def wait() -> None:
             process.communicate()
 
 
-@atexit.register
-def stop() -> None:
-    """End it where nobody has waited for it."""
-    for process in _running:
-        process.kill()
-    wait()
+def end_with(parent: int) -> None:
+    """End this process when its parent is gone, which may have been killed, and ends without what is at exit."""
+    while os.getppid() == parent:
+        time.sleep(0.2)
+    os._exit(1)
 
 
-def main(k: int, axes: int) -> None:
+def main(k: int, axes: int, parent: int) -> None:
     """What the other process does."""
+    threading.Thread(target=end_with, args=(parent,), daemon=True).start()
     from fpsolver.kernels import phase_space, records
 
     spare_scipy()
