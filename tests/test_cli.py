@@ -1,5 +1,6 @@
 """Command line: exit statuses, messages without tracebacks, and nothing written that was not asked for."""
 
+import contextlib
 import io
 import json
 import math
@@ -244,6 +245,26 @@ def test_existing_output_is_found_before_the_run(cli, monkeypatch):
     Path("out.h5").write_bytes(b"precious")
     monkeypatch.setattr(api, "run_problem", lambda *_, **__: pytest.fail("hours were spent"))
     assert cli("run", "run.yaml").status == 2
+
+
+@pytest.mark.parametrize(
+    ("left", "method"), [("out.h5", "stepping"), ("out.h5", "gaussian"), ("out.h5.checkpoint", "stepping")]
+)
+def test_what_another_run_left_meanwhile_is_found_before_the_run(left, method, cli, monkeypatch):
+    """Between the first look and the lock it may have ended."""
+
+    @contextlib.contextmanager
+    def locked_late(path):
+        Path(left).write_bytes(b"precious")
+        yield
+
+    for name in ("run_problem", "run_moments"):
+        monkeypatch.setattr(api, name, lambda *_, **__: pytest.fail("hours were spent"))
+    monkeypatch.setattr("fpsolver.cli.run.locked", locked_late)
+    found = cli("run", "run.yaml", "--set", f"time.method={method}")
+    assert found.status == 2
+    assert left in found.err
+    assert Path(left).read_bytes() == b"precious"
 
 
 def test_force_that_fails_keeps_the_old_file(cli):

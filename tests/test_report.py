@@ -106,6 +106,13 @@ def test_the_balance_with_quantum_terms_says_so(result, tmp_path):
     assert found["fields"]["frames"][-1]["entropy_moyal"] == 0.01
 
 
+def test_words_of_the_user_are_not_places_of_the_page(result):
+    titled = replace(result, config=result.config.replaced(title="cell @status@ and @version@, @data@"))
+    text = page.page(titled)
+    assert "<title>cell @status@ and @version@, @data@</title>" in text
+    assert len(text) < len(page.page(result)) + 200
+
+
 def test_the_legend_names_dashes_only_where_there_are_some(result):
     """Exact values of the rates: of a Gaussian start in a quadratic well, not of an anharmonic one."""
     assert "dashes: exact" in page.page(result)

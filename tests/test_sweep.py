@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 import warnings
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 from pathlib import Path
@@ -206,6 +206,22 @@ def test_the_run_that_kills_its_workers_is_the_one_that_fails():
     assert [rows[n]["status"] for n in sorted(rows)] == ["steady", "steady", "failed", "steady", "steady", "steady"]
     assert "its worker died 3 times" in rows[2]["message"]
     assert pool.restarts >= engine.DEATHS
+
+
+@pytest.mark.parametrize("fault", ["cancelled", "an error"])
+@pytest.mark.parametrize("place", range(3))
+def test_a_fault_loses_no_row_that_came_with_it(place, fault):
+    futures, rows = [Future() for _ in range(3)], {}
+    for number, future in enumerate(futures):
+        if number != place:
+            future.set_result({"number": number})
+        elif fault == "cancelled":
+            future.cancel()
+        else:
+            future.set_exception(RuntimeError("of the pool"))
+    with pytest.raises(CancelledError if fault == "cancelled" else RuntimeError):
+        engine._collect(futures, {future: k for k, future in enumerate(futures)}, rows.__setitem__)
+    assert rows == {number: {"number": number} for number in range(3) if number != place}
 
 
 @pytest.mark.slow

@@ -60,25 +60,28 @@ def command(
         loaded = loaded.replaced(output={"path": str(output)})
     path = Path(loaded.output.path or "result.h5")
     refuse_itself(config, path)
-    if not (resume or force):
+    is_fresh = not (resume or force)
+    if is_fresh:
         refuse_unfinished(path)
     if loaded.time.method == "gaussian":
         return run_moments(loaded, path, force=force, quiet=quiet)
     found = unfinished.find(path, loaded) if resume else unfinished.Found()
     if found.status is not None:
         return found.status
-    refuse_existing(path, force or found.checkpoint is not None)
+    replaces = force or found.checkpoint is not None
+    refuse_existing(path, replaces)
     problem = unfinished.prepare(loaded, found.checkpoint)
     warn(problem.warnings)
     if problem.plan.stepper_why and problem.plan.method == "stepping" and not quiet:
         click.echo(f"time.stepper {problem.plan.stepper_why}", err=True)
     start_up = time.perf_counter() - STARTED
     with locked(path):
+        refuse_again(path, replaces, is_fresh=is_fresh)
         spent = compile_ahead(problem)
         result = run_guarded(problem, path, found.checkpoint)
         result.provenance["wall_compile"] += spent
         warn(result.warnings[len(problem.warnings) :])
-        return finish(result, path, start_up, force=force or found.checkpoint is not None, quiet=quiet)
+        return finish(result, path, start_up, force=replaces, quiet=quiet)
 
 
 def compile_ahead(problem: Problem) -> float:
@@ -96,6 +99,7 @@ def run_moments(config: Config, path: Path, *, force: bool, quiet: bool) -> int:
     warn(problem.warnings)
     start_up = time.perf_counter() - STARTED
     with locked(path):
+        refuse_existing(path, force)  # once more
         return finish(api.run_moments(problem), path, start_up, force=force, quiet=quiet)
 
 
@@ -177,6 +181,13 @@ def refuse_existing(path: Path, force: bool) -> None:
     """Check the output before hours are spent; an existing one shows the command that overwrites it."""
     with naming_the_command():
         check_output(path, force=force, kinds=RESULTS)
+
+
+def refuse_again(path: Path, replaces: bool, *, is_fresh: bool) -> None:
+    """Once more when nobody else can write any longer: another run may have ended since, or left a checkpoint."""
+    if is_fresh:
+        refuse_unfinished(path)
+    refuse_existing(path, replaces)
 
 
 def refuse_unfinished(path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import json
+import re
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -57,10 +58,7 @@ def page(result: Outcome) -> str:
         "provenance": _table(found["provenance"]),
         "version": html.escape(fpsolver.__version__),
     }
-    text = _text("page.html")
-    for name, part in parts.items():
-        text = text.replace(f"@{name}@", part)
-    return text
+    return re.sub("@([a-z_]+)@", lambda place: parts[place[1]], _text("page.html"))  # none within what is put in
 
 
 def _text(name: str) -> str:

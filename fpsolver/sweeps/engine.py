@@ -280,11 +280,11 @@ def run_all(pool: Pool, config: Config, runs: dict[int, Changes], keep: Keep, wa
 
 
 def _collect(done: Iterable[Future[Row]], running: dict[Future[Row], int], keep: Keep) -> list[int]:
-    """Keep the rows of finished runs; numbers of those whose worker died."""
-    dead = []
+    """Keep the rows of finished runs, all of them before any fault; numbers of those whose worker died."""
+    dead: list[int] = []
+    faults: list[BaseException] = []
     for future in done:
-        number = running.pop(future)
-        error = future.exception()
+        number, error = running.pop(future), _fault(future)
         if error is None:
             keep(number, future.result())
         elif isinstance(error, BrokenProcessPool):
@@ -292,5 +292,15 @@ def _collect(done: Iterable[Future[Row]], running: dict[Future[Row], int], keep:
         elif type(error).__name__ == "KilledWorker":  # of distributed, after three repetitions
             keep(number, worker.failed(f"its worker died again and again, probably for want of memory ({error})"))
         else:
-            raise error
+            faults.append(error)
+    if faults:
+        raise faults[0]
     return dead
+
+
+def _fault(future: Future[Row]) -> BaseException | None:
+    """Why there is no row; None if there is one."""
+    try:
+        return future.exception()
+    except CancelledError as error:
+        return error
