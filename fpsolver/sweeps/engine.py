@@ -26,7 +26,7 @@ from fpsolver.sweeps import kept, worker
 from fpsolver.sweeps.axes import Axes, Changes, Over, checked
 from fpsolver.sweeps.journal import Journal, header, journal_path
 from fpsolver.sweeps.modes import refuse_many
-from fpsolver.sweeps.pools import DaskPool, LocalPool, Pool, local_workers
+from fpsolver.sweeps.pools import DaskPool, LocalPool, Pool, fault, local_workers
 from fpsolver.sweeps.remarks import remarks, tell
 from fpsolver.sweeps.table import Sweep, load_sweep, tabulate
 from fpsolver.sweeps.worker import NUMBERS_ONLY, Row, Wanted
@@ -284,7 +284,7 @@ def _collect(done: Iterable[Future[Row]], running: dict[Future[Row], int], keep:
     dead: list[int] = []
     faults: list[BaseException] = []
     for future in done:
-        number, error = running.pop(future), _fault(future)
+        number, error = running.pop(future), fault(future)
         if error is None:
             keep(number, future.result())
         elif isinstance(error, BrokenProcessPool):
@@ -296,11 +296,3 @@ def _collect(done: Iterable[Future[Row]], running: dict[Future[Row], int], keep:
     if faults:
         raise faults[0]
     return dead
-
-
-def _fault(future: Future[Row]) -> BaseException | None:
-    """Why there is no row; None if there is one."""
-    try:
-        return future.exception()
-    except CancelledError as error:
-        return error

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Iterator
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from typing import Any, Protocol
@@ -161,6 +161,14 @@ def _advice(threads: dict[str, int]) -> str:
         "a worker does one run at a time, and some workers of this cluster have several threads; "
         "start them with `--nworkers auto --nthreads 1`"
     )
+
+
+def fault(future: Future[Any]) -> BaseException | None:
+    """Why a future that is done has no row; None if it has one."""
+    try:
+        return future.exception()
+    except CancelledError as error:
+        return error
 
 
 def _first_line(error: Exception) -> str:
