@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -13,12 +15,24 @@ from fpsolver.result import Result
 from fpsolver.thermo.state import State
 
 
-def frames(result: Result) -> list[Result]:
-    """One result for each snapshot, whose final state is the snapshot; ConfigError if the system cannot be built."""
-    generator, shots = build_generator(result.config, result.grid), result.snapshots
-    late, found = phase_space(generator), []
-    for time, W in zip(shots.time, shots.W, strict=True):
-        space = phase_space(generator, float(time)) if generator.system.is_time_dependent else late
-        final = final_state(State(np.ascontiguousarray(W), space), float(time))
-        found.append(replace(result, final=final, status="finished"))
-    return found
+class Frames(Sequence[Result]):
+    """One result for each snapshot, whose final state is the snapshot; ConfigError if the system cannot be built.
+
+    Each is made when it is asked for, and not kept: with their currents they are nine times as large as the snapshots.
+    """
+
+    def __init__(self, result: Result) -> None:
+        self.result = result
+        self._generator = build_generator(result.config, result.grid)
+        self._late = phase_space(self._generator)
+
+    def __len__(self) -> int:
+        return len(self.result.snapshots.time)
+
+    def __getitem__(self, k: Any) -> Any:
+        shots, generator = self.result.snapshots, self._generator
+        time, space = float(shots.time[k]), self._late
+        if generator.system.is_time_dependent:
+            space = phase_space(generator, time)
+        final = final_state(State(np.ascontiguousarray(shots.W[k]), space), time)
+        return replace(self.result, final=final, status="finished")

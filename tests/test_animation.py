@@ -1,7 +1,10 @@
 """Films: one picture for each snapshot, the currents of its time, complete or absent."""
 
+import os
 import shutil
 import subprocess
+import sys
+import tracemalloc
 from itertools import pairwise
 
 import numpy as np
@@ -10,8 +13,8 @@ from PIL import Image
 
 import fpsolver as fp
 from fpsolver.cli.main import status_of
-from fpsolver.errors import UsageError
-from fpsolver.frames import frames
+from fpsolver.errors import OutputError, UsageError
+from fpsolver.frames import Frames
 from fpsolver.plot import animation
 
 
@@ -34,7 +37,7 @@ def result():
 
 def test_frames_have_the_currents_of_their_time(result):
     """The last one is the end of the run, to the bit; the others satisfy J^R = (p, -q) W, J = J^R + J^I."""
-    found = frames(result)
+    found = Frames(result)
     assert [frame.final.time for frame in found] == [0.0, 0.5, 1.0, 1.5, 2.0]
     for name in ("W", "J_reversible", "J_irreversible", "entropy_production_density"):
         np.testing.assert_array_equal(getattr(found[-1].final, name), getattr(result.final, name))
@@ -65,10 +68,57 @@ def test_gif(result, tmp_path):
 
 
 def test_the_mark_is_at_the_time_of_the_frame(result):
-    film = animation._Film(result, frames(result))
+    film = animation._Film(result, Frames(result))
     film.draw(3)
     assert [list(mark.get_xdata()) for mark in film.marks] == [[1.5, 1.5]] * 2
     assert film.heading.get_text() == "a swing\nt = 1.5"
+
+
+def test_frames_are_made_one_at_a_time(result):
+    """With their currents they are many times as large as the snapshots."""
+    found = Frames(result)
+    assert found[1] is not found[1]
+    one = sum(getattr(found[0].final, name).nbytes for name in ("W", "J_reversible", "J_irreversible"))
+    tracemalloc.start()
+    for _ in found:
+        pass
+    kept, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert kept < 2.5 * one  # the last one, with its densities
+    assert peak < 12 * one
+
+
+@pytest.fixture
+def ffmpeg(tmp_path, monkeypatch):
+    """Puts a program of that name into the path, which gets its last argument, the film, as the variable ``film``."""
+
+    def install(code):
+        program = tmp_path / "bin" / "ffmpeg"
+        program.parent.mkdir()
+        program.write_text(f"#!{sys.executable}\nimport sys\nfilm, source = sys.argv[-1], sys.stdin.buffer\n{code}\n")
+        program.chmod(0o755)
+        monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
+
+    return install
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="a script is no program on Windows")
+def test_ffmpeg_gets_one_picture_after_the_other(result, tmp_path, ffmpeg):
+    ffmpeg("size = sys.argv[sys.argv.index('-s') + 1]\nopen(film, 'w').write(f'{size} {len(source.read())}')")
+    size, count = animation.animate(result, tmp_path / "film.mp4").read_text().split()
+    width, height = map(int, size.split("x"))
+    assert int(count) == 5 * 3 * width * height
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="a script is no program on Windows")
+@pytest.mark.parametrize("read", ["", "source.read()"], ids=["at once", "at the end"])
+def test_ffmpeg_that_fails_tells_why(read, result, tmp_path, ffmpeg):
+    ffmpeg(f"{read}\nsys.exit('no such codec')")
+    with pytest.raises(OutputError, match="ffmpeg could not write the film: no such codec"):
+        animation.animate(result, tmp_path / "film.mp4")
+    assert not (tmp_path / "film.mp4").exists()
 
 
 @pytest.mark.slow

@@ -359,7 +359,7 @@ def test_frames_have_the_currents_of_their_time():
     """At t = 0 the bath does not act yet; later the densities integrate to the Pi of the series."""
     chosen = config(time={"until": 0.6}, output={"every": 0.2, "snapshots": [0.0, 0.2, 0.4, 0.6]})
     result = outcome(chosen)
-    shown = frames.frames(result)
+    shown = frames.Frames(result)
     assert not shown[0].final.J_irreversible.any()
     found = [result.grid.integrate(frame.final.entropy_production_density) for frame in shown]
     np.testing.assert_allclose(found, result.series["entropy_production"], rtol=1e-9, atol=1e-12)

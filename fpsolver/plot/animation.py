@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from matplotlib.lines import Line2D
 from PIL import Image
 
 from fpsolver.errors import OutputError, UsageError
-from fpsolver.frames import frames
+from fpsolver.frames import Frames
 from fpsolver.io.paths import replace_file
 from fpsolver.plot import lines, phase_space, style
 from fpsolver.plot.phase_space import IRREVERSIBLE, REVERSIBLE
@@ -79,7 +80,7 @@ def _check_suffix(path: Path) -> str:
 
 def _pictures(result: Result) -> Iterator[Image.Image]:
     """Every frame, drawn into one figure, whose layout is that of the first."""
-    film = _Film(result, frames(result))
+    film = _Film(result, Frames(result))
     film.draw(0)
     canvas: Any = FigureCanvasAgg(film.figure)  # its methods have no types
     film.figure.draw_without_rendering()
@@ -105,16 +106,20 @@ def _write_mp4(pictures: Iterator[Image.Image], path: Path, fps: float) -> None:
     source = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{width}x{height}", "-r", f"{fps:g}", "-i", "-"]
     target = ["-c:v", "libx264", "-pix_fmt", "yuv420p", "-crf", "20", "-f", "mp4", str(path)]
     command = ["ffmpeg", "-y", "-loglevel", "error", *source, *target]
-    data = b"".join(picture.crop((0, 0, width, height)).tobytes() for picture in chain([first], pictures))
-    done = subprocess.run(command, input=data, capture_output=True, check=False)
-    if done.returncode:
-        raise OutputError(f"ffmpeg could not write the film: {done.stderr.decode(errors='replace').strip()}")
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as ffmpeg:
+        assert ffmpeg.stdin is not None
+        with contextlib.suppress(BrokenPipeError):  # it has ended, and tells why
+            for picture in chain([first], pictures):
+                ffmpeg.stdin.write(picture.crop((0, 0, width, height)).tobytes())
+        told = ffmpeg.communicate()[1].decode(errors="replace").strip()
+    if ffmpeg.returncode:
+        raise OutputError(f"ffmpeg could not write the film: {told}")
 
 
 class _Film:
     """The figure and what all frames share."""
 
-    def __init__(self, result: Result, shown: list[Result]) -> None:
+    def __init__(self, result: Result, shown: Sequence[Result]) -> None:
         self.frames = shown
         self.figure = style.new_figure(2 * style.COLUMN + 0.6, 5.4)
         self.heading = self.figure.suptitle(" ", x=0.02, ha="left")

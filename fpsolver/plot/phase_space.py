@@ -144,7 +144,7 @@ def accuracy(ratio: float) -> str:
 
 def arrow_scale(results: Sequence[Result], current: Current, box: FloatArray) -> float:
     """Current of the longest arrow of all results, in widths of the view; 0 if there is none to draw."""
-    drawn = [result for result in results if not is_round_off(result, current, box)]
+    drawn = (result for result in results if not is_round_off(result, current, box))
     return max((strength(result, current.field, box) for result in drawn), default=0.0)
 
 

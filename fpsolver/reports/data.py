@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from fpsolver.errors import ConfigError
-from fpsolver.frames import frames
+from fpsolver.frames import Frames
 from fpsolver.physics.potentials import FloatArray
 from fpsolver.plot import lines, phase_space, profiles, style
 from fpsolver.result import Outcome, Result
@@ -76,7 +76,7 @@ def profile(result: Outcome) -> str:
 def shown_frames(result: Result) -> tuple[list[Result], str]:
     """Snapshots and the final state; a sentence if only the last can be shown."""
     try:
-        shown = [frame for frame in frames(result) if frame.final.time != result.final.time]
+        shown = [frame for frame in Frames(result) if frame.final.time != result.final.time]
     except ConfigError as error:
         return [result], f"Only the last state is shown: {error}"
     return [*shown, result], ""
