@@ -155,7 +155,7 @@ def half_tolerances(text):
     return found
 
 
-@pytest.mark.parametrize("folder", ["benchmarks", "scripts", "tests"])
+@pytest.mark.parametrize("folder", ["benchmarks", "fpsolver", "scripts", "tests"])
 def test_tolerances_are_all_there_is(folder):
     paths = (ROOT / folder).rglob("*.py")
     assert {str(path): found for path in paths if (found := half_tolerances(path.read_text()))} == {}
