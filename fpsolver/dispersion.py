@@ -54,7 +54,7 @@ class Dispersion:
     aim: ClassVar[float] = 1e-10  # the rule is good to a factor of three
     warn_above: ClassVar[float] = 4e-10
     words: ClassVar[str] = (
-        "the state crosses so many cells that their dispersion makes an error of about {error:.1g} max(Pi, |Phi|, "
+        "the state crosses so many cells that their dispersion makes an error of about {error:.1g} of max(Pi, |Phi|, "
         "damping) in Pi on the way (none in Phi and in moments); give {cells}, or a start nearer to the steady state"
     )
 

@@ -103,8 +103,8 @@ def _missed(problem: Problem, series: dict[str, FloatArray], exact: dict[str, Fl
         dispersion.more_cells(float(errors[worst]), problem.grid),
     )
     return [
-        f"{when} Pi or Phi differs from the exact Gaussian's by {errors[worst]:.1g} max(Pi, |Phi|, damping), which "
-        f"leaves fewer than nine digits; give {cure}"
+        f"{when} Pi or Phi differs from the exact Gaussian's by {errors[worst]:.1g} of max(Pi, |Phi|, damping), "
+        f"which leaves fewer than nine digits; give {cure}"
     ]
 
 

@@ -30,6 +30,8 @@ from fpsolver.thermo import detailed_balance, wehrl
 from fpsolver.watch import PURITY_ERROR, too_pure
 
 MATRICES_IN_MEMORY = 14  # of 2N x 2N numbers, at the peak
+NUMBERS = 80  # in a record, besides its matrices: two million records of one particle took 1.5 GB
+RECORD_SECONDS = 3e-5  # and 69 s
 CHUNK = 2**18  # numbers of the covariances that are looked at together: 2 MB
 RECORDS_IN_MEMORY = 2**29  # bytes that automatic records may take
 BEYOND = 1e15  # records, more than any memory holds
@@ -59,7 +61,7 @@ class GaussianProblem:
     def seconds(self) -> float:
         """Predicted time, within a factor of two from 200 to 1000 particles."""
         products = 75 if math.isinf(self.times[-1]) else 30 + 7 * len(self.times)
-        return 0.01 + products * 2 * (2 * self.system.size) ** 3 / MATRIX_SPEED
+        return 0.01 + products * 2 * (2 * self.system.size) ** 3 / MATRIX_SPEED + RECORD_SECONDS * len(self.times)
 
 
 def prepare(config: Config, build_both: Callable[[Config], tuple[System, Any]]) -> GaussianProblem:
@@ -117,7 +119,7 @@ def _refuse_memory(count: int, records: int) -> None:
 
 
 def _memory(count: int, records: int) -> float:
-    return 8.0 * (2 * count) ** 2 * (MATRICES_IN_MEMORY + 2 * (records - 1)) + 2e8
+    return 8.0 * (2 * count) ** 2 * (MATRICES_IN_MEMORY + 2 * (records - 1)) + 8.0 * NUMBERS * records + 2e8
 
 
 def _refuse_unfit(config: Config, system: System, state: Any, *, is_steady: bool) -> None:

@@ -1,4 +1,4 @@
-r"""The generator: a System on a Grid with a Scheme; steppers ask for ``apply`` and ``advance`` only."""
+r"""The generator: a System on a Grid with a Scheme; what it does to a W, in steps and as a matrix."""
 
 from __future__ import annotations
 

@@ -202,7 +202,7 @@ def check_axes(system: System, grid: Grid) -> None:
         raise GridError(f"grid must be a fpsolver.Grid, but is {arguments.shown(grid)}; write Grid((Axis(..), ..))")
     n = system.size
     if len(grid.axes) != 2 * n:
-        raise GridError(f"{n} particle(s) need {2 * n} axes, not {len(grid.axes)}")
+        raise GridError(f"a grid of {arguments.counted(n, 'particle')} has {2 * n} axes, not {len(grid.axes)}")
     names = coordinate_names(n)
     if grid.names != names:
         raise GridError(f"the axes must be named {', '.join(names)}, in this order, but are {', '.join(grid.names)}")

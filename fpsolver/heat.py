@@ -56,7 +56,7 @@ def _clausius_words(system: System, clausius: float, flux: float) -> str:
         if flux > clausius:
             return (
                 f"; Phi is larger by {flux - clausius:.6g}: the position diffusion of these baths heats the springs "
-                "and wells, which is heat from no temperature"
+                "and wells, which no bath temperature accounts for"
             )
     return f"; Phi differs from it by {flux - clausius:+.6g}: they agree for baths on p alone with D_pp = m eta T"
 

@@ -206,7 +206,7 @@ def choose_method(config: Config, generator: Generator, stepping: float, decay: 
     return method, reason if fits else f"{reason}, but too little memory"
 
 
-def long_warning(config: Config, generator: Generator, plan: Plan) -> str | None:
+def long_warning(generator: Generator, plan: Plan) -> str | None:
     """What to say before a run that will take minutes, with the quick way if there is one."""
     if plan.method == "direct" or not plan.predicted > LONG:
         return None

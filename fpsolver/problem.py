@@ -159,7 +159,7 @@ def _prepare(config: Config) -> Problem:
     notes = _warnings(config, system, state, found, grid)
     if tail := _tail_note(system, None if config.time.method == "direct" else state, until, grid, path):
         notes += (tail,)
-    doubts, slow = dispersion.warnings(rules, grid), long_warning(config, generator, plan)
+    doubts, slow = dispersion.warnings(rules, grid), long_warning(generator, plan)
     notes += (*doubts, slow) if slow else tuple(doubts)
     return Problem(config, system, state, grid, found, generator, plan, notes, bool(doubts))
 
@@ -262,11 +262,9 @@ def _warnings(
     notes += gaussian.model_notes(system)
     if found.is_coarse:
         text = f"{found}; below {found.enough:g} Pi has fewer than eight digits"
-        if system.size == 1:
-            text += f"; give {autogrid.cells_advice(found, grid)}"
-        else:
-            # docs/many.md; eight would take 80 cells along four axes
+        if system.size > 1:  # docs/many.md; eight would take 80 cells along four axes
             text += ", of several particles five or six" if found.cells > autogrid.REFUSE_BELOW else " or none at all"
+        text += f"; give {autogrid.cells_advice(found, grid)}"
         if config.checks.strict:
             raise FpsolverError(f"{text} (checks.strict)")
         notes.append(text)

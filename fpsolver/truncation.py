@@ -42,8 +42,8 @@ class Standing:
     aim: ClassVar[float] = 3e-10
     warn_above: ClassVar[float] = 1e-9
     words: ClassVar[str] = (
-        "the cells leave an error of about {error:.1g} max(Pi, |Phi|, damping) in Pi of the steady state (none in "
-        "Phi and moments); give {cells}"
+        "the cells leave an error of about {error:.1g} of max(Pi, |Phi|, damping) in Pi of the steady state (none "
+        "in Phi and moments); give {cells}"
     )
 
     def error(self, grid: Grid) -> float:

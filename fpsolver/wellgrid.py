@@ -179,7 +179,8 @@ def well_widths(system: System, shape: Shape | None = None) -> Structure | None:
         return Structure(shape.finest, 5.0, "finest structure of the steady state")
     widths = [thermal_widths(alone(system, k) if system.size > 1 else system) for k in range(system.size)]
     lengths = np.array(widths).T.ravel()  # q1, .., p1, ..
-    return None if np.isinf(lengths).all() else Structure(lengths, 6.0, "thermal width of the stiffest well")
+    words = "thermal width of the " + ("stiffest well" if np.isfinite(lengths[: system.size]).any() else "momentum")
+    return None if np.isinf(lengths).all() else Structure(lengths, 6.0, words)
 
 
 def thermal_widths(system: System) -> FloatArray:

@@ -25,10 +25,10 @@ import fpsolver as fp
 from fpsolver import api, steady, studies
 from fpsolver.cli import check_run
 from fpsolver.cli.main import COMMANDS, status_of
-from fpsolver.cli.words import counted
 from fpsolver.config import schema_system
 from fpsolver.config.catalogue import MODELS
 from fpsolver.errors import UsageError
+from fpsolver.physics.arguments import counted
 from fpsolver.planning import choose_method
 from fpsolver.progress import Bar, Count, on_terminal
 from fpsolver.stepping.explicit import RungeKutta

@@ -712,5 +712,5 @@ def test_a_state_file_of_a_box_on_a_ring_of_another_length_is_refused(path):
 
 def test_a_state_file_of_fewer_particles_is_refused(path):
     pair = {"particles": [{"mass": 1.0, "potential": {"kind": "free"}, "bath": {"model": "none"}}] * 2}
-    with pytest.raises(fp.FpsolverError, match=r"W of 1 particle\(s\), but the system has 2"):
+    with pytest.raises(fp.FpsolverError, match=r"W of 1 particle, but the system has 2"):
         api.prepare(Config(system=pair, initial={"kind": "file", "path": str(path)}, time={"until": 1.0}))

@@ -58,8 +58,8 @@ def test_a_spring_does_not_fit_on_a_ring():
 @pytest.mark.parametrize(
     ("particles", "names", "words"),
     [
-        ((WELL,), ("q1", "q2", "p1", "p2"), r"1 particle\(s\) need 2 axes, not 4"),
-        ((WELL, WELL), ("q", "p"), r"2 particle\(s\) need 4 axes, not 2"),
+        ((WELL,), ("q1", "q2", "p1", "p2"), r"a grid of 1 particle has 2 axes, not 4"),
+        ((WELL, WELL), ("q", "p"), r"a grid of 2 particles has 4 axes, not 2"),
         ((WELL,), ("p", "q"), "must be named q, p, in this order, but are p, q"),
         ((WELL,), ("q1", "p1"), "must be named q, p, in this order"),
         ((WELL, WELL), ("q1", "p1", "q2", "p2"), "must be named q1, q2, p1, p2, in this order"),

@@ -365,7 +365,7 @@ def test_states_that_do_not_fit_the_system():
     )
     two = {"kind": "density_matrix", "rho_fock": np.diag([0.5, 0.5])}
     for config, start, words in (
-        (several, (Q, P, W), r"initial: is a state of 1 particle\(s\), but the system has 2"),
+        (several, (Q, P, W), r"initial: is a state of 1 particle, but the system has 2"),
         (BASE.replaced(system=WELL), two, "needs the omega of its oscillator, since the potential is not harmonic"),
         (BASE, weyl.wavefunction(LINE, PSI, hbar=1.5), r"was made with hbar = 1.5, but units.hbar is 1"),
     ):

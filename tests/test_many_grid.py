@@ -187,7 +187,7 @@ def test_coarse_grids_of_several_particles_are_not_refused():
     config = fp.load_config(CONFIGS / "two_oscillators.yaml")
     problem = api.prepare(config.replaced(grid={"q": {"cells": 24}, "p": {"cells": 24}}, time={"until": 1.0}))
     assert problem.resolution.cells < 1.5
-    assert "below 3 Pi has fewer than eight digits or none at all" in problem.warnings[0]
+    assert "below 3 Pi has fewer than eight digits or none at all; give grid." in problem.warnings[0]
 
 
 @pytest.mark.slow

@@ -279,7 +279,7 @@ def test_an_anharmonic_system_has_no_drift_matrix():
 
 def test_what_a_system_prints():
     text = repr(systems.model("custom", mass=1.7))
-    assert "System of 1 particle(s), hbar = 1" in text
+    assert "System of 1 particle, hbar = 1" in text
     assert "mass 1.7, U = 0.85 q^2, bath custom" in text
     assert "eta 0.5, alpha -0.1, xi 0.05, d_qq 0.08, d_pp 0.7, d_qp -0.05" in text
     assert systems.model("custom")._repr_html_().startswith("<pre>System of 1")

@@ -495,10 +495,10 @@ class Odd:
 @pytest.mark.parametrize(
     ("initial", "changes", "words"),
     [
-        (states.product([CAT, SQUEEZED, CAT]), {}, r"is a state of 3 particle\(s\), but the system has 2"),
+        (states.product([CAT, SQUEEZED, CAT]), {}, r"is a state of 3 particles, but the system has 2"),
         (states.product([CAT, Odd()]), {}, r"initial: is a product whose factors\[1\] is Odd; give W with its axes"),
         ([CAT, states.gaussian(np.zeros(4), np.eye(4))], {}, r"of one particle on the line, but states\[1\] is of 2"),
-        (CAT, {}, r"is a state of 1 particle\(s\), but the system has 2; give a list with a state for each"),
+        (CAT, {}, r"is a state of 1 particle, but the system has 2; give a list with a state for each"),
         ([CAT, SQUEEZED], {"hbar": 0.0}, "needs hbar > 0, but units.hbar is 0"),
         ([CAT, states.UniformState(1.0)], {}, "initial.1.kind: `uniform` goes around a ring"),
     ],

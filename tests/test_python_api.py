@@ -413,3 +413,16 @@ def test_a_classical_system_has_no_verdict_on_complete_positivity(method, tmp_pa
     assert dict(result.summary())["completely positive"] == "no meaning for a classical system (hbar = 0)"
     quantum = fp.run(fp.Config(system=system, **(sections | {"units": {"hbar": 0.1}})))
     assert quantum.diagnostics["is_completely_positive"] is False
+
+
+def test_one_override_may_be_given_alone():
+    path = CONFIGS / "minimally_invasive.yaml"
+    assert fp.load_config(path, "time.until=2").time.until == 2.0
+    for wrong in ({"time.until": 2}, 2, [2]):
+        with pytest.raises(UsageError, match="overrides must be a tuple of str objects, but is"):
+            fp.load_config(path, wrong)
+
+
+def test_completion_offers_what_is_public():
+    assert dir(fp.thermo) == sorted(fp.thermo.__all__)
+    assert all(callable(getattr(fp.thermo, name)) for name in fp.thermo.__all__)

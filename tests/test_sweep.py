@@ -1,6 +1,7 @@
 """Sweeps: the numbers of single runs, whoever computes them, and nothing lost when something dies."""
 
 import json
+import math
 import os
 import re
 import signal
@@ -35,7 +36,7 @@ from fpsolver.sweeps import axes, engine, journal, table, worker
 
 ROOT = Path(__file__).parents[1]
 pytestmark = pytest.mark.filterwarnings(  # of few cells, which most sweeps here have for the sake of time
-    r"ignore:\d+ runs? had a warning:fpsolver.FpsolverWarning",
+    r"ignore:\d+ runs? had:fpsolver.FpsolverWarning",
     r"ignore:\d+ of \d+ runs have no result:fpsolver.FpsolverWarning",
 )
 ETA, BETA = "system.bath.eta", "system.bath.beta"
@@ -152,10 +153,7 @@ def test_what_the_runs_had_to_say_is_a_warning(here, tmp_path, capsys):
         found = fp.sweep(small(), over)
     lost, warned = (str(each.message) for each in said)
     assert lost.startswith("1 of 3 runs have no result; 1 of them: system.bath.beta")
-    assert (
-        warned
-        == f"2 runs had a warning, the first of them: {found['warnings'][0, 1]} (all are in `warnings` of the table)"
-    )
+    assert warned == f"2 runs had warnings; the first: {found['warnings'][0, 1]} (all are in `warnings` of the table)"
     assert {each.filename for each in said} == {__file__}
     with pytest.warns(fp.FpsolverWarning, match=r"^1 run had a warning: the cells leave an error"):
         fp.sweep(small(), {ETA: [0.5]})
@@ -193,8 +191,11 @@ def test_sweeps_that_cannot_be():
     ]:
         with pytest.raises(UsageError, match=word):
             fp.sweep(small(), over)
-    with pytest.raises(UsageError, match="number of workers"):
-        fp.sweep(small(), {ETA: [0.1]}, workers=0)
+    for workers in (0, "2", math.inf):
+        with pytest.raises(UsageError, match="the number of workers must be a whole number, at least 1, but is"):
+            fp.sweep(small(), {ETA: [0.1]}, workers=workers)
+    with pytest.raises(UsageError, match="the path of a file is needed, but got 3"):
+        fp.sweep(small(), {ETA: [0.1]}, path=3)
 
 
 def test_the_run_that_kills_its_workers_is_the_one_that_fails():

@@ -15,7 +15,7 @@ from fpsolver.sweeps import axes, engine
 from tests.test_sweep import BETA, ETA, Here, pair, same_numbers, small
 
 HOT, COLD = ("system.particles.0.bath.beta", "system.particles.1.bath.beta")
-pytestmark = pytest.mark.filterwarnings(r"ignore:\d+ runs? had a warning:fpsolver.FpsolverWarning")  # of few cells
+pytestmark = pytest.mark.filterwarnings(r"ignore:\d+ runs? had:fpsolver.FpsolverWarning")  # of few cells
 
 
 @pytest.fixture(autouse=True)

@@ -18,7 +18,7 @@ from fpsolver.sweeps import engine, modes, remarks, worker
 from tests.test_sweep import BETA, ETA, Here, small
 
 pytestmark = pytest.mark.filterwarnings(
-    r"ignore:\d+ runs? had a warning:fpsolver.FpsolverWarning",  # of few cells, for the sake of time
+    r"ignore:\d+ runs? had:fpsolver.FpsolverWarning",  # of few cells, for the sake of time
     r"ignore:\d+ of \d+ runs (lack decay rates|have no result):fpsolver.FpsolverWarning",  # in tables of the tests
 )
 

@@ -17,7 +17,7 @@ from fpsolver.sweeps import engine, kept, worker
 from tests.test_sweep import BETA, ETA, Here, children, environment, needs_proc, pair, small, wait_for
 
 pytestmark = pytest.mark.filterwarnings(
-    r"ignore:\d+ runs? had a warning:fpsolver.FpsolverWarning",  # of few cells, for the sake of time
+    r"ignore:\d+ runs? had:fpsolver.FpsolverWarning",  # of few cells, for the sake of time
     r"ignore:\d+ of \d+ runs have no result:fpsolver.FpsolverWarning",
 )
 

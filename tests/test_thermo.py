@@ -373,7 +373,7 @@ def test_phase_spaces_and_axes_that_cannot_be():
     grid, system = box(np.eye(2), 20), systems.model("custom")
     with pytest.raises(fp.FpsolverError, match=r"order must be one of \(2, 4, 6, 8\), but is 3"):
         PhaseSpace(system, grid, 3)
-    with pytest.raises(fp.FpsolverError, match=r"2 particle\(s\) need 4 axes"):
+    with pytest.raises(fp.FpsolverError, match=r"a grid of 2 particles has 4 axes"):
         PhaseSpace(System(2 * list(system.particles)), grid)
     with pytest.raises(fp.FpsolverError, match=r"must be \[low, high\] with low < high, but is \[1, 1\]"):
         fp.Axis("q", 1.0, 1.0, 20)

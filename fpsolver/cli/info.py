@@ -13,13 +13,13 @@ import numpy as np
 from fpsolver.api import build_system
 from fpsolver.cli import sheet
 from fpsolver.cli.options import table
-from fpsolver.cli.words import counted
 from fpsolver.config.objects import without_objects
 from fpsolver.config.reader import Config
 from fpsolver.config.schema import to_plain
 from fpsolver.errors import FileFormatError, FpsolverError
 from fpsolver.io.container import file_format
 from fpsolver.io.sweeps import FORMAT as SWEEP
+from fpsolver.physics import arguments
 from fpsolver.result import GaussianResult, Result, load_result
 from fpsolver.sweeps.kept import folder_of
 from fpsolver.sweeps.table import load_sweep
@@ -49,8 +49,8 @@ def command(result: Path, as_json: bool, only_config: bool) -> int:
     found = loaded.provenance
     times = loaded.series["time"]
     span = f"from t = {times[0]:g} to {times[-1]:g}" if np.isfinite(times[-1]) else "of the steady state"
-    series = f"{counted(len(times), 'record')} {span}"
-    effort = f"{counted(found['threads'], 'thread')}, {counted(found['steps'], 'step')}"
+    series = f"{arguments.counted(len(times), 'record')} {span}"
+    effort = f"{arguments.counted(found['threads'], 'thread')}, {arguments.counted(found['steps'], 'step')}"
     made = f"fpsolver {found['fpsolver']} on {found['host']}, {effort}"
     rows = [
         ("file", result),

@@ -18,10 +18,10 @@ from fpsolver.cli.options import (
     table,
     warn,
 )
-from fpsolver.cli.words import counted
 from fpsolver.config.reader import Config, load_config
 from fpsolver.errors import ConfigError, FpsolverError, UsageError
 from fpsolver.io.kinds import is_journal, rows_in
+from fpsolver.physics import arguments
 from fpsolver.progress import on_terminal
 from fpsolver.sweeps import engine, remarks
 from fpsolver.sweeps.axes import Axes, axes_of, parse_over
@@ -112,7 +112,7 @@ def telling_of_rows(path: Path) -> Iterator[None]:
         partial = journal_path(path)
         if not (partial.exists() and is_journal(partial)):
             raise
-        rows = counted(rows_in(partial), "finished row")
+        rows = arguments.counted(rows_in(partial), "finished row")
         verb = "is" if rows.startswith("1 ") else "are"
         text = f"interrupted; {rows} {verb} kept in {partial}, and --resume goes on from there"
         raise FpsolverError(text) from None
@@ -144,4 +144,4 @@ def wall_words(found: Sweep) -> str:
     seconds, workers = found.provenance["wall_sweep"], found.provenance["workers"]
     where = f"at {found.provenance['scheduler']}" if found.provenance["scheduler"] else "on this machine"
     pace = found.is_good.size / max(seconds, 1e-9)
-    return f"{seconds:.1f} s with {counted(workers, 'worker')} {where}, {pace:.3g} runs per second"
+    return f"{seconds:.1f} s with {arguments.counted(workers, 'worker')} {where}, {pace:.3g} runs per second"

@@ -1,14 +1,9 @@
-"""Baths, matrices, verdicts and numbers of things in words."""
+"""Baths, matrices and verdicts in words."""
 
 from __future__ import annotations
 
 from fpsolver.physics.baths import Bath
 from fpsolver.physics.system import System
-
-
-def counted(number: int, noun: str) -> str:
-    """1 thread, 2 threads."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def bath_words(bath: Bath) -> str:

@@ -181,7 +181,7 @@ def build_potential(section: Any, mass: float, extent: objects.Extent = None) ->
             return potentials.free()
 
 
-def build_bath(section: Any, hbar: float) -> Any:
+def build_bath(section: Any, hbar: float) -> Bath:
     """Bath of a configuration; words such as ``detailed_balance`` become numbers."""
     bath, mass = section.bath, section.mass
     match bath:

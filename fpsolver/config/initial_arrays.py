@@ -12,7 +12,7 @@ from fpsolver.config.given_products import parts_of
 from fpsolver.config.schema_many import count_of, particles_of
 from fpsolver.errors import ConfigError, Fault, UsageError
 from fpsolver.grid import coordinate_names
-from fpsolver.physics import fock, states, tabulated, weyl
+from fpsolver.physics import arguments, fock, states, tabulated, weyl
 from fpsolver.physics.states import GaussianState, GaussianSum, LocalState
 from fpsolver.physics.tabulated import TabulatedState
 from fpsolver.physics.weyl import SampledState
@@ -82,7 +82,8 @@ def check_given(config: schema.ConfigData, given: Given) -> None:
     size = len(parts) or _particles_of(arrays)
     if size != count:
         cure = "; give a list with a state for each" if size == 1 else ""
-        raise ConfigError(Fault("initial", f"is a state of {size} particle(s), but the system has {count}{cure}"))
+        what = arguments.counted(size, "particle")
+        raise ConfigError(Fault("initial", f"is a state of {what}, but the system has {count}{cure}"))
     if any(form not in ("grid", "gaussian", "distribution") for form, _ in parts or [(given.form, arrays)]):
         _require_quantum_line(config, given.words)
     if "rho_fock" in arrays and not given.omega:

@@ -100,8 +100,8 @@ class Config(Unchanged):
         return f"<pre>{html.escape(self.to_yaml())}</pre>"
 
 
-def load_config(path: str | Path, overrides: tuple[str, ...] | list[str] = (), *, initial: Any = None) -> Config:
-    """Read a YAML file; ``overrides`` are ``key=value`` with dotted keys. ConfigError lists all faults.
+def load_config(path: str | Path, overrides: str | tuple[str, ...] | list[str] = (), *, initial: Any = None) -> Config:
+    """Read a YAML file; ``overrides``: ``key=value`` with a dotted key, or several. ConfigError lists all faults.
 
     ``initial``, if given, stands in place of that section: whatever :func:`fpsolver.run` takes as a state at time 0.
     """
@@ -109,7 +109,7 @@ def load_config(path: str | Path, overrides: tuple[str, ...] | list[str] = (), *
     data, lines, twice = parsed(read_text(path), str(path))
     if initial is not None:
         data["initial"], lines = initial, without(lines, "initial")
-    for override in overrides:
+    for override in arguments.items("overrides", [overrides] if isinstance(overrides, str) else overrides, str):
         apply_override(data, override)
         steps = override.partition("=")[0].split(".")
         lines[tuple(int(step) if is_index(step) else step for step in steps)] = "--set"

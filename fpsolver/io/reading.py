@@ -19,6 +19,7 @@ from fpsolver.grid import Axis, Grid, coordinate_names
 from fpsolver.io import starts
 from fpsolver.io.container import numbers, read_file
 from fpsolver.io.hdf5 import EXACT, FINAL, FORMAT, FORMAT_VERSION, PARTICLE
+from fpsolver.physics import arguments
 from fpsolver.physics.potentials import FloatArray
 from fpsolver.recorder import SERIES, SERIES_MANY
 
@@ -42,9 +43,9 @@ def read_state(path: str | Path, time: float | None = None) -> tuple[Grid, Float
 def check_start(what: str, grid: Grid, W: FloatArray, size: int) -> None:
     """GridError if a run of so many particles cannot start from W on a grid."""
     if len(grid.axes) != 2 * size:
+        found = arguments.counted(len(grid.axes) // 2, "particle")
         raise GridError(
-            f"{what} holds the W of {len(grid.axes) // 2} particle(s), but the system has {size}; give a result of "
-            "the same number of particles"
+            f"{what} holds the W of {found}, but the system has {size}; give a result of the same number of particles"
         )
     mass = grid.integrate(W)
     if not abs(mass - 1) <= MASS_ERROR:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fpsolver.config.reader import Config, parse_yaml
-from fpsolver.errors import FileFormatError, UsageError
+from fpsolver.errors import ConfigError, FileFormatError, UsageError
 from fpsolver.grid import Axis, Grid, coordinate_names
 from fpsolver.io import starts
 from fpsolver.io.container import per_action
@@ -131,7 +131,7 @@ def fields(found: xarray.Dataset) -> dict[str, Any]:
     """Fields of a :class:`fpsolver.Result` (or of one without a grid); FileFormatError if the dataset is none."""
     try:
         return _fields(found)
-    except (LookupError, ValueError, TypeError, AttributeError) as error:
+    except (LookupError, ValueError, TypeError, AttributeError, ConfigError) as error:
         raise FileFormatError(f"the dataset is no fpsolver result: {error or type(error).__name__}") from None
 
 

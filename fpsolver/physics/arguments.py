@@ -34,6 +34,11 @@ def shown(value: Any, longest: int = LONGEST) -> str:
     return text if len(text) <= longest else f"{text[: longest - 3]}..."
 
 
+def counted(number: int, noun: str) -> str:
+    """1 thread, 2 threads."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def as_float(value: Any) -> float:
     """A real number as a float; NaN for anything else, such as booleans, text and complex numbers."""
     if type(value) is float:

@@ -276,7 +276,7 @@ class System(ReadOnlyArrays):
         return f"<pre>{html.escape(repr(self))}</pre>"
 
     def __repr__(self) -> str:
-        rows = [f"System of {self.size} particle(s), hbar = {self.hbar:g}"]
+        rows = [f"System of {arguments.counted(self.size, 'particle')}, hbar = {self.hbar:g}"]
         for particle in self.particles:
             bath = particle.bath
             rows.append(f"  mass {particle.mass:g}, {particle.potential}, bath {bath.model}")

@@ -36,8 +36,8 @@ def animate(result: Outcome, path: str | Path, *, fps: float | None = None) -> P
     """Write a film of the snapshots of a result: .gif, or .mp4 where ffmpeg is installed; complete or not at all.
 
     Colours and axes have one scale throughout, and arrows but where they would be short: there the panel names the
-    factor. ``fps``: frames per second (default: a film of 8 s). UsageError
-    for a result with less than two snapshots; give the run more of them with ``output.snapshots``.
+    factor. ``fps``: frames per second (default: 2 to 25, so that the film takes 8 s if it can). UsageError for a result
+    with less than two snapshots; give the run more of them with ``output.snapshots``.
     """
     style.check_results([result], "animate")
     assert isinstance(result, Result)

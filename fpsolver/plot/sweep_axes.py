@@ -135,7 +135,8 @@ def label(ax: Axes, found: Sweep, key: str, which: str, *, logarithmic: bool) ->
         if len(values) <= MAXIMUM_TICKS or values.max() < DECADES * values.min():
             ticks = spread(values if len(values) <= MAXIMUM_TICKS else round_numbers(values), which)
             getattr(ax, f"set_{which}ticks")(ticks, [number(value) for value in ticks])
-            minor = [tick for tick in round_numbers(values, range(1, 10)) if not np.isclose(tick, ticks, rtol=1e-5, atol=0).any()]
+            near = {number(value) for value in ticks}
+            minor = [tick for tick in round_numbers(values, range(1, 10)) if number(tick) not in near]
             getattr(ax, f"{which}axis").set_minor_locator(FixedLocator(minor))  # they show the logarithm
             getattr(ax, f"{which}axis").set_minor_formatter(NullFormatter())
 

@@ -60,7 +60,7 @@ def drawn(found: Sweep, name: str) -> Drawn:
     exact = np.full(found.shape, np.nan) if known is None else _finite(known[place])
     is_zero = _is_zero(found, base) & np.isfinite(values)
     exact = np.where(is_zero & np.isfinite(exact), 0.0, exact)
-    label = _label(found, base, part)
+    label = _label(base, part)
     exact_label = "exact mode" if inner_dimensions(base) == ("mode",) else Drawn.exact_label
     return Drawn(label, np.where(is_zero, 0.0, values), exact, is_zero, _remark(values[is_zero]), exact_label)
 
@@ -142,7 +142,7 @@ def _names(found: Sweep, base: str) -> list[str]:
     return [part if part == ".." else f"{base}.{part}" for part in shown]
 
 
-def _label(found: Sweep, base: str, part: str) -> str:
+def _label(base: str, part: str) -> str:
     """Words and symbol of a quantity or component, with its unit."""
     if not part:
         return symbol(base)

@@ -21,6 +21,7 @@ from fpsolver.io.kinds import RESULTS, ROWS, rows_in
 from fpsolver.io.lock import locked
 from fpsolver.io.paths import check_output
 from fpsolver.io.provenance import collect
+from fpsolver.physics import arguments
 from fpsolver.progress import Count
 from fpsolver.sweeps import kept, worker
 from fpsolver.sweeps.axes import Axes, Changes, Over, checked
@@ -69,7 +70,7 @@ def sweep(
     an existing output without ``force``, OutputError if another process is writing it, or it cannot be written.
     """
     require_config(config)
-    target = None if path is None else Path(path)
+    target = None if path is None else arguments.path(path)
     wanted = _wanted(modes, keep_results, target)
     axes = checked(config, over)
     if wanted.modes:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Iterator
 from concurrent.futures import CancelledError, Future
@@ -12,6 +11,7 @@ from typing import Any, Protocol
 
 from fpsolver.config.reader import Config
 from fpsolver.errors import FpsolverError, UsageError
+from fpsolver.physics import arguments
 from fpsolver.sweeps import worker
 from fpsolver.sweeps.axes import Changes
 from fpsolver.sweeps.worker import Wanted
@@ -179,6 +179,6 @@ def local_workers(wanted: int | None, runs: int) -> int:
     """Number of local processes: one for each core, not more than runs."""
     import loky
 
-    if wanted is not None and (isinstance(wanted, bool) or wanted != math.floor(wanted) or wanted < 1):
-        raise UsageError(f"the number of workers must be a whole number of at least 1, but is {wanted}")
+    if wanted is not None:
+        wanted = arguments.whole("the number of workers", wanted, 1)
     return max(1, min(wanted or loky.cpu_count(), runs))

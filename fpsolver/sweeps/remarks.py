@@ -40,7 +40,7 @@ def warned(found: Sweep) -> str:
     texts = [str(text) for text in found["warnings"][found.is_good] if text]
     if not texts:
         return ""
-    count = f"{len(texts)} runs had a warning, the first of them" if len(texts) > 1 else "1 run had a warning"
+    count = f"{len(texts)} runs had warnings; the first" if len(texts) > 1 else "1 run had a warning"
     return f"{count}: {texts[0].splitlines()[0]} (all are in `warnings` of the table)"
 
 

@@ -86,7 +86,7 @@ class Sweep(Summary):
 
     def save(self, path: str | Path, *, force: bool = False) -> Path:
         """Write the table to an HDF5 file, complete or not at all; OutputError if it exists and not ``force``."""
-        return files.write(self, Path(path), force=force)
+        return files.write(self, arguments.path(path), force=force)
 
     def result(self, *place: int) -> Result | GaussianResult:
         """The whole result of one run, by its indices in the arrays, of a sweep with ``keep_results``.

@@ -20,6 +20,25 @@ from fpsolver.thermo.differences import gradient
 from fpsolver.thermo.slabs import noise_floor
 from fpsolver.thermo.state import PhaseSpace, State
 
+__all__ = [
+    "Currents",
+    "currents",
+    "detailed_balance_residual",
+    "divergence",
+    "entropy_flux",
+    "entropy_production",
+    "entropy_production_density",
+    "husimi",
+    "moments",
+    "wehrl_entropy",
+    "wigner_entropy",
+]
+
+
+def __dir__() -> list[str]:
+    """What completion offers."""
+    return __all__
+
 
 class Currents(NamedTuple):
     r"""Total, reversible and irreversible probability current, each of shape (2N, \*grid.shape)."""

@@ -55,8 +55,8 @@ class PhaseSpace:
     def __post_init__(self) -> None:
         if not isinstance(self.order, int | np.integer) or self.order not in ORDERS:
             raise GridError(f"order must be one of {ORDERS}, but is {arguments.shown(self.order)}")
-        if len(self.grid.axes) != 2 * self.system.size:
-            raise GridError(f"{self.system.size} particle(s) need {2 * self.system.size} axes, not {self.grid.names}")
+        if len(self.grid.axes) != 2 * (n := self.system.size):
+            raise GridError(f"a grid of {arguments.counted(n, 'particle')} has {2 * n} axes, not {self.grid.names}")
 
     @cached_property
     def positions(self) -> FloatArray:
