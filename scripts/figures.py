@@ -47,7 +47,8 @@ GROUPS = (
     ("production", "production", ("minimally_invasive", "translation_covariant", "cold"),
      "Where entropy is produced: the density of Π and its position and momentum channels, on one scale."),
     ("portrait", "portrait", ("underdamped", "cold", "overdamped", "double_well"),
-     "Phase portraits: streamlines of the drift, the mean (dots; dashes: exact), ellipses of one deviation."),
+     "Phase portraits: streamlines of the drift, the mean (dots; dashes: exact), ellipses of one deviation, "
+     "contours of the final W in the double well."),
     ("series", "series", ("minimally_invasive", "translation_covariant", "caldeira_leggett"),
      "Π, Φ and dS/dt along the run with their exact values, and how well dS/dt = Π − Φ closes."),
     ("marginals", "marginals", ("double_well", "translation_covariant"),
@@ -69,8 +70,8 @@ HEAD = """\
 
 Written by `python scripts/figures.py`, which runs every configuration of `configs/` and draws these figures; the build
 of this site does so with `sphinx-build -t gallery docs site`. Blue arrows: reversible current J^R; orange arrows:
-irreversible current J^I; grey: W with contours. Arrows of one kind have one scale in a figure; the arrow in the corner
-gives it.
+irreversible current J^I; grey: W with contours (blue and red where some of W is negative). Arrows of one kind have one
+scale in a figure; the arrow in the corner gives it.
 
 ## How currents are drawn
 

@@ -277,9 +277,9 @@ def test_xarray_and_back(kind, tmp_path):
     np.testing.assert_array_equal(again.snapshots.W, result.snapshots.W)
     assert again.diagnostics.keys() == result.diagnostics.keys()
     again.save(tmp_path / "again.h5")
-    dataset.attrs.clear()
-    with pytest.raises(FileFormatError, match="no fpsolver result"):
-        fp.Result.from_xarray(dataset)
+    for attributes in ({**dataset.attrs, "config": dataset.attrs["config"].replace("mass: 1", "mass: -1")}, {}):
+        with pytest.raises(FileFormatError, match="no fpsolver result"):
+            fp.Result.from_xarray(dataset.assign_attrs(attributes) if attributes else dataset.drop_attrs())
 
 
 @pytest.mark.slow
