@@ -5,6 +5,7 @@ import math
 import os
 import shutil
 import warnings
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -334,6 +335,58 @@ def test_a_damaged_result_may_be_overwritten(result, tmp_path):
     assert kinds.describe(target) == kinds.RESULT
     result.save(target, force=True)
     assert fp.load_result(target).status == "finished"
+
+
+def test_whoever_sees_the_name_can_open_the_file(result, tmp_path, monkeypatch):
+    """The writer's lock, which tells its file from an abandoned one, is a share, as that of HDF5."""
+    replace, opened = Path.replace, []
+
+    def renamed(temporary, path):
+        paths.remove_abandoned(path)  # as another writer does at that moment
+        replace(temporary, path)
+        with h5py.File(path, "r") as file:
+            opened.append(file.attrs["status"])
+
+    monkeypatch.setattr(Path, "replace", renamed)
+    result.save(tmp_path / "out.h5")
+    assert opened == ["finished"]
+
+
+def test_a_new_file_that_was_taken_for_an_abandoned_one_is_left_to_its_remover(tmp_path, monkeypatch):
+    """Another process may lock it in the moment before its writer does."""
+    fcntl = pytest.importorskip("fcntl")
+    make, taken, lost = paths._new_file, [], []
+
+    def make_and_lose(path):
+        name, handle = make(path)
+        if not taken:
+            taken.append(os.open(name, os.O_RDWR))
+            fcntl.flock(taken[0], fcntl.LOCK_EX)
+            lost.append(name)
+        return name, handle
+
+    monkeypatch.setattr(paths, "_new_file", make_and_lose)
+
+    def fill(temporary):
+        lost[0].unlink()  # as the other process does next
+        assert temporary.exists()
+        temporary.write_text("new")
+
+    paths.replace_file(tmp_path / "x", fill)
+    os.close(taken[0])
+    assert [path.name for path in tmp_path.iterdir()] == ["x"]
+
+
+def test_a_file_that_is_open_elsewhere_is_not_called_another_kind(result, tmp_path):
+    """HDF5 locks what it opens for writing; another process does so here."""
+    fcntl = pytest.importorskip("fcntl")
+    path = result.save(tmp_path / "out.h5")
+    with path.open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        with pytest.raises(OutputError, match=r"out.h5 is open for writing in another program; close it there, or"):
+            result.save(path, force=True)
+        with pytest.raises(FileFormatError, match=r"out.h5 is open for writing in another program; close it there$"):
+            fp.load_result(path)
 
 
 def test_permissions_follow_the_umask(result, tmp_path):

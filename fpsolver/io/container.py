@@ -105,6 +105,7 @@ def numbers(group: h5py.Group, name: str) -> FloatArray:
     return values
 
 
+BUSY = "is open for writing in another program; close it there"
 # What h5py and NumPy raise for damaged files, found by flipping bits.
 DAMAGE = (OSError, LookupError, ValueError, TypeError, AttributeError, RuntimeError, ArithmeticError, MemoryError)
 
@@ -129,6 +130,8 @@ def read_file(path: str | Path, kind: str, version: int, reader: Callable[[h5py.
         ) from None
     except FpsolverError:
         raise
+    except BlockingIOError:
+        raise FileFormatError(f"{path} {BUSY}") from None
     except DAMAGE as error:
         text = _no_hdf5(path) or (str(error).splitlines()[0] if str(error) else type(error).__name__)
         raise FileFormatError(f"{path} is not a readable {kind.replace('-', ' ')}: {text}") from None
@@ -156,7 +159,10 @@ def _refuse_rows(path: Path) -> None:
 
 
 def file_format(path: Path) -> str:
-    """What kind of file of fpsolver this is; an empty string for anything else, readable or not."""
+    """What kind of file of fpsolver this is; an empty string for anything else, readable or not.
+
+    FileFormatError while another program has it open for writing, since nobody can tell then.
+    """
     if not path.is_file():  # a pipe would be waited for
         return ""
     try:
@@ -165,6 +171,8 @@ def file_format(path: Path) -> str:
         refuse_broken_heaps(path)
         with h5py.File(path, "r") as file:
             return str(file.attrs.get("format", ""))
+    except BlockingIOError:
+        raise FileFormatError(f"{path} {BUSY}") from None
     except DAMAGE:
         return ""
 

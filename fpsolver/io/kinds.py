@@ -21,7 +21,10 @@ LONGEST = 2**20  # bytes of a text that are looked at
 
 
 def describe(path: Path) -> str:
-    """What an existing file is: one of the words above. OSError if it cannot be read."""
+    """What an existing file is: one of the words above.
+
+    OSError if it cannot be read; FileFormatError while another program has it open for writing.
+    """
     with path.open("rb") as file:
         start = file.read(LONGEST)
     if not start:

@@ -23,11 +23,20 @@ def is_held(handle: int) -> bool:
     """Take the lock of an open file, or tell that another process has it; false on Windows, which has none."""
     if sys.platform == "win32":
         return False
+    return not _takes(handle, fcntl.LOCK_EX)
+
+
+def is_shared(handle: int) -> bool:
+    """Take a share in the lock of an open file, which keeps no reader out; false if another process holds it alone."""
+    return sys.platform == "win32" or _takes(handle, fcntl.LOCK_SH)
+
+
+def _takes(handle: int, kind: int) -> bool:
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(handle, kind | fcntl.LOCK_NB)
     except BlockingIOError:
-        return True
-    return False
+        return False
+    return True
 
 
 @contextlib.contextmanager

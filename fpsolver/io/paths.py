@@ -10,9 +10,9 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from fpsolver.errors import OutputError, OutputExistsError
+from fpsolver.errors import FileFormatError, OutputError, OutputExistsError
 from fpsolver.io.kinds import EMPTY, describe
-from fpsolver.io.lock import is_held, is_named
+from fpsolver.io.lock import is_held, is_named, is_shared
 
 PART = ".part"
 
@@ -49,7 +49,10 @@ def _check_output(path: Path, *, force: bool, kinds: tuple[str, ...] | None) -> 
 
 def _refuse_other(path: Path, kinds: tuple[str, ...]) -> None:
     """OutputError if an existing file is of none of these kinds."""
-    found = describe(path)
+    try:
+        found = describe(path)
+    except FileFormatError as error:
+        raise OutputError(f"the output {error}, or give another name") from None
     if found not in (EMPTY, *kinds):
         raise OutputError(
             f"the output {path} exists already and is {found}, which this does not overwrite; give another name, or "
@@ -81,18 +84,19 @@ def replace_file(path: Path, fill: Callable[[Path], object]) -> None:
         fill(temporary)
         _sync(temporary)
         temporary.replace(path)
-        with contextlib.suppress(OSError):  # not every file system can
-            _sync(path.parent)  # the name itself
+    with contextlib.suppress(OSError):  # not every file system can
+        _sync(path.parent)  # the name itself
 
 
 @contextlib.contextmanager
 def _beside(path: Path) -> Iterator[Path]:
-    """An empty file in the same folder, locked as long as this process lives, removed unless it was renamed."""
+    """An empty file in the same folder, locked as long as this process lives, removed unless it was renamed.
+
+    The lock is a share from the beginning: HDF5, which takes one too, can read the file as soon as it has its name.
+    """
     while True:
         name, handle = _new_file(path)
-        with contextlib.suppress(OSError):  # a file system without locks: then nobody removes it either
-            is_held(handle)
-        if is_named(handle, name):  # or it was taken for an abandoned one before it was locked
+        if _is_ours(handle, name):
             break
         os.close(handle)
     try:
@@ -113,6 +117,14 @@ def _new_file(path: Path) -> tuple[Path, int]:
             return name, os.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
 
 
+def _is_ours(handle: int, name: Path) -> bool:
+    """Lock a new file; false if another process took it for an abandoned one before."""
+    with contextlib.suppress(OSError):  # a file system without locks: then nobody removes it either
+        if not is_shared(handle):
+            return False
+    return is_named(handle, name)
+
+
 def remove_abandoned(path: Path) -> None:
     """Remove what processes that were killed while they wrote ``path`` left beside it: no lock is on it any more."""
     pattern = re.compile(rf"\.{re.escape(path.name)}\.[a-z0-9_]{{8}}\{PART}")
@@ -128,7 +140,7 @@ def _remove_if_abandoned(temporary: Path) -> None:
     with contextlib.suppress(OSError):
         handle = os.open(temporary, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK)
         try:
-            if not is_held(handle):
+            if is_named(handle, temporary) and not is_held(handle):  # never lock one that has been renamed
                 temporary.unlink()
         finally:
             os.close(handle)
