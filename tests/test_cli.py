@@ -558,6 +558,30 @@ def test_configurations_that_are_none(content, command, cli):
     assert in_folder() == ["bad.yaml", "run.yaml"]
 
 
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="has no /dev/stdin")
+@pytest.mark.parametrize("size", [0, 10_000])
+def test_a_configuration_from_a_pipe_is_read_whole(size, tmp_path):
+    """Its first line, which an earlier look took out of the pipe, is a fault here."""
+    text = f"tilte: of a pipe\n{'# padding'.ljust(99, '.')}\n" + "#\n" * (size // 2) + CONFIG
+    done = subprocess.run(
+        [sys.executable, "-m", "fpsolver", "check", "/dev/stdin"],
+        cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(PACKAGE)}, input=text, capture_output=True, text=True,
+        check=False, timeout=300,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert "line 1, tilte: unknown key" in done.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has neither")
+def test_files_without_an_end_and_pipes_without_a_writer_are_not_waited_for(cli):
+    os.mkfifo("pipe.yaml")
+    found = cli("check", "pipe.yaml")
+    assert (found.status, found.err) == (2, "fpsolver: pipe.yaml: is empty; `system` and `initial` are required\n")
+    found = cli("check", "/dev/zero")
+    assert (found.status, "is larger than 100000 bytes" in found.err) == (2, True)
+
+
 @pytest.mark.parametrize("command", ["run", "check", "info", "plot"])
 @pytest.mark.parametrize("name", ["missing", "."])
 def test_missing_files_and_folders(name, command, cli):

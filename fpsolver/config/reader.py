@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import html
+import os
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -130,15 +132,17 @@ def read_text(path: Path) -> str:
     try:
         if path.is_dir():
             raise ConfigError(Fault(str(path), "is a directory, not a YAML file"))
-        if is_hdf5(path):
+        with open(path, "rb", opener=_opened) as file:  # once: what was read of a pipe is gone
+            contents = file.read(MAXIMUM_BYTES + 1)
+        if contents.startswith(HDF5):
             cure = f"`fpsolver info --config {path}` prints the configuration of a result"
             text = f"is an HDF5 file, not a YAML file; {cure}"
             raise ConfigError(Fault(str(path), text))
-        if path.stat().st_size > MAXIMUM_BYTES:
+        if len(contents) > MAXIMUM_BYTES:
             raise ConfigError(
                 Fault(str(path), f"is larger than {MAXIMUM_BYTES} bytes; a configuration is a page of text")
             )
-        text = path.read_bytes().decode("utf-8")
+        text = contents.decode("utf-8")
     except OSError as error:
         raise ConfigError(Fault(str(path), f"cannot be read: {(error.strerror or str(error)).lower()}")) from None
     except UnicodeDecodeError:
@@ -148,10 +152,12 @@ def read_text(path: Path) -> str:
     return text
 
 
-def is_hdf5(path: Path) -> bool:
-    """True for a file that begins as HDF5 files do."""
-    with path.open("rb") as file:
-        return file.read(len(HDF5)) == HDF5
+def _opened(name: str, flags: int) -> int:
+    """Open a file to read it; a pipe that nobody writes into is not waited for, but empty."""
+    handle = os.open(name, flags | getattr(os, "O_NONBLOCK", 0))
+    if sys.platform != "win32":
+        os.set_blocking(handle, True)
+    return handle
 
 
 def apply_override(data: dict[str, Any], override: str) -> None:
