@@ -6,6 +6,9 @@ import math
 import os
 import re
 import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import h5py
@@ -14,14 +17,14 @@ import pytest
 
 import fpsolver as fp
 from fpsolver import api
-from fpsolver.cli import unfinished
-from fpsolver.errors import OutputError
+from fpsolver.cli import signals, unfinished
+from fpsolver.errors import FpsolverError, OutputError
 from fpsolver.io import checkpoint, paths
 from fpsolver.io.lock import locked
 from fpsolver.stepping.explicit import RungeKutta
 from fpsolver.stepping.implicit import Implicit
 from fpsolver.stepping.magnus import Magnus
-from tests.test_cli import CONFIG, Outcome, cli, in_folder, sets, spawned  # noqa: F401  (a fixture among them)
+from tests.test_cli import CONFIG, PACKAGE, Outcome, cli, in_folder, sets, spawned  # noqa: F401  (a fixture among them)
 
 AXES = {"q": {"cells": 32}, "p": {"cells": 32}}
 OSCILLATOR = {
@@ -52,6 +55,7 @@ TWO = {
     "initial": [OSCILLATOR["initial"], {"kind": "thermal", "beta": 1.0, "omega": 1.0}],
     "grid": {"q": {"cells": 16, "allow_coarse": True}, "p": {"cells": 16}},
 }
+LONG = sets("time.until=1e5", "output.every=10", "output.checkpoint_every=2")
 RUNS = {
     "steady, doubling snapshots": OSCILLATOR | {"time": {"tolerance": 1e-3}, "output": {"every": 0.1, "snapshots": 3}},
     "given times": OSCILLATOR | {"time": {"until": 2.0}, "output": {"every": 0.3, "snapshots": [0.0, 0.4, 1.7]}},
@@ -173,14 +177,94 @@ def test_a_signal_stops_and_resume_goes_on(interrupted):
     assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
 
 
-def test_a_second_signal_stops_at_once(cli, tmp_path):  # noqa: F811
-    problem = api.prepare(fp.Config(**OSCILLATOR))
-    guard = unfinished.guard(problem, tmp_path / "out.h5")
+@pytest.fixture
+def guard(tmp_path):
+    """That of a run that has not begun."""
+    return unfinished.guard(api.prepare(fp.Config(**OSCILLATOR)), tmp_path / "out.h5")
+
+
+def send(*numbers):
+    """Signals to this process."""
+    for number in numbers:
+        os.kill(os.getpid(), number)
+
+
+def test_a_second_signal_stops_at_once(guard, monkeypatch):
+    monkeypatch.setattr(signals, "TOGETHER", 0.0)
     with unfinished.stopping(guard):
-        os.kill(os.getpid(), signal.SIGINT)
+        send(signal.SIGINT)
         assert guard.stop
         with pytest.raises(KeyboardInterrupt):
-            os.kill(os.getpid(), signal.SIGINT)
+            send(signal.SIGINT)
+
+
+def test_signals_that_come_together_are_one(guard, monkeypatch):
+    """To a process and to its group, or of two kinds; one that comes a second later is another."""
+    clock = [100.0]
+    monkeypatch.setattr(signals.time, "monotonic", lambda: clock[0])
+    with unfinished.stopping(guard):
+        send(signal.SIGINT, signal.SIGINT, signal.SIGTERM)
+        assert guard.stop
+        clock[0] += 1.01
+        with pytest.raises(KeyboardInterrupt):
+            send(signal.SIGINT)
+        send(signal.SIGINT)
+
+
+def test_no_signal_breaks_off_a_checkpoint(guard, monkeypatch):
+    monkeypatch.setattr(signals, "TOGETHER", 0.0)
+    monkeypatch.setattr(checkpoint, "save", lambda *_: send(signal.SIGINT, signal.SIGTERM))
+    with unfinished.stopping(guard):
+        guard.stop = True
+        guard.save(None)
+        assert guard.is_kept
+        with pytest.raises(KeyboardInterrupt):
+            send(signal.SIGTERM)
+
+
+def test_an_interruption_after_the_checkpoint_names_it(guard):
+    guard.is_kept = True
+    with pytest.raises(FpsolverError, match=r"out.h5.checkpoint is kept, and --resume"), unfinished.stopping(guard):
+        raise KeyboardInterrupt
+
+
+@pytest.mark.skipif(not signals.HANG_UP, reason="Windows has no such signal")
+def test_a_closed_terminal_stops_a_run_that_nohup_does_not_protect(guard):
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with unfinished.stopping(guard):
+            send(signal.SIGHUP)
+            assert not guard.stop
+        signal.signal(signal.SIGHUP, before)
+        with unfinished.stopping(guard):
+            send(signal.SIGHUP)
+            assert guard.stop
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not signals.HANG_UP, reason="Windows has no such signals")
+@pytest.mark.parametrize("numbers", [[signal.SIGINT] * 2, [signal.SIGINT] * 5, [signal.SIGTERM] * 2, signals.HANG_UP])
+def test_signals_to_a_real_process_leave_a_checkpoint(numbers, tmp_path):
+    """Some milliseconds apart, of the moment; the run steps, since it has written its first checkpoint."""
+    (tmp_path / "run.yaml").write_text(CONFIG)
+    run = subprocess.Popen(
+        [sys.executable, "-m", "fpsolver", "run", "run.yaml", *LONG],
+        cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(PACKAGE)}, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    kept = tmp_path / "out.h5.checkpoint"
+    while not kept.exists() and run.poll() is None:
+        time.sleep(0.02)
+    time.sleep(0.5)  # so that a result of now is not that of this checkpoint
+    for number in numbers:
+        run.send_signal(number)
+        time.sleep(0.005)
+    _, err = run.communicate(timeout=100)
+    assert run.returncode == 3
+    assert "The result up to there is in out.h5. --resume goes on from there." in err
+    assert checkpoint.load(kept).state["time"] == fp.load_result(tmp_path / "out.h5").series["time"][-1]
+    assert in_folder(tmp_path) == ["out.h5", "out.h5.checkpoint", "run.yaml"]
 
 
 @pytest.mark.slow

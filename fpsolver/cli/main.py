@@ -6,7 +6,6 @@ import contextlib
 import gc
 import importlib
 import os
-import signal
 import sys
 import time
 import traceback
@@ -86,7 +85,7 @@ def status_of(arguments: list[str]) -> int:
     debug = "--debug" in arguments
     arguments = [argument for argument in arguments if argument != "--debug"]
     try:
-        with signals.caught(signals.interrupt, signal.SIGTERM):
+        with signals.caught(signals.once(signals.interrupt), *signals.TERMINATE):
             status: Any = cli.main(arguments, prog_name="fpsolver", standalone_mode=False)
         return int(status or 0)
     except click.exceptions.Exit as error:
@@ -95,7 +94,7 @@ def status_of(arguments: list[str]) -> int:
         error.show()
         return 2
     except (click.Abort, KeyboardInterrupt):
-        with signals.caught(signals.ignore, signal.SIGINT, signal.SIGTERM):
+        with signals.caught(signals.ignore, *signals.ALL):
             click.echo("fpsolver: interrupted; nothing was written", err=True)
         return 3
     except BrokenPipeError:

@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from fpsolver.config.reader import Config
 from fpsolver.errors import OutputError, OutputExistsError, UnfinishedOutputError
 from fpsolver.io.paths import write_text
 
@@ -50,6 +51,26 @@ def refuse_itself(config: Path, output: Path) -> None:
             f"the output {output} is the configuration itself, which is never overwritten; give another name (-o, or "
             "output.path of a run)"
         )
+
+
+def refuse_start(config: Config, output: Path) -> None:
+    """OutputError if the output is a file of which the run makes its initial state, also by way of links."""
+    for path in map(Path, _paths_in(config.model_dump(include={"initial"}))):
+        if output.exists() and path.exists() and output.samefile(path):
+            raise OutputError(
+                f"the output {output} is the initial state of this run ({path}), which is never overwritten; give "
+                "another name (-o, or output.path)"
+            )
+
+
+def _paths_in(node: Any) -> list[str]:
+    """Values of the keys `path`, at any depth."""
+    if isinstance(node, list | tuple):
+        return [path for item in node for path in _paths_in(item)]
+    if not isinstance(node, dict):
+        return []
+    own = [node["path"]] if isinstance(node.get("path"), str) else []
+    return own + _paths_in(list(node.values()))
 
 
 def write_or_print(text: str, output: Path | None, kind: str, *, force: bool) -> None:

@@ -16,13 +16,14 @@ from fpsolver.cli.options import (
     force_option,
     naming_the_command,
     refuse_itself,
+    refuse_start,
     set_option,
     table,
     warn,
 )
 from fpsolver.config.reader import Config, load_config
 from fpsolver.errors import OutputError, UsageError
-from fpsolver.io.checkpoint import Checkpoint, beside, discard
+from fpsolver.io.checkpoint import Checkpoint, Guard, beside, discard
 from fpsolver.io.kinds import RESULTS
 from fpsolver.io.lock import locked
 from fpsolver.io.paths import check_output
@@ -60,6 +61,7 @@ def command(
         loaded = loaded.replaced(output={"path": str(output)})
     path = Path(loaded.output.path or "result.h5")
     refuse_itself(config, path)
+    refuse_start(loaded, path)
     is_fresh = not (resume or force)
     if is_fresh:
         refuse_unfinished(path)
@@ -75,10 +77,11 @@ def command(
     if problem.plan.stepper_why and problem.plan.method == "stepping" and not quiet:
         click.echo(f"time.stepper {problem.plan.stepper_why}", err=True)
     start_up = time.perf_counter() - STARTED
-    with locked(path):
+    guard = unfinished.guard(problem, path) if problem.plan.method == "stepping" else None
+    with locked(path), unfinished.stopping(guard):  # also while the result is written
         refuse_again(path, replaces, is_fresh=is_fresh)
         spent = compile_ahead(problem)
-        result = run_guarded(problem, path, found.checkpoint)
+        result = run_guarded(problem, guard, found.checkpoint)
         result.provenance["wall_compile"] += spent
         warn(result.warnings[len(problem.warnings) :])
         return finish(result, path, start_up, force=replaces, quiet=quiet)
@@ -103,17 +106,12 @@ def run_moments(config: Config, path: Path, *, force: bool, quiet: bool) -> int:
         return finish(api.run_moments(problem), path, start_up, force=force, quiet=quiet)
 
 
-def run_guarded(problem: Problem, path: Path, found: Checkpoint | None) -> Result:
-    """Run with checkpoints, from the beginning or on from one."""
-    if problem.plan.method == "direct":
-        with unfinished.stopping_at_once():
-            return api.run_problem(problem, Bar(shown=on_terminal()).update)
-    guard = unfinished.guard(problem, path)
+def run_guarded(problem: Problem, guard: Guard | None, found: Checkpoint | None) -> Result:
+    """Run, with checkpoints if it steps, from the beginning or on from one."""
     position = None if found is None else found.position()
     if position is not None:
         click.echo(f"going on from t = {position.time:.6g}", err=True)
-    with unfinished.stopping(guard):
-        return api.run_problem(problem, Bar(shown=on_terminal()).update, guard=guard, start=position)
+    return api.run_problem(problem, Bar(shown=on_terminal()).update, guard=guard, start=position)
 
 
 def finish(result: Result | GaussianResult, path: Path, start_up: float, *, force: bool, quiet: bool) -> int:
@@ -136,7 +134,8 @@ def save(result: Result | GaussianResult, path: Path, *, force: bool) -> None:
     """Write the result, and remove the checkpoint that it makes superfluous."""
     place = beside(path)
     try:
-        result.save(path, force=force)
+        with naming_the_command():
+            result.save(path, force=force)
     except OutputError as error:
         kept = f"; {place} is kept: --resume goes on from there" if place.exists() else ""
         raise OutputError(f"{error}{kept}") from None

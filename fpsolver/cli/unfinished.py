@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from fpsolver import api
 from fpsolver.cli import signals
 from fpsolver.cli.options import warn
 from fpsolver.config.reader import Config
-from fpsolver.errors import ConfigError, Fault, FileFormatError, UnfinishedOutputError
+from fpsolver.errors import ConfigError, Fault, FileFormatError, FpsolverError, UnfinishedOutputError
 from fpsolver.io import checkpoint
 from fpsolver.io.checkpoint import Checkpoint, Guard
 from fpsolver.problem import Problem
@@ -105,20 +104,27 @@ def guard(problem: Problem, path: Path) -> Guard:
 
 
 @contextlib.contextmanager
-def stopping(guard: Guard) -> Iterator[None]:
-    """SIGINT and SIGTERM stop the run at the next safe place; a second one at once."""
+def stopping(guard: Guard | None) -> Iterator[None]:
+    """SIGINT, SIGTERM and SIGHUP stop the run at the next safe place; a second one, some time later, at once.
 
+    Without a guard there is no safe place, and the first ends the run; also where a shell ignores SIGINT.
+    """
+    handler = signals.interrupt if guard is None else _stopper(guard)
+    try:
+        with signals.caught(signals.once(handler), *signals.ALL):
+            yield
+    except KeyboardInterrupt:
+        if guard is None or not guard.is_kept:
+            raise
+        raise FpsolverError(f"interrupted; {guard.path} is kept, and --resume goes on from there") from None
+
+
+def _stopper(guard: Guard) -> Callable[[int, object], None]:
     def stop(number: int, frame: object) -> None:
-        """Ask the run to stop; end it if it was asked before."""
+        """Ask the run to stop; end it if it was asked before, but never while it writes its checkpoint."""
         del number, frame
-        if guard.stop:
+        if guard.stop and not guard.is_saving:
             raise KeyboardInterrupt
         guard.stop = True
 
-    with signals.caught(stop, signal.SIGINT, signal.SIGTERM):
-        yield
-
-
-def stopping_at_once() -> contextlib.AbstractContextManager[None]:
-    """SIGINT and SIGTERM end what has no safe place to stop at; also where a shell ignores the first."""
-    return signals.caught(signals.interrupt, signal.SIGINT, signal.SIGTERM)
+    return stop

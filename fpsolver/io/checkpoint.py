@@ -23,6 +23,7 @@ from fpsolver.config.reader import Config
 from fpsolver.errors import FileFormatError
 from fpsolver.io import hdf5, reading
 from fpsolver.io.container import read_file, write_image
+from fpsolver.io.lock import followed
 from fpsolver.io.paths import remove_abandoned, replace_file
 from fpsolver.io.provenance import now
 from fpsolver.physics.potentials import FloatArray
@@ -35,6 +36,7 @@ FREE = ("output.path", "output.checkpoint_every")  # keys that do not change the
 
 def beside(path: Path) -> Path:
     """Checkpoint of an output."""
+    path = followed(path)
     return path.with_name(f"{path.name}.checkpoint")
 
 
@@ -55,6 +57,8 @@ class Guard:
     stop: bool = False
     written: float = field(default_factory=time.monotonic)
     has_failed: bool = False
+    is_saving: bool = False
+    is_kept: bool = False
 
     def __call__(self, position: Position) -> None:
         """Keep the position if it is time to; KeyboardInterrupt if the run is to stop here."""
@@ -66,15 +70,17 @@ class Guard:
 
     def save(self, position: Position) -> None:
         """Replace the checkpoint; a failure is said once and does not end the run."""
+        self.is_saving = True
         try:
             save(self.path, self.config, self.plan, position)
-            self.has_failed = False
+            self.has_failed, self.is_kept = False, True
         except OSError as error:
             if not self.has_failed:
                 self.complain(
                     f"the checkpoint {self.path} cannot be written ({error.strerror or error}); the run goes on"
                 )
             self.has_failed = True
+        self.is_saving = False
         self.written = time.monotonic()
 
 

@@ -39,13 +39,19 @@ def _takes(handle: int, kind: int) -> bool:
     return True
 
 
+def followed(path: Path) -> Path:
+    """The file that a symbolic link leads to, beside which its lock and what is unfinished of it are; else the path."""
+    return Path(os.path.realpath(path)) if path.is_symlink() else path
+
+
 @contextlib.contextmanager
 def locked(path: Path) -> Iterator[None]:
     """Hold the lock of an output; OutputError if another process holds it."""
     if sys.platform == "win32":
         yield
         return
-    name = path.with_name(f"{path.name}.lock")
+    target = followed(path)
+    name = target.with_name(f"{target.name}.lock")
     handle = _acquire(name, path)
     try:
         yield

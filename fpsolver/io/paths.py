@@ -11,10 +11,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from fpsolver.errors import FileFormatError, OutputError, OutputExistsError
-from fpsolver.io.kinds import EMPTY, describe
-from fpsolver.io.lock import is_held, is_named, is_shared
+from fpsolver.io.kinds import EMPTY, RESULTS, describe
+from fpsolver.io.lock import followed, is_held, is_named, is_shared
 
 PART = ".part"
+TEMPORARY = f"..12345678{PART}"  # what is longer in the names of files that are made beside an output
+CHECKPOINT = f".checkpoint{TEMPORARY}"
 
 
 def check_output(path: Path, *, force: bool, kinds: tuple[str, ...] | None = None) -> None:
@@ -38,13 +40,32 @@ def _check_output(path: Path, *, force: bool, kinds: tuple[str, ...] | None) -> 
         _refuse_other(path, kinds)
     if path.exists() and not force:
         raise OutputExistsError(f"the output {path} exists already")
+    parent = _folder_above(path)
+    if not os.access(parent, os.W_OK | os.X_OK):
+        raise OutputError(f"the output {path} cannot be written: no permission in {parent}")
+    _refuse_long(followed(path), parent, CHECKPOINT if kinds == RESULTS else TEMPORARY)
+
+
+def _folder_above(path: Path) -> Path:
+    """The nearest folder above a path that exists; OutputError if it is none."""
     parent = path.parent
     while not parent.exists():
         parent = parent.parent
     if not parent.is_dir():
         raise OutputError(f"the output {path} cannot be written: {parent} is a file, not a folder")
-    if not os.access(parent, os.W_OK | os.X_OK):
-        raise OutputError(f"the output {path} cannot be written: no permission in {parent}")
+    return parent
+
+
+def _refuse_long(path: Path, parent: Path, made: str) -> None:
+    """OutputError for a name that leaves no room for those of the files made beside it, found out before the run."""
+    if sys.platform == "win32":
+        return
+    most = os.pathconf(parent, "PC_NAME_MAX") - len(made)
+    if len(os.fsencode(path.name)) > most:
+        raise OutputError(
+            f"the output {path} cannot be written: its name has {len(os.fsencode(path.name))} bytes, and the longest "
+            f"that leaves room for the names of what is made beside it has {most}; give a shorter one"
+        )
 
 
 def _refuse_other(path: Path, kinds: tuple[str, ...]) -> None:
@@ -78,6 +99,7 @@ def replace_file(path: Path, fill: Callable[[Path], object]) -> None:
 
     Whoever looks, also after a power failure, finds the old contents or the new ones. OSError if that fails.
     """
+    _folder_above(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     remove_abandoned(path)
     with _beside(path) as temporary:

@@ -16,6 +16,7 @@ from fpsolver.config.reader import Config
 from fpsolver.errors import FileFormatError, OutputError, UsageError
 from fpsolver.io.kinds import JOURNAL as FORMAT
 from fpsolver.io.kinds import ROWS
+from fpsolver.io.lock import followed
 from fpsolver.io.paths import check_output, replace_file
 from fpsolver.io.sweeps import inner_dimensions
 from fpsolver.sweeps.axes import Axes
@@ -24,6 +25,7 @@ from fpsolver.sweeps.worker import COSTS, NUMBERS_ONLY, TEXTS, Row, Wanted
 
 def journal_path(path: Path) -> Path:
     """Where the rows of a running sweep are kept."""
+    path = followed(path)
     return path.with_name(f"{path.name}.partial")
 
 
