@@ -24,6 +24,7 @@ from fpsolver.io.lock import locked
 from fpsolver.stepping.explicit import RungeKutta
 from fpsolver.stepping.implicit import Implicit
 from fpsolver.stepping.magnus import Magnus
+from fpsolver.sweeps.journal import journal_path
 from tests.test_cli import CONFIG, PACKAGE, Outcome, cli, in_folder, sets, spawned  # noqa: F401  (a fixture among them)
 
 AXES = {"q": {"cells": 32}, "p": {"cells": 32}}
@@ -469,6 +470,30 @@ def test_two_runs_on_one_output(cli):  # noqa: F811
     Path("out.h5.lock").write_text("left by a process that was killed")
     assert cli("run", "run.yaml").status == 0
     assert in_folder() == ["out.h5", "run.yaml"]
+
+
+def test_a_link_has_the_lock_and_the_checkpoint_of_its_file(cli):  # noqa: F811
+    Path("folder").mkdir()
+    Path("link.h5").symlink_to("folder/out.h5")
+    Path("chain.h5").symlink_to("link.h5")
+    with locked(Path("chain.h5")):
+        found = cli("run", "run.yaml", "-o", "folder/out.h5")
+        assert found.status == 2
+        assert "is writing folder/out.h5" in found.err
+    with locked(Path("folder/out.h5")):
+        assert "is writing link.h5" in cli("run", "run.yaml", "-o", "link.h5").err
+    for name in ("link.h5", "chain.h5", "folder/out.h5"):
+        for place in (checkpoint.beside, journal_path):
+            assert place(Path(name)).resolve().parent == Path("folder").resolve()
+    assert checkpoint.beside(Path("run.h5")) == Path("run.h5.checkpoint")
+
+
+def test_an_output_that_appears_during_the_run_is_answered_with_the_command(cli, monkeypatch):  # noqa: F811
+    result = api.run_problem(api.prepare(fp.load_config("run.yaml")))
+    monkeypatch.setattr(api, "run_problem", lambda *_, **__: result.save("out.h5") and result)
+    found = cli("run", "run.yaml")
+    assert found.status == 2
+    assert "exists already; to overwrite it: fpsolver run run.yaml --force" in found.err
 
 
 def test_a_file_system_without_locks_is_no_reason_to_refuse(tmp_path, monkeypatch):

@@ -20,6 +20,7 @@ import jsonschema
 import numba
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 import fpsolver as fp
 from fpsolver import api, steady, studies
@@ -27,7 +28,9 @@ from fpsolver.cli import check_run
 from fpsolver.cli.main import COMMANDS, status_of
 from fpsolver.config import schema_system
 from fpsolver.config.catalogue import MODELS
-from fpsolver.errors import UsageError
+from fpsolver.errors import OutputError, UsageError
+from fpsolver.io import kinds
+from fpsolver.io.paths import check_output
 from fpsolver.physics.arguments import counted
 from fpsolver.planning import choose_method
 from fpsolver.progress import Bar, Count, on_terminal
@@ -301,6 +304,27 @@ def test_the_configuration_is_never_overwritten(arguments, force, cli):
     assert in_folder() == ["link.yaml", "run.yaml"]
 
 
+STARTS = [
+    ("initial={kind: file, path: out.h5}", "out.h5"),
+    ("initial={kind: file, path: link.h5}", "out.h5"),
+    ("initial={kind: file, path: out.h5}", "link.h5"),
+    ("initial={kind: wavefunction, path: out.h5}", "out.h5"),
+    ("initial=[{kind: gaussian, mean: [0, 0], covariance: [[1, 0], [0, 1]]}, {kind: file, path: out.h5}]", "out.h5"),
+]
+
+
+@pytest.mark.parametrize("options", [(), ("--force",), ("--resume",)])
+@pytest.mark.parametrize(("start", "output"), STARTS)
+def test_the_initial_state_is_never_overwritten(start, output, options, cli):
+    Path("out.h5").write_bytes(b"precious")
+    Path("link.h5").symlink_to("out.h5")
+    found = cli("run", "run.yaml", "-o", output, "--set", start, *options)
+    assert found.status == 2
+    assert f"the output {output} is the initial state of this run" in found.err
+    assert "give another name" in found.err
+    assert Path("out.h5").read_bytes() == b"precious"
+
+
 FOREIGN = {
     "a text file": b"precious",
     "a configuration of fpsolver": CONFIG.encode(),
@@ -450,6 +474,35 @@ def test_output_is_a_directory(force, cli):
     assert "folder is a directory" in found.err
     assert in_folder("folder") == []
     assert "--force" not in found.err  # it would not help
+
+
+def test_a_name_without_room_for_those_beside_it_is_found_before_the_run(cli):
+    """A temporary file has 15 bytes more, that of a checkpoint 26; two bytes for each of these letters."""
+    most = os.pathconf(".", "PC_NAME_MAX") - 26
+    name = "ä" * (most // 2 - 2) + "x" * (most % 2)
+    found = cli("run", "run.yaml", "-o", f"new/{name}xx.h5")
+    assert found.status == 2
+    assert f"its name has {most + 1} bytes, and the longest that leaves room" in found.err
+    assert f"has {most}; give a shorter one" in found.err
+    assert in_folder() == ["run.yaml"]
+    check_output(Path(f"{name}x.h5"), force=False, kinds=kinds.RESULTS)
+    check_output(Path("x" * (most + 11)), force=False)
+    with pytest.raises(OutputError, match=f"has {most + 11}; give a shorter one"):
+        check_output(Path("x" * (most + 12)), force=False)
+
+
+@pytest.mark.parametrize("options", [(), ("--force",), ("--resume",)])
+def test_a_folder_in_the_place_of_the_checkpoint(options, cli):
+    Path("out.h5.checkpoint").mkdir()
+    found = cli("run", "run.yaml", *options)
+    assert found.status == 2
+    assert "out.h5.checkpoint is a directory, where the checkpoint of this run belongs; remove it, or re" in found.err
+
+
+def test_a_figure_below_a_file_has_the_sentence_of_a_result(tmp_path):
+    (tmp_path / "results").write_text("a file")
+    with pytest.raises(OutputError, match=r"results/x/a.png cannot be written: .*results is a file, not a folder"):
+        fp.plot.save(Figure(), tmp_path / "results" / "x" / "a.png")
 
 
 def test_full_disk(cli, monkeypatch):

@@ -62,6 +62,7 @@ def command(
     path = Path(loaded.output.path or "result.h5")
     refuse_itself(config, path)
     refuse_start(loaded, path)
+    unfinished.refuse_folder(path)
     is_fresh = not (resume or force)
     if is_fresh:
         refuse_unfinished(path)

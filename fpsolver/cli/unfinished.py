@@ -15,7 +15,7 @@ from fpsolver import api
 from fpsolver.cli import signals
 from fpsolver.cli.options import warn
 from fpsolver.config.reader import Config
-from fpsolver.errors import ConfigError, Fault, FileFormatError, FpsolverError, UnfinishedOutputError
+from fpsolver.errors import ConfigError, Fault, FileFormatError, FpsolverError, OutputError, UnfinishedOutputError
 from fpsolver.io import checkpoint
 from fpsolver.io.checkpoint import Checkpoint, Guard
 from fpsolver.problem import Problem
@@ -57,6 +57,13 @@ def _refuse_changes(path: Path, old: Config, new: Config) -> None:
             f"{path} belongs to another configuration; restore it, or start afresh with --force instead of --resume:"
         )
         raise ConfigError(*faults, heading=heading)
+
+
+def refuse_folder(path: Path) -> None:
+    """OutputError if a folder is where the checkpoint of an output belongs."""
+    place = checkpoint.beside(path)
+    if place.is_dir():
+        raise OutputError(f"{place} is a directory, where the checkpoint of this run belongs; remove it, or rename it")
 
 
 def refuse_to_lose(path: Path) -> None:

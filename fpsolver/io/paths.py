@@ -58,13 +58,15 @@ def _folder_above(path: Path) -> Path:
 
 def _refuse_long(path: Path, parent: Path, made: str) -> None:
     """OutputError for a name that leaves no room for those of the files made beside it, found out before the run."""
-    if sys.platform == "win32":
+    try:
+        most = os.pathconf(parent, "PC_NAME_MAX") - len(made)
+    except (AttributeError, OSError, ValueError):  # Windows, or a file system that does not tell
         return
-    most = os.pathconf(parent, "PC_NAME_MAX") - len(made)
-    if len(os.fsencode(path.name)) > most:
+    length = len(os.fsencode(path.name))
+    if 0 < most < length:
         raise OutputError(
-            f"the output {path} cannot be written: its name has {len(os.fsencode(path.name))} bytes, and the longest "
-            f"that leaves room for the names of what is made beside it has {most}; give a shorter one"
+            f"the output {path} cannot be written: its name has {length} bytes, and the longest that leaves room for "
+            f"the names of what is made beside it has {most}; give a shorter one"
         )
 
 
