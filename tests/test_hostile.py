@@ -1,11 +1,13 @@
 """Broken and hostile input gets a sentence; nothing is executed; nothing outside the named output is touched."""
 
 import ast
+import errno
 import importlib
 import os
 import subprocess
 import sys
 from pathlib import Path
+from types import FunctionType
 
 import h5py
 import numpy as np
@@ -256,17 +258,42 @@ def test_sections_that_hold_themselves():
         fp.Config(system=section)
 
 
-def test_a_system_that_refuses_gets_a_sentence(monkeypatch, capsys, tmp_path):
-    """As when the cache of compiled kernels finds no room."""
+def no_space(*_, **__):
+    raise OSError(errno.ENOSPC, "No space left")
+
+
+def too_many(*_, **__):
+    raise OSError(errno.EMFILE, "Too many open files")
+
+
+IN_NUMBA = FunctionType(no_space.__code__, {"__name__": "numba.core.caching", "errno": errno})
+REFUSALS = [
+    (no_space, "no space left"),
+    (IN_NUMBA, "no space left (set NUMBA_CACHE_DIR to a folder with room for compiled kernels)"),
+    (too_many, "too many open files (raise the limit with `ulimit -n`)"),
+]
+
+
+@pytest.mark.parametrize(("refused", "words"), REFUSALS)
+def test_a_system_that_refuses_gets_a_sentence(refused, words, monkeypatch, capsys, tmp_path):
+    """Of the room for compiled kernels only where these were stored."""
     (tmp_path / "run.yaml").write_text(CONFIG)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(
-        "fpsolver.api.run_problem", lambda *_, **__: (_ for _ in ()).throw(OSError(28, "No space left"))
-    )
+    monkeypatch.setattr("fpsolver.api.run_problem", refused)
     assert status_of(["run", "run.yaml"]) == 3
-    found = capsys.readouterr().err
-    assert "fpsolver: the system refused: no space left" in found
-    assert "NUMBA_CACHE_DIR" in found
+    assert capsys.readouterr().err.splitlines()[-1] == f"fpsolver: the system refused: {words}"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="keeps the folder")
+def test_a_working_folder_that_was_removed(monkeypatch, capsys, tmp_path):
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    monkeypatch.setattr(importlib, "import_module", lambda *_: Path.cwd())
+    status = status_of(["run", "run.yaml"])
+    os.chdir(tmp_path)
+    assert status == 3
+    assert "no such file or directory (the working folder has been removed; change to" in capsys.readouterr().err
 
 
 def test_a_library_that_cannot_be_loaded_gets_a_sentence(monkeypatch, capsys):

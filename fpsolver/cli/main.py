@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import gc
 import importlib
 import os
 import sys
 import time
 import traceback
+from pathlib import Path
 from typing import Any
 
 import click
 
 from fpsolver._version import __version__
-from fpsolver.cli import signals
+from fpsolver.cli import signals, streams
 from fpsolver.errors import FpsolverError
 
 STARTED = time.perf_counter()
@@ -71,17 +73,18 @@ def main(arguments: list[str] | None = None) -> None:
     Ends without taking Python apart, which with Numba and LLVM loaded costs 0.4 s; files are closed by now.
     """
     arguments = list(sys.argv[1:] if arguments is None else arguments)
+    streams.replace_missing()
     # importing makes 300,000 objects that stay: up to 0.1 s of collecting nothing. Sweeps leave garbage behind.
     gc.set_threshold(100_000 if "sweep" in arguments else 1_000_000)
     status = status_of(arguments)
-    with contextlib.suppress(BrokenPipeError):
+    with contextlib.suppress(OSError):  # nobody reads, or there is no room: that was said, or cannot be
         sys.stdout.flush()
-        sys.stderr.flush()
     os._exit(status)
 
 
 def status_of(arguments: list[str]) -> int:
     """Run the command line and return its exit status."""
+    out, err = sys.stdout, sys.stderr
     debug = "--debug" in arguments
     arguments = [argument for argument in arguments if argument != "--debug"]
     try:
@@ -97,15 +100,25 @@ def status_of(arguments: list[str]) -> int:
         with signals.caught(signals.ignore, *signals.ALL):
             click.echo("fpsolver: interrupted; nothing was written", err=True)
         return 3
-    except BrokenPipeError:
-        # the reader (head, less) has gone: say nothing more, not even at exit
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+    except SystemExit:  # how click answers a broken pipe, with other streams
+        if sys.stdout is out:
+            raise
+        sys.stdout, sys.stderr = out, err
+        return _after_broken_pipe()
     except (FpsolverError, MemoryError, ImportError, OSError) as error:
         if debug:
             traceback.print_exc()
         click.echo(f"fpsolver: {_sentence(error)}", err=True)
         return error.exit_status if isinstance(error, FpsolverError) else 3
+
+
+def _after_broken_pipe() -> int:
+    """Status 0 if the reader of standard output (head, less) has gone: say nothing more, not even at exit."""
+    if streams.is_unread(sys.stdout.fileno()):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    click.echo("fpsolver: the system refused: broken pipe", err=True)
+    return 3
 
 
 def _sentence(error: Exception) -> str:
@@ -115,7 +128,20 @@ def _sentence(error: Exception) -> str:
     if isinstance(error, MemoryError):
         return "there is not enough memory for this run; give fewer cells"
     if isinstance(error, OSError):
-        where = f" ({error.filename})" if error.filename else " (set NUMBA_CACHE_DIR if compiled kernels have no room)"
-        return f"the system refused: {(error.strerror or str(error)).lower()}{where}"
+        where = f" ({error.filename})" if error.filename else ""
+        return f"the system refused: {(error.strerror or str(error)).lower()}{where}{_cure(error)}"
     reason = (str(error).strip().splitlines() or ["no reason is given"])[-1]  # also of a library that found no memory
     return f"a library cannot be loaded, for lack of memory or badly installed: {reason}"
+
+
+def _cure(error: OSError) -> str:
+    """What helps, if that is known."""
+    if error.errno == errno.EMFILE:
+        return " (raise the limit with `ulimit -n`)"
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        return " (the working folder has been removed; change to another)"
+    places = [frame.f_globals.get("__name__", "") for frame, _ in traceback.walk_tb(error.__traceback__)]
+    is_cache = any(place.startswith("numba.") for place in places)
+    return " (set NUMBA_CACHE_DIR to a folder with room for compiled kernels)" if is_cache else ""
