@@ -48,6 +48,25 @@ def test_a_full_stream_of_results_is_a_failure(tmp_path):
     assert (done.returncode, done.stderr) == (3, "fpsolver: the system refused: no space left on device\n")
 
 
+THREADS = {
+    "NUMBA_NUM_THREADS=0": "NUMBA_NUM_THREADS must be at least 1, but is 0; change this variable, or unset it",
+    "NUMBA_NUM_THREADS=-1": "NUMBA_NUM_THREADS must be at least 1, but is -1; change",
+    "NUMBA_THREADING_LAYER=nonsense": "Numba cannot start its threads with NUMBA_THREADING_LAYER=nonsense (The thread",
+    "NUMBA_THREADING_LAYER_PRIORITY=omp": "with NUMBA_THREADING_LAYER_PRIORITY=omp (THREADING_LAYER_PRIORITY invalid",
+}
+
+
+@pytest.mark.parametrize("variable", THREADS)
+def test_threads_that_numba_cannot_start(variable, tmp_path, monkeypatch):
+    name, _, value = variable.partition("=")
+    monkeypatch.setenv(name, value)
+    done = shell(tmp_path, "run run.yaml", "")
+    assert done.returncode == 2
+    assert THREADS[variable] in done.stderr
+    assert "Traceback" not in done.stderr
+    assert in_folder(tmp_path) == ["run.yaml"]
+
+
 @pytest.mark.parametrize("words", ["models", "schema", "run run.yaml"])
 def test_a_reader_that_has_gone_is_no_failure(words, tmp_path):
     (tmp_path / "run.yaml").write_text(CONFIG)

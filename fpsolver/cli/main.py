@@ -17,7 +17,7 @@ import click
 
 from fpsolver._version import __version__
 from fpsolver.cli import signals, streams
-from fpsolver.errors import FpsolverError
+from fpsolver.errors import FpsolverError, UsageError
 
 STARTED = time.perf_counter()
 COMMANDS = {
@@ -49,7 +49,14 @@ class LazyCommands(click.Group):
         del ctx
         if name not in COMMANDS:
             return None
-        command: click.Command = importlib.import_module(f"fpsolver.cli.{name}").command
+        try:
+            command: click.Command = importlib.import_module(f"fpsolver.cli.{name}").command
+        except ValueError as error:  # of Numba, as it is loaded
+            count = os.environ.get("NUMBA_NUM_THREADS", "")
+            if "threads" not in str(error) or not count:
+                raise
+            text = f"NUMBA_NUM_THREADS must be at least 1, but is {count}; change this variable, or unset it"
+            raise UsageError(text) from None
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

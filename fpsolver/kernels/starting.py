@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 
 import numpy as np
+
+from fpsolver.errors import UsageError
+
+LAYERS = ("NUMBA_THREADING_LAYER", "NUMBA_THREADING_LAYER_PRIORITY")
 
 
 def spare_scipy() -> None:
@@ -35,6 +40,22 @@ def keep_freed_memory() -> None:
     ever freed (mallopt, M_MMAP_THRESHOLD); the one here is never touched. Other C libraries do not mind.
     """
     np.empty(4_000_000)
+
+
+def check_threads() -> None:
+    """UsageError if Numba does not know or have the threads of the environment: later that would end a run."""
+    given = [f"{name}={os.environ[name]}" for name in LAYERS if name in os.environ]
+    if not given:
+        return
+    import numba
+
+    try:
+        numba.get_num_threads()  # starts them
+    except ValueError as error:
+        raise UsageError(
+            f"Numba cannot start its threads with {' and '.join(given)} ({str(error).splitlines()[0].rstrip('.')}); "
+            "give NUMBA_THREADING_LAYER=workqueue, or unset the variable"
+        ) from None
 
 
 def _nothing() -> None:
