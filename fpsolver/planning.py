@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from typing import NamedTuple
 
 import numpy as np
@@ -259,7 +260,9 @@ def snapshot_times(wanted: int | list[float], until: float) -> int | tuple[float
 
 
 def round_number(value: float) -> float:
-    """The nearest 1, 2 or 5 times a power of ten."""
+    """The nearest 1, 2 or 5 times a power of ten; FloatingPointError where floating-point numbers lose their digits."""
+    if value < sys.float_info.min:
+        raise FloatingPointError(f"{value:g} is subnormal")
     power = 10.0 ** math.floor(math.log10(value))
     digit = min((1.0, 2.0, 5.0, 10.0), key=lambda d: abs(math.log(d * power / value)))
     return float(f"{digit * power:.1g}")

@@ -293,5 +293,5 @@ def _expected_end(trajectory: Trajectory, plan: Plan) -> float:
     residual = float(np.asarray(trajectory.records[-1]["residual"]))
     if rate is None or residual <= 0:
         return plan.max_time
-    left = math.log(max(residual / (plan.tolerance * rate), 1.0)) / rate
+    left = max(math.log(residual) - math.log(plan.tolerance) - math.log(rate), 0.0) / rate  # their product may be zero
     return min(trajectory.times[-1] + left, plan.max_time)

@@ -1198,6 +1198,19 @@ def test_cells_beyond_any_memory_are_refused_at_once(cells):
     assert time.perf_counter() - begun < LONGEST
 
 
+TINY = {
+    "until": [{"until": 5e-324}, {"until": 1e-310}, {"until": 5e-324, "method": "gaussian"}],
+    "max_time": [{"until": "steady", "max_time": 5e-324}],
+}
+
+
+@pytest.mark.parametrize(("key", "time"), [(key, time) for key, times in TINY.items() for time in times])
+def test_times_that_are_no_normal_numbers_are_refused(key, time):
+    config = fp.Config(**python_data()).replaced(time=time, output={"every": "auto"})
+    with pytest.raises(ConfigError, match=f"time.{key}: the numbers are so extreme"):
+        fp.run(config)
+
+
 def test_extreme_numbers_are_named(tmp_path):
     """The one furthest from one, of particles and states in lists, too."""
     message = refusal(written(tmp_path, VALID.replace("omega: 1.0", "omega: 1.0e+200")))

@@ -4,6 +4,7 @@ import ast
 import errno
 import importlib
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -20,7 +21,7 @@ from fpsolver.errors import FileFormatError, UsageError
 from fpsolver.io import seal
 from fpsolver.io.container import file_format
 from fpsolver.sweeps.axes import parse_over
-from tests.test_cli import CONFIG
+from tests.test_cli import CONFIG, OVER
 
 ROOT = Path(__file__).resolve().parents[1]
 FORBIDDEN_CALLS = {"eval", "exec", "compile", "__import__"}
@@ -256,6 +257,19 @@ def test_sections_that_hold_themselves():
     section["potential"] = [section]
     with pytest.raises(fp.errors.ConfigError, match="more than 20 levels, or holds itself"):
         fp.Config(system=section)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has no pipes of that kind")
+@pytest.mark.parametrize("options", [[], ["--resume"], ["--force"]])
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
+def test_rows_of_a_sweep_that_are_no_file(make, options, monkeypatch, capsys, tmp_path):
+    """A pipe is not waited for."""
+    (tmp_path / "run.yaml").write_text(CONFIG)
+    monkeypatch.chdir(tmp_path)
+    make("run-sweep.h5.partial")
+    assert status_of(["sweep", "run.yaml", *OVER, *options]) == 2
+    assert re.search(r"run-sweep.h5.partial is (not an ordinary file|a directory)", capsys.readouterr().err)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["run-sweep.h5.partial", "run.yaml"]
 
 
 def no_space(*_, **__):

@@ -310,3 +310,13 @@ def test_finer_points_hold_the_same_function(cells):
     for one, other in zip(coarse.grid.axes, fine.grid.axes, strict=True):
         np.testing.assert_allclose(other.centres[::2], one.centres, rtol=0, atol=1e-13)
     np.testing.assert_allclose(fine.smooth(W)[::2, ::2], coarse.smooth(W), rtol=0, atol=1e-13)
+
+
+@pytest.mark.parametrize("hbar", [5e-324, 1e-310])
+def test_a_width_that_is_no_floating_point_number_has_a_reason(hbar):
+    system = api.build_system(configured(hbar=hbar, omega=1.0))
+    assert husimi.window(system) is None
+    assert husimi.why_none(system) == husimi.UNDERFLOW_REASON
+    rates = husimi.wehrl_rates(system, np.zeros(2), np.eye(2))
+    assert math.isnan(rates.entropy_production)
+    assert husimi.why_none(api.build_system(configured(hbar=1e-300, omega=1.0))) == ""

@@ -205,3 +205,15 @@ def test_a_steady_state_needs_no_start(tmp_path):
     again = fp.load_result(result.save(tmp_path / "steady.h5"))
     assert again.series["time"] == [math.inf]
     assert again.config == result.config
+
+
+@pytest.mark.slow
+def test_a_tolerance_that_underflows_is_not_reached():
+    """Its product with a rate below one is zero, by which the bar of the run must not divide."""
+    config = fp.load_config(CONFIGS[0]).replaced(
+        time={"until": "steady", "tolerance": 5e-324, "max_time": 2.0, "method": "stepping"},
+        system={"bath": {"eta": 0.01}}, grid={axis: {"cells": 48, "allow_coarse": True} for axis in "qp"},
+    )  # fmt: skip
+    ends = []
+    assert api.run_problem(api.prepare(config), lambda _, end: ends.append(end)).status == "not_converged"
+    assert set(ends) == {2.0}

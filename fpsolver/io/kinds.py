@@ -64,6 +64,8 @@ def _of_text(text: str) -> str:
 
 def is_journal(path: Path) -> bool:
     """True for the rows of an unfinished sweep (:mod:`fpsolver.sweeps.journal`)."""
+    if not path.is_file():  # a pipe would be waited for
+        return False
     with path.open("rb") as file:
         return file.read(100).startswith(f'{{"format": "{JOURNAL}"'.encode())
 

@@ -8,6 +8,7 @@ potential, has A^I in place of A (arXiv:2507.23322v2, appendix C, with the frict
 from __future__ import annotations
 
 import math
+import sys
 
 import numpy as np
 
@@ -18,6 +19,7 @@ from fpsolver.physics.potentials import FloatArray
 from fpsolver.physics.system import System
 
 CLASSICAL_REASON = "undefined: a classical system (hbar = 0) has no Husimi function"
+UNDERFLOW_REASON = "undefined: hbar is so small that the width of the Husimi function is no floating-point number"
 WIDTH_REASON = "undefined: no oscillator gives the width of the Husimi function; give system.husimi_omega"
 DIFFUSION_REASON = (
     "undefined: the bath's diffusion of the Husimi function, B - A Sigma0 - Sigma0 A^T, is not positive semidefinite "
@@ -26,21 +28,24 @@ DIFFUSION_REASON = (
 
 
 def window(system: System) -> FloatArray | None:
-    """Sigma0, shape (2N, 2N); None for a classical system or if a frequency is not known."""
+    """Sigma0, shape (2N, 2N); None for a classical system, if a frequency is not known, or if Sigma0 underflows."""
     omegas = system.husimi_omegas
     if system.hbar == 0 or omegas is None or any(omega is None for omega in omegas):
         return None
     if len(omegas) != system.size:
         raise UsageError(f"husimi_omegas must be {system.size}, one for each particle, but are {len(omegas)}")
     stiffness = system.masses * np.array(omegas, dtype=float)
-    return np.diag(system.hbar / 2 * np.concatenate([1 / stiffness, stiffness]))
+    variances = system.hbar / 2 * np.concatenate([1 / stiffness, stiffness])
+    return np.diag(variances) if variances.min() >= sys.float_info.min else None
 
 
 def why_none(system: System) -> str:
     """Reason why there is no Husimi function, or an empty string."""
     if system.hbar == 0:
         return CLASSICAL_REASON
-    return WIDTH_REASON if window(system) is None else ""
+    if system.husimi_omegas is None or any(omega is None for omega in system.husimi_omegas):
+        return WIDTH_REASON
+    return UNDERFLOW_REASON if window(system) is None else ""
 
 
 def smoothed(diffusion: FloatArray, drift: FloatArray, Sigma0: FloatArray) -> FloatArray:

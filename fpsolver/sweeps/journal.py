@@ -55,6 +55,8 @@ class Journal:
         """Finished rows by their number; UsageError with the differences if they belong to another sweep."""
         if self.path is None or not self.path.exists():
             return {}
+        if not self.path.is_file():  # a pipe would be waited for
+            raise FileFormatError(f"{self.path} is not an ordinary file; remove it, or name another output")
         text = self.path.read_bytes()
         lines = text.split(b"\n")
         head = _decoded(lines[0])
