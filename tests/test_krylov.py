@@ -150,7 +150,7 @@ def test_what_check_and_auto_say():
     assert choose_method(slow, problem.generator, 1e-9, decay)[0] == "stepping"
     assert choose_method(slow, problem.generator, 1e9, None) == ("stepping", "auto: time.until is a time")
     long = dataclasses.replace(stepped.plan, predicted=1e4)
-    assert "give time.method: direct, which takes about" in long_warning(slow, stepped.generator, long)
+    assert "give time.method: direct, which takes about" in long_warning(stepped.generator, long)
 
 
 def test_what_cannot_be(monkeypatch):

@@ -14,6 +14,7 @@ from fpsolver.cli.options import (
     force_option,
     naming_the_command,
     refuse_itself,
+    refuse_start,
     set_option,
     table,
     warn,
@@ -73,6 +74,7 @@ def command(
     loaded = load_base(config, overrides, axes)
     path = output or Path(f"{config.stem}-sweep.h5")
     refuse_itself(config, path)
+    refuse_start(loaded, path)
     was_complete = resume and path.exists()
     with naming_the_command(), telling_of_rows(path):
         found = engine.sweep(
