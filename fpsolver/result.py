@@ -209,7 +209,7 @@ class Result(Outcome):
     def _grid_words(self) -> str:
         cells = _by(self.grid.shape)
         resolution = f"{self.diagnostics['resolution']:.3g} cells for the narrowest deviation at the end"
-        finer = "" if self.exact_is_gaussian else "; finer structure of W is not counted (fpsolver check has it)"
+        finer = "" if self.exact_is_gaussian else "; finer structure of W on the way is not counted"
         return f"{cells} cells, {self.scheme}, {resolution}{finer}"
 
 

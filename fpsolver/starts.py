@@ -78,7 +78,7 @@ def stored_start(config: Config, size: int, requests: Requests) -> tuple[LocalSt
         return _on_axes(config, "the result", given.grid, given.arrays["W"], size, requests)
     if not isinstance(section, FileInitial):
         return None, requests
-    with of_file("initial.path"):
+    with of_file("initial.0.path" if isinstance(config.initial, list) else "initial.path"):
         return _on_axes(config, section.path, *read_state(section.path, section.time), size, requests)
 
 

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 from matplotlib.patches import Ellipse
 from matplotlib.quiver import Quiver
 from matplotlib.text import Text
@@ -1380,3 +1381,33 @@ def test_mistakes_with_axes_of_ones_own(case, result, own_axes):
     call, words = MISTAKES[case]
     with pytest.raises(UsageError, match=re.escape(words)):
         call(own_axes[0], result)
+
+
+def test_a_small_pi_is_no_zero():
+    """Of a weakly damped model without detailed balance J^I is as small as the damping, and Pi as exact as any."""
+    bath = {"model": "minimally_invasive", "eta": 1e-6, "beta": 0.7}
+    weak = short_run("weak", bath, time={"method": "direct"}, initial=None)
+    text = words(draw(plot.overview(weak)))
+    assert "= 0 to" not in text
+    assert "(exact 3.0625e-08)" in text
+
+
+def blown_up(result):
+    """As a run that overflows: its last record is its last finite one."""
+    huge = {name: np.array(values) for name, values in result.series.items()}
+    huge["covariance"][-1] = 1e300
+    huge["mean"][-1] = np.nan
+    final = dataclasses.replace(
+        result.final, **{name: 1e300 * getattr(result.final, name) for name in ("W", "J_reversible", "J_irreversible")}
+    )
+    return dataclasses.replace(result, series=huge, final=final, status="failed")
+
+
+def test_a_run_that_blew_up_leaves_the_others_as_they_are(result):
+    """Its scales are its own; factors of its arrows are no text of 300 digits; a portrait shows the whole grid."""
+    beside = draw(plot.overview(result, blown_up(result)))
+    alone = draw(plot.overview(result))
+    scales = [[image.get_clim() for image in figure.findobj(AxesImage)] for figure in (beside, alone)]
+    assert scales[0][:2] == scales[1]
+    assert all(len(text.get_text()) < 200 for text in draw(plot.currents(result, blown_up(result))).findobj(Text))
+    assert draw(plot.portrait(result, blown_up(result))).axes

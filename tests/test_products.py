@@ -458,7 +458,7 @@ def test_sums_of_gaussians_start_runs_from_python(tmp_path):
     assert first.exact_error < 0.05
     again = run(fp.load_result(first.save(tmp_path / "sum.h5")).config)
     np.testing.assert_array_equal(again.final.W, first.final.W)
-    with pytest.raises(ConfigError, match=r"is a state of 2 particle\(s\), but the system has 1"):
+    with pytest.raises(ConfigError, match=r"is a state of 2 particles, but the system has 1"):
         api.prepare(config(THERMAL).replaced(initial=state.as_sum()))
 
 

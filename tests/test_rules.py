@@ -420,3 +420,29 @@ def test_a_run_without_end_is_refused(tmp_path):
     path = written(tmp_path, VALID.replace("until: 0.5", "until: 1.0e+15"))
     with pytest.raises(FpsolverError, match=r"time\.until: would take \S+ steps of \S+; give an earlier end"):
         fp.prepare(load_config(path))
+
+
+def test_sections_of_another_configuration_are_checked_like_any():
+    """They come as objects; what is at fault with them is named all the same."""
+    one = fp.Config(**python_data())
+    with pytest.raises(ConfigError, match=r"initial\.kind: `uniform` needs a periodic q"):
+        fp.Config(system=one.system, initial={"kind": "uniform", "momentum_variance": 1.0})
+    with pytest.raises(ConfigError, match=r"initial\.1: is an entry too many"):
+        fp.Config(system=one.system, initial=[one.initial, one.initial])
+    assert fp.Config(system=one.system, initial=one.initial).system == one.system
+
+
+def test_stored_configurations_are_read_whatever_rules_there_are_since():
+    data = {**python_data(), "time": {"until": 3.0, "max_time": 2.0}}
+    with pytest.raises(ConfigError, match=r"time\.max_time: is 2, before"):
+        fp.Config(**data)
+    assert fp.Config.stored(data).time.max_time == 2.0
+    with pytest.raises(ConfigError, match=r"time\.until: "):
+        fp.Config.stored({**data, "time": {"until": -1.0}})
+
+
+@pytest.mark.parametrize("changes", [{"max_time": 1.0}, {"stepper": "implicit"}])
+def test_moments_do_without_what_steps_need(changes):
+    """Keys that `method: gaussian` does not look at contradict nothing."""
+    limited = {"flux": "chang_cooper", "reversible": "limited"}
+    fp.Config(**{**python_data(), "scheme": limited, "time": {"until": 3.0, "method": "gaussian", **changes}})

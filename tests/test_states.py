@@ -395,7 +395,7 @@ def test_series_of_negative_states(runs, tmp_path):
 def test_the_summary_does_not_call_deviations_the_resolution_of_fringes(runs):
     for result in runs.values():
         assert dict(result.summary())["grid"].endswith(
-            "cells for the narrowest deviation at the end; finer structure of W is not counted (fpsolver check has it)"
+            "cells for the narrowest deviation at the end; finer structure of W on the way is not counted"
         )
 
 

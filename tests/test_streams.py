@@ -80,3 +80,21 @@ def test_a_reader_that_has_gone_is_no_failure(words, tmp_path):
     os.close(writing)
     assert done.returncode == 0
     assert "refused" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "run run.yaml --set time.until=steady --set time.max_time=0.1",
+        f"sweep run.yaml {' '.join(OVER)} --set time.until=steady --set time.max_time=0.1 --workers 1",
+    ],
+)
+def test_a_reader_that_has_gone_hides_no_failure(words, tmp_path):
+    (tmp_path / "run.yaml").write_text(CONFIG)
+    line = f"({sys.executable} -m fpsolver {words}; echo $? > status) | true"
+    environment = {**os.environ, "PYTHONPATH": str(PACKAGE)}
+    done = subprocess.run(
+        ["sh", "-c", line], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False, timeout=300
+    )
+    assert (tmp_path / "status").read_text() == "3\n"
+    assert "did not reach the steady state" in done.stderr

@@ -219,7 +219,10 @@ def test_gibbs_states_are_known_without_a_grid():
     assert not of(thermal, potential=slope)  # a constant force without end
     assert not of(thermal, heavy, potential=slope)
     held = (Particle(1.0, slope, thermal), Particle(2.0, potentials.harmonic(mass=2.0, omega=1.0), heavy))
-    assert detailed_balance.has_gibbs_state(System(held, 0.0, couplings=(Coupling(0, 1, 0.3),)))
+    for other in (potentials.harmonic(mass=2.0, omega=1.0), well):
+        pair = (held[0], Particle(2.0, other, heavy))
+        assert detailed_balance.has_gibbs_state(System(pair, 0.0, couplings=(Coupling(0, 1, 0.3),)))
+        assert not detailed_balance.has_gibbs_state(System(pair, 0.0))  # nothing ties the one that is pulled
     assert not of(Bath(eta=0.5, d_pp=0.5, d_qq=0.1))
     assert not of(Bath(eta=0.5, d_pp=0.5, xi=0.1))
     assert not of(Bath(eta=0.5, d_pp=0.5, alpha=0.1))

@@ -51,6 +51,8 @@ class LazyCommands(click.Group):
             return None
         try:
             command: click.Command = importlib.import_module(f"fpsolver.cli.{name}").command
+            if any(variable.startswith("NUMBA_THREADING_LAYER") for variable in os.environ):  # it could end a run
+                importlib.import_module("fpsolver.kernels.starting").check_threads()
         except ValueError as error:  # of Numba, as it is loaded
             count = os.environ.get("NUMBA_NUM_THREADS", "")
             if "threads" not in str(error) or not count:

@@ -21,6 +21,7 @@ from fpsolver.cli.options import (
     table,
     warn,
 )
+from fpsolver.cli.streams import heard_or_not
 from fpsolver.config.reader import Config, load_config
 from fpsolver.errors import OutputError, UsageError
 from fpsolver.io.checkpoint import Checkpoint, Guard, beside, discard
@@ -121,14 +122,16 @@ def finish(result: Result | GaussianResult, path: Path, start_up: float, *, forc
     begun = time.perf_counter()
     save(result, path, force=force)
     writing = time.perf_counter() - begun
+    status = 0 if result.is_complete else 3
     if not quiet:
-        click.echo(result.title)
-        click.echo(table([*result.summary(), ("wall time", wall_times(result, writing)), ("written to", path)]))
+        with heard_or_not(status):
+            click.echo(result.title)
+            click.echo(table([*result.summary(), ("wall time", wall_times(result, writing)), ("written to", path)]))
     if result.is_complete:
-        return 0
+        return status
     cure = " --resume goes on from there." if beside(path).exists() else ""
     click.echo(f"fpsolver: {result.message}. The result up to there is in {path}.{cure}", err=True)
-    return 3
+    return status
 
 
 def save(result: Result | GaussianResult, path: Path, *, force: bool) -> None:

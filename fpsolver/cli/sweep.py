@@ -19,6 +19,7 @@ from fpsolver.cli.options import (
     table,
     warn,
 )
+from fpsolver.cli.streams import heard_or_not
 from fpsolver.config.reader import Config, load_config
 from fpsolver.errors import ConfigError, FpsolverError, UsageError
 from fpsolver.io.kinds import is_journal, rows_in
@@ -130,15 +131,17 @@ def refuse_conflicts(twice: set[str], workers: int | None, scheduler: str | None
 
 def finish(found: Sweep, path: Path, *, was_complete: bool, quiet: bool) -> int:
     """Summary and exit status: 0 unless no run at all ended well."""
-    if was_complete:
-        click.echo(f"{path} is complete: no row was missing")
-    if not quiet:
-        click.echo(found.title or str(path))
-        click.echo(table([*found.summary(), ("wall time", wall_words(found)), ("written to", path)]))
+    status = 0 if found.is_good.any() else 3
+    with heard_or_not(status):
+        if was_complete:
+            click.echo(f"{path} is complete: no row was missing")
+        if not quiet:
+            click.echo(found.title or str(path))
+            click.echo(table([*found.summary(), ("wall time", wall_words(found)), ("written to", path)]))
     if text := remarks.lost(found):
         click.echo(f"fpsolver: {text}", err=True)
     warn([text for text in (remarks.without_modes(found), remarks.warned(found)) if text])
-    return 0 if found.is_good.any() else 3
+    return status
 
 
 def wall_words(found: Sweep) -> str:

@@ -121,7 +121,7 @@ def stopping(guard: Guard | None) -> Iterator[None]:
         with signals.caught(signals.once(handler), *signals.ALL):
             yield
     except KeyboardInterrupt:
-        if guard is None or not guard.is_kept:
+        if guard is None or not (guard.is_kept and guard.path.exists()):
             raise
         raise FpsolverError(f"interrupted; {guard.path} is kept, and --resume goes on from there") from None
 

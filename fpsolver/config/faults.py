@@ -74,12 +74,13 @@ def between_sections(data: dict[str, Any]) -> list[Fault]:
     stepper, is_limited = _entry(data, "time", "stepper"), _entry(data, "scheme", "reversible") == "limited"
     if method == "direct" and is_limited:
         faults.append(Fault("scheme.reversible", NEEDS_LINEAR))
-    if stepper == "implicit" and is_limited:
+    has_steps = method not in ("direct", "gaussian")
+    if stepper == "implicit" and is_limited and method != "gaussian":
         faults.append(Fault("time.stepper", "implicit steps need linear fluxes; use scheme.reversible: central"))
-    if _entry(data, "system", "bath", "model") == "hu_paz_zhang":
+    if _entry(data, "system", "bath", "model") == "hu_paz_zhang" and method != "gaussian":
         faults += needing_constants(method, stepper)
     latest = _entry(data, "time", "max_time")
-    if method != "direct" and is_number(until) and is_number(latest) and latest < until:
+    if has_steps and is_number(until) and is_number(latest) and latest < until:
         text = f"is {latest:g}, before time.until = {until:g}; leave one of them out"
         faults.append(Fault("time.max_time", text))
     hbar = _entry(data, "units", "hbar")

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pydantic import PrivateAttr, ValidationError
+from pydantic import BaseModel, PrivateAttr, ValidationError
 
 from fpsolver.config import schema
 from fpsolver.config.faults import between_sections
@@ -48,6 +48,16 @@ class Config(Unchanged):
             is_good = False
         if not is_good:
             raise ConfigError(*all_faults(plain), heading="the configuration cannot be used:")
+
+    @classmethod
+    def stored(cls, data: dict[str, Any]) -> Config:
+        """The configuration in a file of fpsolver's own: it was accepted then, whatever rules there are since."""
+        plain, config = _from_python(with_section(data)), cls.__new__(cls)
+        try:
+            schema.ConfigData.__init__(config, **plain)
+        except ValidationError:
+            raise ConfigError(*all_faults(plain), heading="the configuration cannot be used:") from None
+        return config
 
     def to_yaml(self) -> str:
         """The configuration with every default written out, as YAML that repeats the run."""
@@ -115,6 +125,9 @@ def load_config(path: str | Path, overrides: str | tuple[str, ...] | list[str] =
         apply_override(data, override)
         steps = override.partition("=")[0].split(".")
         lines[tuple(int(step) if is_index(step) else step for step in steps)] = "--set"
+    output = data.setdefault("output", {})
+    if isinstance(output, dict) and output.get("path") is None:
+        output["path"] = f"{path.stem}.h5"
     try:
         config = Config(**data)
     except ConfigError as error:
@@ -122,8 +135,6 @@ def load_config(path: str | Path, overrides: str | tuple[str, ...] | list[str] =
     if twice:
         raise located(lines, ConfigError(*twice), str(path))
     config._source, config._lines = str(path), lines
-    if config.output.path is None:
-        config = config.replaced(output={"path": f"{path.stem}.h5"})
     return config
 
 
@@ -208,9 +219,11 @@ def _index(target: list[Any], step: str, key: str) -> int:
 
 
 def _from_python(value: Any, depth: int = 0) -> Any:
-    """Tuples, arrays and NumPy scalars as lists and numbers, so that Python callers may use them."""
+    """Sections, tuples, arrays and NumPy scalars as dicts, lists and numbers, so that Python callers may use them."""
     if depth > MAXIMUM_DEPTH:
         raise ConfigError(Fault("", f"the configuration has more than {MAXIMUM_DEPTH} levels, or holds itself"))
+    if isinstance(value, BaseModel):
+        value = schema.to_plain(value.model_dump(exclude_none=True))
     if isinstance(value, dict):
         return {key: _from_python(item, depth + 1) for key, item in value.items()}
     if isinstance(value, list | tuple):

@@ -20,7 +20,7 @@ import numpy as np
 import fpsolver
 from fpsolver.config.leaves import leaves
 from fpsolver.config.reader import Config
-from fpsolver.errors import FileFormatError
+from fpsolver.errors import FileFormatError, OutputError
 from fpsolver.io import hdf5, reading
 from fpsolver.io.container import read_file, write_image
 from fpsolver.io.lock import followed
@@ -74,13 +74,13 @@ class Guard:
         try:
             save(self.path, self.config, self.plan, position)
             self.has_failed, self.is_kept = False, True
-        except OSError as error:
+        except (OSError, OutputError) as error:
             if not self.has_failed:
-                self.complain(
-                    f"the checkpoint {self.path} cannot be written ({error.strerror or error}); the run goes on"
-                )
+                why = getattr(error, "strerror", None) or error
+                self.complain(f"the checkpoint {self.path} cannot be written ({why}); the run goes on")
             self.has_failed = True
-        self.is_saving = False
+        finally:
+            self.is_saving = False
         self.written = time.monotonic()
 
 

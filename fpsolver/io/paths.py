@@ -99,7 +99,8 @@ def _fill_text(path: Path, text: str) -> None:
 def replace_file(path: Path, fill: Callable[[Path], object]) -> None:
     """Give ``path`` the contents that ``fill`` writes: beside it first, then onto the disk, then by renaming.
 
-    Whoever looks, also after a power failure, finds the old contents or the new ones. OSError if that fails.
+    Whoever looks, also after a power failure, finds the old contents or the new ones. OSError if that fails,
+    OutputError if a file is where a folder of the path should be.
     """
     _folder_above(path)
     path.parent.mkdir(parents=True, exist_ok=True)

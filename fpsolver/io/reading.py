@@ -120,7 +120,7 @@ def _snapshot(file: h5py.File, time: float) -> FloatArray:
 def read_config(file: h5py.File) -> Config:
     """Configuration of a result."""
     data, _ = parse_yaml(file["config"].asstr()[()], "the configuration in the result")
-    config = Config(**data)
+    config = Config.stored(data)
     return starts.holding(config, starts.read(file[starts.GROUP])) if starts.GROUP in file else config
 
 

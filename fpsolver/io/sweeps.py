@@ -130,7 +130,7 @@ def _read_all(file: h5py.File) -> dict[str, Any]:
     found = {name: _values(group[name]) for name in group if name not in scales}
     _check(found, tuple(len(values) for values in over.values()))
     return {
-        "config": Config(**data),
+        "config": Config.stored(data),
         "over": over,
         "linked": linked,
         "data": found,

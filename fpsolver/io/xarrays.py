@@ -148,7 +148,7 @@ def _fields(found: xarray.Dataset) -> dict[str, Any]:
     words = {name: found.attrs[name] for name in ("status", "message")}
     words |= {name: rest[name] for name in ("diagnostics", "reasons", "warnings", "provenance")}
     on_grid = _on_grid(found, rest) if "axes" in rest else {}
-    config = Config(**data)
+    config = Config.stored(data)
     if form := rest.get("initial_form"):
         config = starts.holding(config, starts.of_variables(form, found))
     return {"config": config, "series": series, **words, **on_grid}

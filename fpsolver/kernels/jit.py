@@ -22,9 +22,7 @@ from llvmlite import binding
 from numba import types
 
 from fpsolver.kernels.locks import Lock
-from fpsolver.kernels.starting import check_threads
 
-check_threads()
 OPTIONS: dict[str, Any] = {
     "nogil": True,
     "error_model": "numpy",  # no branch on zero divisors in inner loops

@@ -83,7 +83,7 @@ def entropy_rate(system: System, covariance: FloatArray) -> float:
 
 
 def relative_entropy(state: GaussianState, reference: GaussianState, hbar: float) -> float:
-    """Quantum relative entropy S(state||reference) of Gaussians, never negative.
+    """Quantum relative entropy S(state||reference) of Gaussians.
 
     inf if the reference has a pure mode, unless the state is the same.
     """

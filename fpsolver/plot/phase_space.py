@@ -16,9 +16,13 @@ from matplotlib.image import AxesImage
 from matplotlib.patches import Rectangle
 from matplotlib.quiver import Quiver
 
+from fpsolver.api import build_system
+from fpsolver.errors import FpsolverError
 from fpsolver.physics.potentials import FloatArray
+from fpsolver.physics.timescales import linear_rates
 from fpsolver.plot import style
 from fpsolver.result import Outcome, Result
+from fpsolver.thermo import detailed_balance
 
 VISIBLE = 1e-4  # of max abs(W): the view holds what is above
 MARGIN = 0.05  # of the view, on each side
@@ -27,8 +31,9 @@ SIGNED = 1e-3  # of max W: a negative W below that size would not be seen
 ARROWS = 20  # along each side of the view
 LONGEST = 2.0  # arrow, in distances between arrows
 SHORTEST = 0.02  # of the longest arrow: below it an arrow is a dot that says nothing
-NOTHING = 1e-6  # of the other current: below it a current counts as none
+NOTHING = 1e-6  # of the other current, for J^I times damping over motion: below it a current counts as none
 ROUND_OFF = 1e-11
+MOST = 10**7  # factor of arrows that is written in full
 # the same where theory says J^I = 0; what differences of order 8 leave: 9e-5 at 2.7 cells for a deviation, 1e-5 at 3.6
 GRID_ERROR = 1e-3
 
@@ -43,8 +48,8 @@ class Current(NamedTuple):
     colour: str
 
 
-REVERSIBLE = Current("J_reversible", "J_irreversible", "J^R", "reversible", style.REVERSIBLE)
-IRREVERSIBLE = Current("J_irreversible", "J_reversible", "J^I", "irreversible", style.IRREVERSIBLE)
+REVERSIBLE: Current = Current("J_reversible", "J_irreversible", "J^R", "reversible", style.REVERSIBLE)
+IRREVERSIBLE: Current = Current("J_irreversible", "J_reversible", "J^I", "irreversible", style.IRREVERSIBLE)
 
 
 def view(results: Sequence[Result], fields: Sequence[FloatArray] | None = None) -> FloatArray:
@@ -128,8 +133,18 @@ def strength(result: Result, field: str, box: FloatArray) -> float:
 
 def is_round_off(result: Result, current: Current, box: FloatArray) -> bool:
     """True if a current is nothing beside the other one."""
-    limit = GRID_ERROR if current is IRREVERSIBLE and is_balanced(result) else NOTHING
+    limit = NOTHING if current is REVERSIBLE else GRID_ERROR if is_balanced(result) else NOTHING * _weakness(result)
     return strength(result, current.field, box) <= limit * strength(result, current.other, box)
+
+
+def _weakness(result: Result) -> float:
+    """Damping over the fastest motion, at most 1: how small J^I is beside J^R where it is not nothing."""
+    try:
+        system = build_system(result.config).at(result.final.time)
+    except FpsolverError:  # objects that are lost
+        return 1.0
+    fastest = linear_rates(system)[0]
+    return min(1.0, detailed_balance.damping(system) / fastest) if fastest > 0 else 1.0
 
 
 def is_balanced(result: Outcome) -> bool:
@@ -165,7 +180,8 @@ def draw_current(ax: Axes, result: Result, current: Current, longest: float, box
         style.note(ax, _none_words(result, current, box), y=0)
         return
     times = style.enlargement(strength(result, current.field, box), longest)
-    style.tag(ax, label if times == 1 else f"{label}, arrows $\\times${times:,}")
+    factor = f"{times:,}" if times < MOST else f"{times:.0e}"
+    style.tag(ax, label if times == 1 else f"{label}, arrows $\\times${factor}")
     q, p, J = coarse(result, current.field, box)
     seen = visible(J, longest / times, box)
     arrows = draw_arrows(ax, q[seen], p[seen], J[:, seen], current.colour, longest / times)

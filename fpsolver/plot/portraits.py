@@ -59,8 +59,16 @@ def view(results: Sequence[Result]) -> FloatArray:
     box = np.array([[np.inf, -np.inf]] * 2)
     for result in results:
         for reach in _reaches(result):
-            box = np.stack([np.minimum(box[:, 0], reach[:, 0]), np.maximum(box[:, 1], reach[:, 1])], axis=1)
-    return box
+            box = np.stack([np.fmin(box[:, 0], reach[:, 0]), np.fmax(box[:, 1], reach[:, 1])], axis=1)
+    return _on_grids(box, results)
+
+
+def _on_grids(box: FloatArray, results: Sequence[Result]) -> FloatArray:
+    """The part of a box that has cells; all of them where there is none, as for moments of a run that blew up."""
+    axes = [[result.grid.axes[k] for result in results] for k in range(2)]
+    cells = np.array([[min(axis.low for axis in row), max(axis.high for axis in row)] for row in axes])
+    inside = np.clip(box, cells[:, :1], cells[:, 1:])
+    return np.where((inside[:, 0] < inside[:, 1])[:, None], inside, cells)
 
 
 def _reaches(result: Result) -> Iterator[FloatArray]:

@@ -21,14 +21,16 @@ PAGES = 3  # side by side
 def overview(*results: Result, figsize: style.Size = None) -> Figure:
     """Final W with both currents, marginals against the exact ones, and the entropy balance over time.
 
-    One page for each result, side by side, with a common view and common scales of W and of the currents.
+    One page for each result, side by side, with a common view and common scales of W and of the currents; those of
+    runs that failed, which may have blown up, are their own.
     """
     columns = min(len(results), PAGES)
     rows = math.ceil(len(results) / columns)
     figure = style.new_figure((2 * style.COLUMN + 0.6) * columns, 8.0 * rows, figsize)
     pages = np.ravel(np.asarray(figure.subfigures(rows, columns)))
     for page, result, name in zip(pages, results, naming.names(results), strict=False):
-        _draw_page(page, result, name, results)
+        alike = [other for other in results if (other.status == "failed") == (result.status == "failed")]
+        _draw_page(page, result, name, alike)
     return figure
 
 

@@ -96,11 +96,14 @@ def has_gibbs_state(system: System) -> bool:
 
 
 def _is_dragged(system: System) -> bool:
-    """True if a constant force does work for ever: nothing holds the particle on which it acts."""
-    tilted = [particle.potential for particle in system.particles if particle.potential.tilt]
-    if system.size > 1 and system.is_quadratic:  # springs may hold it
+    """True if a constant force does work for ever: no well holds the particle on which it acts, nor one tied to it."""
+    potentials = [particle.potential for particle in system.particles]
+    tilted = [k for k, potential in enumerate(potentials) if potential.tilt]
+    if system.size > 1 and system.is_quadratic:
         return bool(tilted) and not linear.is_stable(system.drift_matrix)
-    return any(system.size == 1 or isinstance(potential, Cosine) for potential in tilted)
+    ties = np.linalg.matrix_power(np.eye(system.size) + (system.spring_matrix != 0), system.size) > 0
+    held = ties @ [potential.is_confining for potential in potentials]
+    return any(isinstance(potentials[k], Cosine) or not held[k] for k in tilted)
 
 
 def verdict(system: System, residual: float) -> tuple[bool, str]:
