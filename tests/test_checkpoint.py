@@ -225,7 +225,11 @@ def test_no_signal_breaks_off_a_checkpoint(guard, monkeypatch):
 
 def test_an_interruption_after_the_checkpoint_names_it(guard):
     guard.is_kept = True
+    guard.path.write_bytes(b"a checkpoint")
     with pytest.raises(FpsolverError, match=r"out.h5.checkpoint is kept, and --resume"), unfinished.stopping(guard):
+        raise KeyboardInterrupt
+    guard.path.unlink()  # as a run does that has ended
+    with pytest.raises(KeyboardInterrupt), unfinished.stopping(guard):
         raise KeyboardInterrupt
 
 
