@@ -122,6 +122,7 @@ def requirements():
     return [{line.split(">=")[0] for line in lines} for lines in (required, "\n".join(extras).split())]
 
 
+@pytest.mark.slow
 def test_every_runtime_import_is_a_declared_dependency():
     """And what is declared is imported; modules of extras are imported where they are used, by whoever has them."""
     required, optional = requirements()
@@ -155,6 +156,7 @@ def half_tolerances(text):
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("folder", ["benchmarks", "fpsolver", "scripts", "tests"])
 def test_tolerances_are_all_there_is(folder):
     paths = (ROOT / folder).rglob("*.py")
