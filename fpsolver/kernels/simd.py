@@ -25,6 +25,7 @@ from fpsolver.kernels.pointers import Pointer, numbers
 
 EIGHT = 8
 LANES = EIGHT if "avx512f" in FEATURES else EIGHT // 2
+SHUFFLES = ("znver4", "znver5")  # LLVM's names: measured there (docs/performance.md), no gain on znver3
 
 binding.initialize_native_asmparser()  # for _shuffle, which also comes from the disk: without it the process aborts
 _ONE_NUMBER = 8  # bytes: alignment that every element has
@@ -43,8 +44,8 @@ def load_eight(pointer, at):
 def beside(pointer, at, shift):
     """Vector of the numbers from at + shift on, with a shift of -4 to 4, quickest with ``at`` on a cache line.
 
-    A load across lines takes as long as two loads, which bounds the kernels on Zen 4. There this is a shuffle of two
-    vectors, which all shifts share: 8 numbers before ``at`` and 8 after it must exist.
+    A load across lines takes as long as two loads, which bounds the kernels on Zen 4 and 5. There this is a shuffle of
+    two vectors, which all shifts share: 8 numbers before ``at`` and 8 after it must exist.
     """
     return load(pointer, at + shift)
 
@@ -164,7 +165,7 @@ def _lower_beside(context, builder, sig, args):
     )
     as_load = signature(vector, numbers, types.intp)
     _, name, features = context.codegen().magic_tuple()
-    if LANES < EIGHT or name != "znver4" or "+avx512f" not in features.split(","):
+    if LANES < EIGHT or name not in SHUFFLES or "+avx512f" not in features.split(","):
         return _lower_load(context, builder, as_load, (args[0], builder.add(at, shift)))
     steps = [builder.add(at, cgutils.intp_t(step)) for step in (-EIGHT, 0, EIGHT)]
     before, value, after = (_lower_load(context, builder, as_load, (args[0], step)) for step in steps)
