@@ -8,6 +8,7 @@ from fpsolver.generator import Generator, Scheme
 from fpsolver.grid import Axis, Grid
 from fpsolver.physics import baths, potentials
 from fpsolver.physics.system import Coupling, Particle, System
+from fpsolver.recorder import phase_space
 from fpsolver.stepping.explicit import RungeKutta, stable_step
 
 
@@ -50,6 +51,34 @@ def test_kernel_is_the_assembled_matrix(cells, order, rng, small_axes):
     # a few ulp of the largest row, times W, which is a few units
     np.testing.assert_allclose(found.ravel(), matrix @ W.ravel(), rtol=0, atol=5e-15 * scale)
     assert abs(found.sum()) <= 1e-13 * np.abs(found).sum()  # mass, even for noise up to the walls
+
+
+@pytest.mark.parametrize("pair", [(0, 1), (0, 2), (1, 2), (0, 3), (2, 3)], ids=str)
+def test_cross_diffusion_of_one_pair_alone(pair, rng, small_axes):
+    """Whichever two of q1, q2, p1, p2 share their noise, the kernel is the assembled matrix."""
+    noise = np.diag([0.1, 0.1, 0.2, 0.2])
+    noise[pair] = noise[pair[::-1]] = 0.05
+    particles = [Particle(1.0, potentials.harmonic(mass=1.0, omega=1.0), baths.Bath(eta=0.3)) for _ in range(2)]
+    generator = Generator(System(particles, 1.0, np.zeros((4, 4)), noise), box(8, 8, 8, 8), Scheme(order=4))
+    W, matrix = rng.normal(size=(8, 8, 8, 8)), generator.to_sparse()
+    scale = abs(matrix).sum(axis=1).max()  # a few ulp of the largest row, times W, which is a few units
+    np.testing.assert_allclose(generator.apply(W).ravel(), matrix @ W.ravel(), rtol=0, atol=5e-15 * scale)
+
+
+def test_motion_by_the_hamiltonian_and_the_baths():
+    """a^R of two different particles, springs and matrices: H's own derivatives, and what A_bath adds, row by row."""
+    system, grid = several(2), box(16, 16, 16, 16)
+    q1, q2, p1, p2 = grid.coordinates
+    (one, two), k = system.particles, 0.3
+    spring = k * (q1 - q2)
+    forces = (one.potential.derivative(q1) + spring, two.potential.derivative(q2) - spring)
+    bath = system.dissipative_drift - system.irreversible_drift
+    wanted = [p1 / one.mass, p2 / two.mass, -forces[0], -forces[1]]
+    found = phase_space(Generator(system, grid, Scheme(order=4))).reversible_drift
+    for row, motion in enumerate(wanted):
+        added = sum(bath[row, column] * x for column, x in enumerate(grid.coordinates))
+        expected = np.broadcast_to(motion + added, grid.shape)
+        np.testing.assert_allclose(found[row], expected, rtol=1e-13, atol=1e-13)  # a few ulp of forces up to 30
 
 
 @pytest.mark.slow
