@@ -610,6 +610,16 @@ def test_what_is_no_complex_number(entry, tmp_path):
     assert "system.bath.operators.0.1: must be a complex number" in refusal(written(tmp_path, text))
 
 
+def test_a_custom_bath_has_nothing_but_what_is_given():
+    """eta and d_pp alone: no squeezing, no position friction, no noise of q."""
+    bath = {"model": "custom", "eta": 0.5, "d_pp": 0.7}
+    system = {"mass": 1.0, "potential": {"kind": "free"}, "bath": bath}
+    config = Config(system=system, initial={"kind": "thermal", "beta": 1.0, "omega": 1.0}, time={"until": 1.0})
+    system = fp.build_system(config)
+    np.testing.assert_array_equal(system.dissipative_drift, [[0, 0], [0, -0.5]])
+    np.testing.assert_array_equal(system.diffusion_matrix, [[0, 0], [0, 1.4]])
+
+
 def test_matrices_instead_of_a_bath(tmp_path):
     matrices = "matrices: {drift: [[0, 0], [0, -0.5]], diffusion: [[0.1, 0], [0, 1.0]]}"
     system = fp.build_system(load_config(written(tmp_path, VALID.replace(BATH, matrices))))

@@ -95,6 +95,13 @@ def test_spectrum_of_a_critically_damped_oscillator():
     )  # sqrt(eps): defective
 
 
+def test_the_slowest_rate_of_an_overdamped_oscillator():
+    """The smaller root of x^2 - eta x + omega^2, 0.268 for eta = 4, and not the larger one, 3.73."""
+    bath = baths.caldeira_leggett(mass=1.0, eta=4.0, beta=1.0)
+    steady = exact.steady(System((Particle(1.0, potentials.harmonic(mass=1.0, omega=1.0), bath),), 0.0))
+    assert steady.slowest_rate == pytest.approx(2 - math.sqrt(3), rel=1e-12, abs=0)  # round-off of one eigenvalue
+
+
 def test_friction_without_noise_is_infinite_with_a_reason():
     bath = baths.Bath(eta=0.5, alpha=-0.1, d_pp=0.7)  # alpha pulls at q, where nothing diffuses
     steady = exact.steady(systems.oscillator(bath))
