@@ -88,7 +88,7 @@ def relaxation(order: int) -> dict[str, float]:
     grid = autogrid.choose_grid(path, tuple(autogrid.AxisRequest(name, 96) for name in "qp"))
     generator = Generator(system, grid, Scheme(order=order))
     decay = slowest_rate(system, None)
-    plan = Plan(40.0, np.inf, 1e-9, decay, 40.0, 1, choose_step(generator, None, 1.0, decay.value))
+    plan = Plan(40.0, np.inf, 1e-9, decay, 40.0, 1, choose_step(generator, None, 1.0, decay.value, end=40.0))
     W0 = state.values(grid.coordinates)
     seconds, trajectory = [], None
     for _ in range(6):

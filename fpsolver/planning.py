@@ -14,10 +14,13 @@ from fpsolver.config.reader import Config
 from fpsolver.errors import ConfigError, Fault, ResourceError
 from fpsolver.generator import Generator
 from fpsolver.grid import MINIMUM_CELLS, Grid
+from fpsolver.physics.gaussian_states import LocalState, UniformState
+from fpsolver.physics.motion import rates_of_motion
 from fpsolver.physics.timescales import DecayRate, is_divided, linear_rates
-from fpsolver.stepping.explicit import ORDERS, TIME_ERROR, StepSize, choose_step, stable_step
-from fpsolver.stepping.magnus import MagnusStepSize, choose_magnus_step
+from fpsolver.stepping.explicit import ORDERS, TIME_ERROR, choose_step, stable_step
+from fpsolver.stepping.magnus import choose_magnus_step
 from fpsolver.stepping.rational import ImplicitStepSize, implicit_steps
+from fpsolver.stepping.rule import StepRule
 from fpsolver.trajectory import Plan
 
 RECORDS_OF_SEVERAL = 50  # a record costs as much as about ten steps
@@ -31,7 +34,7 @@ class Stepping(NamedTuple):
     """A stepper, its steps, what it is predicted to cost, and why it was chosen."""
 
     name: str
-    step: StepSize | ImplicitStepSize | MagnusStepSize
+    step: StepRule
     seconds: float
     why: str = ""
 
@@ -81,9 +84,14 @@ def _refuse_memory(needed: float, grid: Grid, what: str) -> None:
 
 
 def make_plan(
-    config: Config, decay: DecayRate | None, until: float, generator: Generator, displacement: float = 0.0
+    config: Config,
+    decay: DecayRate | None,
+    until: float,
+    generator: Generator,
+    state: LocalState | UniformState | None,
+    displacement: float = 0.0,
 ) -> Plan:
-    """Stops and steps of a run; ``auto`` values from the slowest decay rate.
+    """Stops and steps of a run from ``state``; ``auto`` values from the slowest decay rate.
 
     ``displacement`` of the state in deviations: as p goes through 0, Phi has twice as many relative errors of <p^2>.
     """
@@ -99,7 +107,7 @@ def make_plan(
     every = round_number(expected / records) if config.output.every == "auto" else float(config.output.every)
     kept = snapshot_times(config.output.snapshots, until)
     error = (TIME_ERROR if generator.system.size == 1 else ERROR_OF_SEVERAL) / max(1.0, 1.6 * displacement)
-    stepping = choose_stepper(config, generator, expected, every, error)
+    stepping = choose_stepper(config, generator, state, expected, every, error)
     method, why = choose_method(config, generator, stepping.seconds, decay)
     return Plan(
         until,
@@ -118,7 +126,14 @@ def make_plan(
     )
 
 
-def choose_stepper(config: Config, generator: Generator, expected: float, every: float, error: float) -> Stepping:
+def choose_stepper(
+    config: Config,
+    generator: Generator,
+    state: LocalState | UniformState | None,
+    expected: float,
+    every: float,
+    error: float,
+) -> Stepping:
     """Stepper with its steps and predicted cost; ``auto`` takes what is predicted to be fastest."""
     section = config.time
     rates = linear_rates(generator.system)
@@ -126,7 +141,7 @@ def choose_stepper(config: Config, generator: Generator, expected: float, every:
     if generator.system.is_time_dependent:
         return _magnus(config, generator, given, expected, *rates)
     if section.stepper == "implicit":
-        return _implicit(generator, given, expected, every, *rates)
+        return _implicit(generator, state, given, expected, every)
     chosen_before = given is not None or not generator.scheme.is_linear or generator.system.size > 1
     names = [section.stepper] if section.stepper != "auto" else ["rk4"] if chosen_before else list(ORDERS)
     found = [_explicit(generator, name, given, expected, error, *rates) for name in names]
@@ -135,7 +150,7 @@ def choose_stepper(config: Config, generator: Generator, expected: float, every:
         return best
     takes_long = best.seconds >= costs.factoring_seconds(generator)
     if takes_long and costs.factoring_bytes(generator) <= memory.available():
-        found.append(_implicit(generator, None, expected, every, *rates))
+        found.append(_implicit(generator, state, None, expected, every))
         best = min(found, key=lambda stepping: stepping.seconds)
     elif best.name == "rk4":
         return best
@@ -163,16 +178,23 @@ def _magnus(
     """Explicit steps that follow coefficients in time; their cost is that of late times."""
     if faults := needing_constants(config.time.method, config.time.stepper):  # with a bath of the user's
         raise ConfigError(*faults)
-    step = choose_magnus_step(generator, given, fastest, slowest)
+    step = choose_magnus_step(generator, given, fastest, slowest, expected)
     return Stepping("rk4", step, costs.stepping_seconds(generator.grid, 8 * expected / step.limit))
 
 
 def _implicit(
-    generator: Generator, given: float | None, expected: float, every: float, fastest: float, slowest: float
+    generator: Generator,
+    state: LocalState | UniformState | None,
+    given: float | None,
+    expected: float,
+    every: float,
 ) -> Stepping:
     """Implicit steps and their predicted cost; at least 200 in the whole run unless ``given``."""
-    limit = min(every, expected / 200)
-    step = ImplicitStepSize(limit, fastest, slowest) if given is None else ImplicitStepSize(given, 0.0, 0.0)
+    step = ImplicitStepSize(given or min(every, expected / 200), expected)
+    if given is None:
+        axis = generator.grid.axes[0]
+        rates = rates_of_motion(generator.system, state, (axis.low, axis.high), on_ring=axis.periodic)
+        step = ImplicitStepSize(step.limit, expected, *rates)
     steps, factors = implicit_steps(step, every, expected)
     seconds = factors * costs.factoring_seconds(generator)
     seconds += steps * costs.solving_seconds(generator)

@@ -154,7 +154,7 @@ def _prepare(config: Config) -> Problem:
     grid, path, found, rules, displacement = _choose_grid(config, system, state, requests, until, length)
     generator = Generator(system, grid, build.build_scheme(config))
     refuse_large(generator, config)
-    plan = make_plan(config, decay, until, generator, displacement)
+    plan = make_plan(config, decay, until, generator, state, displacement)
     refuse_endless(generator, plan)
     notes = _warnings(config, system, state, found, grid)
     if tail := _tail_note(system, None if config.time.method == "direct" else state, until, grid, path):

@@ -11,9 +11,7 @@ from fpsolver.physics.potentials import FloatArray
 from fpsolver.physics.timescales import DecayRate
 from fpsolver.recorder import SERIES, Record
 from fpsolver.snapshots import SnapshotKeeper
-from fpsolver.stepping.explicit import StepSize
-from fpsolver.stepping.magnus import MagnusStepSize
-from fpsolver.stepping.rational import ImplicitStepSize
+from fpsolver.stepping.rule import StepRule
 
 STATUS_WORDS = {
     "steady": "reached the steady state",
@@ -34,7 +32,7 @@ class Plan:
     decay: DecayRate | None
     every: float
     snapshots: int | tuple[float, ...]
-    step: StepSize | ImplicitStepSize | MagnusStepSize
+    step: StepRule
     method: str = "stepping"
     why: str = ""
     stepper: str = "rk4"

@@ -83,7 +83,7 @@ def test_a_growing_mode_of_the_grid_is_called_one():
     """Half beyond the limit of stability, a corner of the box explodes: seen while it holds less than 1e-5."""
     sections = {**GOOD, "checks": {"strict": True}, "time": {"until": 1.0, "stepper": "rk4"}}
     problem = api.prepare(fp.Config(**sections))
-    plan = replace(problem.plan, step=StepSize(1.5 * stable_step(problem.generator)), until=20.0)
+    plan = replace(problem.plan, step=StepSize(1.5 * stable_step(problem.generator), 20.0), until=20.0)
     trajectory = simulate(problem.generator, initial_values(problem), plan, checks=problem.checks())
     assert trajectory.status == "failed"
     assert "alternates from cell to cell: a mode of the grid grows; give a smaller time.dt" in trajectory.message

@@ -67,7 +67,7 @@ def test_order_against_the_matrix_exponential(scheme):
 
 
 def test_steps_double_as_the_transient_fades():
-    step = ImplicitStepSize(0.5, fastest=1.0, slowest=0.25)
+    step = ImplicitStepSize(0.5, math.inf, fastest=1.0, slowest=0.25)
     sizes = [step.at(t) for t in np.linspace(0, 200, 400)]
     assert sizes == sorted(sizes)
     assert {math.log2(0.5 / size) % 1 for size in sizes} == {0.0}
@@ -77,7 +77,7 @@ def test_steps_double_as_the_transient_fades():
     steps, factors = implicit_steps(step, 0.5, 100.0)
     assert 200 <= steps <= 100 / step.at(0.0)
     assert 2 <= factors <= 8
-    rare = ImplicitStepSize(1000.0, fastest=1.0, slowest=0.25)
+    rare = ImplicitStepSize(1000.0, math.inf, fastest=1.0, slowest=0.25)
     doubling = 5 * math.log(2) / 0.25  # units of time, with half as many steps each; the first one is cut short
     steps, _ = implicit_steps(rare, 1000.0, 1000.0)
     assert doubling <= steps * rare.at(0.0) <= 2.2 * doubling
@@ -102,10 +102,10 @@ def test_a_run_agrees_with_explicit_steps():
 
 def test_a_prediction_takes_no_longer_for_a_longer_run():
     """Not even for one of 9e19 records, which is refused afterwards."""
-    step = ImplicitStepSize(0.25, 1.0, 0.5)
+    step = ImplicitStepSize(0.25, math.inf, 1.0, 0.5)
     short, factors = implicit_steps(step, 0.5, 4000.0)
     assert implicit_steps(step, 0.5, 40_000.0) == (short + 2 * 72_000, factors)
-    steps, _ = implicit_steps(ImplicitStepSize(0.1, 0.0, 0.0), 0.1, 2.0**63)
+    steps, _ = implicit_steps(ImplicitStepSize(0.1, 2.0**63), 0.1, 2.0**63)
     assert steps == pytest.approx(2.0**63 / 0.1, rel=1e-9, abs=0)
 
 

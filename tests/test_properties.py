@@ -133,7 +133,7 @@ def test_energy_balance_of_every_step(system, order, seed):
     grid = box()
     generator = Generator(system, grid, Scheme(order=order))
     W = packets(grid, seed)
-    dt = 0.3 * choose_step(generator, None).at(0.0)
+    dt = 0.3 * choose_step(generator, None, end=1.0).at(0.0)
     padded = generator.pad(W, generator.empty_padded())
     RungeKutta(generator).advance(padded, 0.0, dt, 1)
     term = average = W
@@ -398,7 +398,7 @@ def test_random_systems_on_the_grid(seed):
     )  # a squeezed state costs more, and shows no more
     generator = Generator(system, grid)
     fastest = float(np.abs(np.linalg.eigvals(A)).max())
-    count = math.ceil(1.0 / min(choose_step(generator, None).at(0.0), 0.02 / fastest))
+    count = math.ceil(1.0 / min(choose_step(generator, None, end=1.0).at(0.0), 0.02 / fastest))
     padded = generator.pad(state.values(grid.coordinates), generator.empty_padded())
     RungeKutta(generator).advance(padded, 0.0, 1.0 / count, count)
     W = np.ascontiguousarray(padded[:, PAD:-PAD])

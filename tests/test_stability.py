@@ -107,13 +107,13 @@ def test_unstable_step_is_refused_with_the_limit():
     generator, _ = generator_of(systems.model("minimally_invasive"), 32)
     limit = stable_step(generator)
     with pytest.raises(StabilityError, match=f"{limit:.6g}"):
-        choose_step(generator, 1.01 * limit)
-    assert choose_step(generator, 0.5 * limit).at(0.0) == 0.5 * limit
+        choose_step(generator, 1.01 * limit, end=1.0)
+    assert choose_step(generator, 0.5 * limit, end=1.0).at(0.0) == 0.5 * limit
 
 
 def test_steps_are_small_while_the_transient_lasts():
     generator, _ = generator_of(systems.model("minimally_invasive"), 32)
-    step = choose_step(generator, None, fastest=1.0, slowest=0.25)
+    step = choose_step(generator, None, fastest=1.0, slowest=0.25, end=math.inf)
     sizes = [step.at(t) for t in (0.0, 5.0, 20.0, 1e6)]
     assert sizes == sorted(sizes)
     assert sizes[0] < sizes[-1] == step.limit

@@ -100,6 +100,12 @@ def velocity_per_momentum(system: System) -> float:
     return float(1 / system.particles[0].mass + system.dissipative_drift[0, 1])
 
 
+def slowest_on_ring(system: System, length: float) -> float:
+    """Slowest decay rate on a ring without corrugation, 1/time; 0 without friction."""
+    friction = -float(system.dissipative_drift[1, 1])
+    return _ring_rate(system, length, friction) if friction > 0 else 0.0
+
+
 def _ring_rate(system: System, length: float, friction: float) -> float:
     mobility = velocity_per_momentum(system) / friction
     D = system.diffusion_matrix / 2

@@ -131,10 +131,10 @@ class StepSize:
     """
 
     limit: float
+    end: float
     fastest: float = 0.0
     slowest: float = 0.0
     order: int = 4
-    end: float = math.inf
     error: float = TIME_ERROR
 
     @property
@@ -176,17 +176,17 @@ def choose_step(
     fastest: float = 0.0,
     slowest: float = 0.0,
     *,
+    end: float,
     order: int = 4,
-    end: float = math.inf,
     error: float = TIME_ERROR,
 ) -> StepSize:
     """What the user asked for if it is stable, or 96 % of the limit and less while accuracy asks for it."""
     limit = stable_step(generator, order)
     if dt is None:
-        return StepSize(SAFETY * limit, fastest, slowest, order, end, error)
+        return StepSize(SAFETY * limit, end, fastest, slowest, order, error)
     if dt > limit:
         what = "the stability limit of this stepper and grid" if generator.scheme.is_linear else "which keeps W >= 0"
         raise StabilityError(
             f"time.dt must not exceed {limit:.6g}, {what}, but is {dt:g}; give a smaller dt, or `auto`"
         )
-    return StepSize(dt, order=order)
+    return StepSize(dt, end, order=order)

@@ -6,7 +6,7 @@ Each step of length h is two Runge-Kutta steps of h/2 with constant coefficients
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fpsolver.generator import Generator
 from fpsolver.physics.potentials import FloatArray
@@ -62,10 +62,12 @@ class MagnusStepSize:
         return self.halves.reconsider_at(time)
 
 
-def choose_magnus_step(generator: Generator, dt: float | None, fastest: float, slowest: float) -> MagnusStepSize:
+def choose_magnus_step(
+    generator: Generator, dt: float | None, fastest: float, slowest: float, end: float
+) -> MagnusStepSize:
     """What the user asked for if it is stable with the coefficients of every time, or what accuracy allows."""
     if dt is not None:
-        return MagnusStepSize(StepSize(choose_step(generator, dt).limit / 2))
+        return MagnusStepSize(StepSize(choose_step(generator, dt, end=end).limit / 2, end))
     settling = Settling(generator.system)
-    halves = choose_step(generator, None, max(fastest, settling.fastest), slowest)
-    return MagnusStepSize(StepSize(halves.limit / 2, halves.fastest, halves.slowest), settling)
+    halves = choose_step(generator, None, max(fastest, settling.fastest), slowest, end=end)
+    return MagnusStepSize(replace(halves, limit=halves.limit / 2), settling)

@@ -45,25 +45,31 @@ class ImplicitStepSize:
     """Largest step at a given time, by accuracy: it doubles as the transient fades, and never exceeds ``limit``.
 
     The method turns exp(lambda t) into exp(lambda t + C lambda^6 dt^5 t): second moments, which turn at up to 2
-    ``fastest`` and fade at ``slowest``, are then off by C (2 fastest)^6 dt^5 / slowest, which the step keeps below
-    TIME_ERROR. It takes only the values limit / 2^k, since each costs a factorisation.
+    ``fastest`` and fade at ``slowest``, are then off by C (2 fastest)^6 dt^5 / slowest or, where the run ends before,
+    slowest x ``end`` of that, which the step keeps below TIME_ERROR. Stable as it is, a step of several turns would
+    otherwise damp what nothing damps. It takes only the values limit / 2^k, since each costs a factorisation.
     """
 
     limit: float
-    fastest: float
-    slowest: float
+    end: float
+    fastest: float = 0.0
+    slowest: float = 0.0
 
     def at(self, time: float) -> float:
         """Largest step at ``time``."""
-        if self.fastest == 0 or self.slowest <= 0:
+        rate = max(self.slowest, 1 / self.end)
+        if self.fastest == 0 or rate <= 0:
             return self.limit
-        accurate = (TIME_ERROR * self.slowest / (abs(ERROR_CONSTANT) * (2 * self.fastest) ** 6)) ** 0.2
-        grown = math.log(accurate / self.limit) + self.slowest * time / 5
-        return self.limit * 2.0 ** min(0, math.floor(grown / math.log(2)))
+        turning = 2 * self.fastest
+        # in logarithms: the sixth power of a rate may be beyond the largest number
+        accurate = math.log(TIME_ERROR / abs(ERROR_CONSTANT)) + math.log(rate / turning) - 5 * math.log(turning)
+        grown = accurate / 5 - math.log(self.limit) + self.slowest * time / 5
+        return self.limit * 2.0 ** math.floor(min(grown, 0.0) / math.log(2))
 
     def reconsider_at(self, time: float) -> float:
         """When to ask again: as soon as the step may double, or never."""
-        return math.inf if self.at(time) == self.limit else time + 1 / self.slowest
+        stays = self.slowest <= 0 or self.at(time) == self.limit
+        return math.inf if stays else time + 1 / self.slowest
 
 
 COUNTED = 10_000
