@@ -68,8 +68,10 @@ def run(
             raise UsageError("a callback gets W at every record, and time.method: gaussian has none; leave it out")
         result: Result | GaussianResult = run_moments(gaussian_problem(config))
     else:
-        shown = Bar().update if progress is True else (progress or None)
-        result = run_problem(prepare(config), shown, observer=callback)
+        problem = prepare(config)
+        with Bar(shown=progress is True) as bar:
+            told = bar.update if progress is True else (progress or None)
+            result = run_problem(problem, told, observer=callback)
     for text in result.warnings:
         warnings.warn(text, FpsolverWarning, stacklevel=2)
     return result

@@ -7,6 +7,7 @@ nobody asks, shows it :func:`on_terminal` only.
 from __future__ import annotations
 
 import sys
+from typing import Self
 
 from tqdm import tqdm
 
@@ -17,7 +18,7 @@ def on_terminal() -> bool:
 
 
 class Bar:
-    """Callable progress for :func:`fpsolver.run`."""
+    """Progress of a run for :func:`fpsolver.run`, as a context: whoever makes a bar takes it away."""
 
     def __init__(self, *, shown: bool = True) -> None:
         layout = "{desc} {percentage:3.0f}%|{bar}|{postfix} [{elapsed}<{remaining}]"
@@ -30,6 +31,14 @@ class Bar:
             file=sys.stderr,
         )
 
+    def __enter__(self) -> Self:
+        """The bar itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Take the bar away; not before the run ends, of which the ``end`` of :meth:`update` is an estimate."""
+        self._bar.close()
+
     def update(self, time: float, end: float) -> None:
         """Show that ``time`` of about ``end`` has been simulated."""
         if self._bar.disable:
@@ -37,8 +46,6 @@ class Bar:
         self._bar.set_postfix_str(f"t = {time:.4g} of about {end:.4g}", refresh=False)
         self._bar.n = min(time / end, 1.0) if end > 0 else 0.0
         self._bar.refresh()
-        if time >= end:
-            self._bar.close()
 
 
 class Count:

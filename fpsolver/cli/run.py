@@ -113,7 +113,8 @@ def run_guarded(problem: Problem, guard: Guard | None, found: Checkpoint | None)
     position = None if found is None else found.position()
     if position is not None:
         click.echo(f"going on from t = {position.time:.6g}", err=True)
-    return api.run_problem(problem, Bar(shown=on_terminal()).update, guard=guard, start=position)
+    with Bar(shown=on_terminal()) as bar:
+        return api.run_problem(problem, bar.update, guard=guard, start=position)
 
 
 def finish(result: Result | GaussianResult, path: Path, start_up: float, *, force: bool, quiet: bool) -> int:
