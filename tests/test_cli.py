@@ -1207,7 +1207,7 @@ def test_complete_positivity_cannot_be_asked_of_a_classical_system(cli):
 
 
 def test_a_bar_on_a_terminal(monkeypatch):
-    """Simulated time of the expected end, on a terminal only; gone when it is reached."""
+    """Simulated time of the expected end, on a terminal only; gone when the run has ended."""
     for is_terminal in (True, False):
         screen = io.StringIO()
         screen.isatty = lambda is_terminal=is_terminal: is_terminal
@@ -1217,7 +1217,13 @@ def test_a_bar_on_a_terminal(monkeypatch):
         assert ("25%" in screen.getvalue()) == is_terminal
         assert ("t = 2.5 of about 10" in screen.getvalue()) == is_terminal
         bar.update(0.0, 0.0)
-        bar.update(12.0, 10.0)
+        bar.update(10.0, 10.0)
+        with bar:
+            bar.update(12.0, 20.0)  # the first end was an estimate
+            assert ("t = 12 of about 20" in screen.getvalue()) == is_terminal
+        shown = screen.getvalue()
+        bar.update(13.0, 20.0)
+        assert screen.getvalue() == shown
         count = Count(4, 1, shown=on_terminal())
         count.step(failed=False)
         count.step(failed=True)

@@ -37,10 +37,16 @@ def rates_of_motion(
     fastest = max(fastest, math.sqrt(curvature * speed))
     if on_ring:
         length = span[1] - span[0]
-        momentum = math.sqrt(2 * particle.mass * (highest - float(energy.min())))
+        momentum = max(math.sqrt(2 * particle.mass * (highest - float(energy.min()))), _running(system))
         fastest = max(fastest, 2 * math.pi * speed * momentum / length)
         slowest = min(slowest, slowest_on_ring(system, length))
     return fastest, slowest
+
+
+def _running(system: System) -> float:
+    """Momentum at which friction balances a tilt."""
+    friction = -float(system.dissipative_drift[1, 1])
+    return abs(system.particles[0].potential.tilt) / friction if friction > 0 else 0.0
 
 
 def _energies(system: System, state: LocalState | UniformState | None) -> list[float]:
