@@ -205,7 +205,7 @@ def test_phi_has_settled_when_what_is_left_of_it_is_small(pi, damping, scale):
     threshold = math.log(4 * a * math.expm1(0.25) / (tolerance * scale)) / rate
     plan = plan_of(tolerance=tolerance, damping=damping)
     for shift, expected in ((-0.01, False), (0.01, True)):
-        times = [threshold + shift - 0.25 / rate, threshold + shift]
+        times = [threshold + shift - part / rate for part in (1.0, 0.25, 0.22, 0.0)]
         values = [2.0 + a * math.exp(-rate * time) for time in times]
         records = [{"entropy_flux": value, "entropy_production": pi} for value in values]
         assert has_settled(Trajectory(times=times, records=records), plan, rate) == expected
