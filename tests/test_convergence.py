@@ -149,3 +149,12 @@ def test_several_particles_and_cells_that_are_none():
         fp.convergence(two)
     with pytest.raises(UsageError, match="cells must be a tuple of int objects, but is 48"):
         fp.convergence(two, cells=48)
+
+
+def test_numbers_of_cells_may_be_those_of_numpy():
+    """The next rule is asked; fractions are still no numbers of cells."""
+    config = fp.load_config(CONFIGS / "translation_covariant.yaml")
+    with pytest.raises(UsageError, match="must be at least two numbers that increase, but are 64, 48"):
+        fp.convergence(config, tuple(np.array([64, 48])))
+    with pytest.raises(UsageError, match="cells must be a tuple of int objects"):
+        fp.convergence(config, (48, 64.0))

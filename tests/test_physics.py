@@ -4,6 +4,7 @@ import copy
 import math
 import pickle
 from itertools import pairwise
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -454,7 +455,45 @@ def test_a_system_keeps_its_own_copy_of_what_it_was_given():
 
 
 def test_a_particle_alone_keeps_its_own_window_and_may_have_noise_of_round_off():
-    noise = np.diag([0.0, -1e-17, 1.0, 1.0])
+    noise = np.kron([[1.0, 1.0 + 1e-15], [1.0, 1.0]], np.diag([0.0, 1.0]))
     pair = System((ONE, ONE), 1.0, diffusion=noise, husimi_omegas=(1.0, 2.0))
     second = timescales.alone(pair, 1)
-    assert (second.husimi_omegas, second.diffusion[0, 0]) == ((2.0,), -1e-17)
+    assert (second.husimi_omegas, second.diffusion[0, 1]) == ((2.0,), 1.0 + 1e-15)
+
+
+UNITS_OF_Q = (1.0, 1e7**0.5, 1e-9, 1e150)
+
+
+@pytest.mark.parametrize("unit", UNITS_OF_Q)
+def test_matrices_are_judged_in_any_units(unit):
+    """q -> q/unit, p -> p unit: what is noise, or a covariance, in one system of units is that in every other."""
+    scale = np.outer([1 / unit, unit], [1 / unit, unit])
+    singular, negative = (scale * np.array([[0.2, x], [x, 0.2]]) for x in (0.2, 0.4))
+    skew = scale * np.array([[0.2, 0.1], [0.1 + 1e-8, 0.2]])
+    np.testing.assert_array_equal(System((ONE,), diffusion=singular).diffusion, singular)
+    bath = custom.as_bath(SimpleNamespace(drift=np.eye(2), diffusion=negative))
+    np.testing.assert_array_equal(bath.diffusion, negative)  # symmetric; more is asked by the configuration
+    states.gaussian([0.0, 0.0], singular + np.diag(1e-3 * np.diag(singular)))
+    with pytest.raises(UsageError, match="positive semidefinite, but has the eigenvalue -"):
+        System((ONE,), diffusion=negative)
+    with pytest.raises(UsageError, match="diffusion must be symmetric"):
+        System((ONE,), diffusion=skew)
+    with pytest.raises(UsageError, match=r"`diffusion` of .* must be symmetric"):
+        custom.as_bath(SimpleNamespace(drift=np.eye(2), diffusion=skew))
+    for matrix in (negative, skew):
+        with pytest.raises(UsageError, match="symmetric and positive definite"):
+            states.gaussian([0.0, 0.0], matrix)
+
+
+def test_noise_at_the_ends_of_the_floating_point_range():
+    """Without a warning; noise of one coordinate alone cannot be correlated with that of another."""
+    for rows in ([[0, 0], [0, 0]], [[5e-324, 0], [0, 1]], [[1e308, 1e308], [1e308, 1e308]], [[5e-324, 0], [0, 1e308]]):
+        np.testing.assert_array_equal(System((ONE,), diffusion=rows).diffusion, rows)
+    for rows in (
+        [[0, 1e-30], [1e-30, 1]],
+        [[0, 5e-324], [5e-324, 0]],
+        [[5e-324, 1e300], [1e300, 1]],
+        [[-1e-30, 0], [0, 1]],
+    ):
+        with pytest.raises(UsageError, match="has the eigenvalue -"):
+            System((ONE,), diffusion=rows)

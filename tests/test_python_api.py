@@ -135,9 +135,45 @@ class Infinite(Quartic):
         return np.where(np.abs(q) < 1, np.nan, q**2)
 
 
+@dataclass(frozen=True)
+class Elsewhere(Quartic):
+    """Has its wells outside its span."""
+
+    span: tuple = (2.0, 4.0)
+    is_confining = True
+
+
+@dataclass(eq=False)
+class Table:
+    """A double well with an array in it, and an `==` that answers for each number on its own."""
+
+    coefficients: np.ndarray
+
+    def __eq__(self, other):
+        return self.coefficients == other.coefficients
+
+    __hash__ = None
+
+    def energy(self, q):
+        return -self.coefficients[0] * q**2 / 2 + self.coefficients[1] * q**4 / 4
+
+    def derivative(self, q, order=1):
+        return Quartic(*self.coefficients).derivative(q, order)
+
+
+def test_objects_that_hold_arrays_compare():
+    """The same object is equal to itself; another one to nothing, if its `==` does not say."""
+    table = Table(np.array([1.0, 1.0]))
+    assert config(table) == config(table)
+    assert config(table) != config(Table(table.coefficients.copy()))
+    assert config(Quartic()) == config(Quartic())
+    assert config(Quartic()) != config(Quartic(2.0))
+
+
 @pytest.mark.parametrize(
     ("potential", "words"),
     [
+        (Elsewhere(), r"Elsewhere.* must have a minimum in its span, but there is none from 2 to 4; give a `span`"),
         (Wrong(), r"derivative\(q, 1\) of Wrong.* must be the slope of energy\(q\), but at q = "),
         (WrongCurvature(), r"derivative\(q, 2\) of WrongCurvature.* slope of derivative\(q, 1\)"),
         (Scalar(), r"energy\(q\) of Scalar.* fails on an array"),
@@ -426,3 +462,15 @@ def test_one_override_may_be_given_alone():
 def test_completion_offers_what_is_public():
     assert dir(fp.thermo) == sorted(fp.thermo.__all__)
     assert all(callable(getattr(fp.thermo, name)) for name in fp.thermo.__all__)
+
+
+def test_each_particle_has_the_extent_of_its_own_axis_as_the_span():
+    """Or that of all of them, where it is said once."""
+    wide, narrow = [-5.0, 5.0], [-4.0, 4.0]
+    particles = [{"mass": 1.0, "potential": Quartic(span=None), "bath": DAMPED} for _ in range(2)]
+    for q, expected in (
+        ([{"extent": wide}, {"extent": narrow}], [wide, narrow]), ({"extent": narrow}, [narrow, narrow])
+    ):  # fmt: skip
+        both = {"system": {"particles": particles}, "initial": [START] * 2, "grid": {"q": q}, "time": {"until": 1.0}}
+        made = fp.Config(units={"hbar": 0.0}, **both)
+        assert [list(part.potential.span) for part in fp.build_system(made).particles] == expected

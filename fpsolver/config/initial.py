@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
 from fpsolver.config import axes, schema, schema_initial
 from fpsolver.config.faults import Collector
 from fpsolver.config.initial_arrays import ARRAYS, require_line, require_quantum
 from fpsolver.config.matrices import check_symmetric, square
 from fpsolver.config.schema_many import particles_of
 from fpsolver.errors import ConfigError, Fault
-from fpsolver.physics import states, tabulated
+from fpsolver.physics import arguments, states, tabulated
+from fpsolver.physics.gaussian_states import ASYMMETRY
 from fpsolver.physics.states import GaussianState, LocalState, ProductState, UniformState
 from fpsolver.physics.tabulated import TabulatedState
 from fpsolver.physics.weyl import SampledState
@@ -150,10 +149,9 @@ def _check_mean(mean: list[float], count: int) -> None:
 
 def _covariance(rows: list[list[float]], count: int) -> Any:
     V = square(rows, "initial.covariance", count)
-    check_symmetric(V, "initial.covariance")
-    smallest = float(np.linalg.eigvalsh(V)[0])
-    if smallest <= 0:
-        text = f"must be positive definite, but {V.tolist()} has the eigenvalue {smallest:.6g}"
+    check_symmetric(V, "initial.covariance", ASYMMETRY)
+    if not arguments.least_eigenvalue(V) > 0:
+        text = f"must be positive definite, but {V.tolist()} has the eigenvalue {arguments.eigenvalue_in_words(V)}"
         raise ConfigError(Fault("initial.covariance", text))
     return V
 

@@ -9,6 +9,7 @@ import numpy as np
 from fpsolver.config.faults import Collector
 from fpsolver.config.schema_many import ChainSystem, count_of
 from fpsolver.errors import ConfigError, Fault
+from fpsolver.physics import arguments
 from fpsolver.physics.potentials import FloatArray
 
 
@@ -42,18 +43,17 @@ def square(rows: list[list[float]], key: str, count: int = 1) -> FloatArray:
     return np.array(rows)
 
 
-def check_symmetric(matrix: FloatArray, key: str) -> None:
+def check_symmetric(matrix: FloatArray, key: str, tolerance: float = arguments.ROUND_OFF) -> None:
     """ConfigError for a matrix that is not symmetric."""
-    if not np.allclose(matrix, matrix.T, rtol=1e-12, atol=0):
+    if not arguments.is_symmetric(matrix, tolerance):
         raise ConfigError(Fault(key, f"must be symmetric, but is {matrix.tolist()}"))
 
 
 def check_diffusion(B: FloatArray, key: str) -> None:
     """ConfigError for a matrix that is not positive semidefinite."""
-    smallest = float(np.linalg.eigvalsh(B)[0])
-    if smallest < -1e-12 * float(np.abs(B).max()):
+    if arguments.least_eigenvalue(B) < -arguments.ROUND_OFF:
         text = (
-            f"the diffusion matrix must be positive semidefinite, but has the eigenvalue {smallest:.6g}: "
-            "the equation would be ill-posed; d_qq d_pp must be at least d_qp^2"
+            "the diffusion matrix must be positive semidefinite, but has the eigenvalue "
+            f"{arguments.eigenvalue_in_words(B)}: the equation would be ill-posed; d_qq d_pp must be at least d_qp^2"
         )
         raise ConfigError(Fault(key, text))

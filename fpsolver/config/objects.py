@@ -18,7 +18,12 @@ class Held:
         self.value = value
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Held) and bool(self.value == other.value)
+        if not isinstance(other, Held) or self.value is other.value:
+            return isinstance(other, Held)
+        try:
+            return bool(self.value == other.value)
+        except Exception:  # arrays inside a dataclass have no single truth, and `==` of the user's own may do anything
+            return False
 
     def __hash__(self) -> int:
         return hash(Held)  # objects that are equal need not have a hash

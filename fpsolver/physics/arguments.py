@@ -22,7 +22,8 @@ from fpsolver.physics.readonly import read_only
 FloatArray = NDArray[np.floating[Any]]
 
 LONGEST = 80  # characters of a value in a message
-ROUND_OFF = 1e-12  # of the largest entry: asymmetry and negative eigenvalues that count as round-off
+ROUND_OFF = 1e-12  # asymmetry and negative eigenvalues that count as round-off, of a matrix with ones on its diagonal
+FURTHEST = 1e100  # entries of a scaled matrix: any above 1 is indefinite, and infinite ones have no eigenvalues
 
 
 def shown(value: Any, longest: int = LONGEST) -> str:
@@ -104,6 +105,8 @@ def switch(name: str, value: Any, error: type[FpsolverError] = UsageError) -> bo
 def items(name: str, value: Any, kind: type, error: type[FpsolverError] = UsageError) -> tuple[Any, ...]:
     """A sequence of objects of one kind as a tuple."""
     found = tuple(value) if isinstance(value, list | tuple) else None
+    if found and kind is int:  # those of NumPy are no `int`
+        found = tuple(int(item) if isinstance(item, numbers.Integral) else item for item in found)
     if found is None or not all(isinstance(item, kind) for item in found):
         raise error(f"{name} must be a tuple of {kind.__name__} objects, but is {shown(value)}")
     return found
@@ -138,18 +141,47 @@ def array(name: str, value: Any, shape: tuple[int, ...]) -> FloatArray:
     return read_only(np.array(found))
 
 
+def is_symmetric(matrix: FloatArray, tolerance: float = ROUND_OFF) -> bool:
+    """True for a matrix that is symmetric to round-off, whatever the units of its coordinates."""
+    size = np.sqrt(np.abs(matrix.diagonal()))
+    allowed = np.maximum(np.outer(size, size), np.abs(matrix))
+    return bool((np.abs(matrix / 2 - matrix.T / 2) <= tolerance * (allowed / 2)).all())
+
+
+def least_eigenvalue(matrix: FloatArray) -> float:
+    """Smallest eigenvalue of M_ij / sqrt(M_ii M_jj), whose sign is that of M's and depends on no units.
+
+    -1 if an entry of the diagonal is negative, or is zero beside others: in some units it is that or less.
+    """
+    touched = np.flatnonzero(matrix.any(axis=0) | matrix.any(axis=1))  # few in a long chain
+    part = matrix[np.ix_(touched, touched)]
+    size = part.diagonal()
+    if not (size > 0).all():
+        return -1.0
+    smallest = math.inf
+    if len(touched):
+        root = np.sqrt(size)
+        with np.errstate(over="ignore"):
+            scaled = (part / root[:, None] / root).clip(-FURTHEST, FURTHEST)
+        smallest = float(np.linalg.eigvalsh(scaled)[0])
+    return smallest if len(touched) == len(matrix) else min(smallest, 0.0)
+
+
+def eigenvalue_in_words(matrix: FloatArray) -> str:
+    """Smallest eigenvalue of an indefinite matrix as it was given, or scaled where round-off hides it."""
+    own = float(np.linalg.eigvalsh(matrix)[0])
+    return f"{own if own < 0 else least_eigenvalue(matrix):.6g}"
+
+
 def noise(name: str, value: Any, size: int) -> FloatArray:
     """A symmetric positive semidefinite matrix, as a read-only copy."""
     B = array(name, value, (size, size))
-    largest = float(np.abs(B).max(initial=0.0))
-    if np.abs(B - B.T).max(initial=0.0) > ROUND_OFF * largest:
+    if not is_symmetric(B):
         raise UsageError(f"{name} must be symmetric, but is {shown(B.tolist())}")
-    touched = np.flatnonzero(B.any(axis=0))  # few in a long chain
-    smallest = float(np.linalg.eigvalsh(B[np.ix_(touched, touched)])[0]) if len(touched) else 0.0
-    if smallest < -ROUND_OFF * largest:
+    if least_eigenvalue(B) < -ROUND_OFF:
         raise UsageError(
-            f"{name} must be positive semidefinite, but has the eigenvalue {smallest:.6g}: noise cannot be negative, "
-            "and the equation would be ill-posed"
+            f"{name} must be positive semidefinite, but has the eigenvalue {eigenvalue_in_words(B)}: noise cannot be "
+            "negative, and the equation would be ill-posed"
         )
     return B
 

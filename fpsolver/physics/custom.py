@@ -162,6 +162,11 @@ def as_potential(source: Any, extent: tuple[float, float] | None) -> Potential:
         raise UsageError(f"the span of {named(source)} must be (low, high) with low < high, but is {span}")
     found = UserPotential(source, (low, high))
     _check(found)
+    if found.is_confining and not len(found.minima()):
+        raise UsageError(
+            f"{named(source)} is said to confine (is_confining), and must have a minimum in its span, but there is "
+            f"none from {low:g} to {high:g}; give a `span` (without one it is grid.q.extent) that holds all its wells"
+        )
     return found
 
 
@@ -250,7 +255,7 @@ def as_bath(source: Any) -> Bath:
     if isinstance(source, Bath):
         return source
     drift, diffusion = (_matrix(source, name) for name in ("drift", "diffusion"))
-    if not np.allclose(diffusion, diffusion.T, rtol=1e-12, atol=0):
+    if not arguments.is_symmetric(diffusion):
         raise UsageError(f"`diffusion` of {named(source)} must be symmetric, but is {diffusion.tolist()}")
     beta = getattr(source, "beta", None)
     own: Any = UserBath(drift, diffusion, type(source).__name__, None if beta is None else float(beta))

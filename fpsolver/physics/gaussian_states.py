@@ -15,6 +15,8 @@ from fpsolver.physics import arguments
 from fpsolver.physics.potentials import FloatArray
 from fpsolver.physics.readonly import read_only
 
+ASYMMETRY = 1e-9  # of a covariance, which may come from a measurement or from a long computation
+
 
 class LocalState(Protocol):
     """Any state of a particle on the line, Gaussian or not."""
@@ -100,20 +102,12 @@ def checked_moments(mean: ArrayLike, covariance: ArrayLike, size: int | None = N
         raise UsageError(f"mean and covariance must be {n} and {n} x {n}, but are {x.shape} and {V.shape}")
     if not np.isfinite(x).all():
         raise UsageError(f"the mean must be finite, but is {arguments.shown(x.tolist())}")
-    if not (np.isfinite(V).all() and _is_positive(V)):
+    is_finite = bool(np.isfinite(V).all())
+    if not (is_finite and arguments.is_symmetric(V, ASYMMETRY) and arguments.least_eigenvalue(V) > 0):
         raise UsageError(
             f"the covariance must be symmetric and positive definite, but is {arguments.shown(V.tolist())}"
         )
     return read_only(x.copy()), read_only(V.copy())
-
-
-def _is_positive(V: FloatArray) -> bool:
-    sigma = np.sqrt(np.diag(V).clip(min=0))
-    if not sigma.all():
-        return False
-    correlation = V / np.outer(sigma, sigma)
-    symmetric = np.abs(correlation - correlation.T).max() <= 1e-9
-    return bool(symmetric and np.linalg.eigvalsh(correlation)[0] > 0)
 
 
 def vacuum_covariance(*, mass: float, hbar: float, omega: float) -> FloatArray:

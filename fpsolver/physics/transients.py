@@ -48,6 +48,9 @@ def flow(system: System, times: FloatArray) -> Flow:
     """How a system moves from 0 to ``times`` (T,), in any order, for coefficients of any kind; relative error 1e-12."""
     if not system.is_time_dependent:
         return linear.flow(system.drift_matrix, system.force, system.diffusion_matrix, times)
+    if not len(times):
+        n = 2 * system.size
+        return Flow(np.empty((0, n, n)), np.empty((0, n)), np.empty((0, n, n)))
     wanted, places = np.unique(times, return_inverse=True)
     early, late = wanted[wanted < system.settled], wanted[wanted >= system.settled]
     found = _early_flow(system, [0.0, *early, *([system.settled] if len(late) else [])])
