@@ -238,8 +238,9 @@ def _refuse_open(system: System, requests: starts.Requests, length: float | None
     """GridError for an automatic box around a particle that nothing holds together."""
     loose = [particle.potential for particle in system.particles if not particle.potential.is_confining]
     if length is None and loose and any(request.extent is None for request in requests):
+        springs = " (springs do not count)" if system.couplings else ""
         raise GridError(
-            f"`extent: auto` needs a confining potential or a ring, but {loose[0]} is neither; "
+            f"`extent: auto` needs a confining potential or a ring{springs}, but {loose[0]} is neither; "
             "give grid.q.extent and grid.p.extent as [low, high]"
         )
 

@@ -13,7 +13,7 @@ from fpsolver.physics.potentials import FloatArray
 from fpsolver.physics.states import GaussianState, LocalState, UniformState
 from fpsolver.physics.structure import WIDEST_BOX
 from fpsolver.physics.system import System
-from fpsolver.physics.timescales import alone, effective_temperature
+from fpsolver.physics.timescales import alone, effective_temperature, rest_positions, ring_momentum
 from fpsolver.physics.wells import Shape, weakly_damped
 
 CONFINING_TEMPERATURES = 36.0  # exp(-36) = 2e-16
@@ -59,11 +59,11 @@ def _shallow_path(system: System, state: LocalState | UniformState | None) -> Pa
     if packets := _packets(state):
         boxes = [(packet.mean, packet.covariance) for packet in packets]
     else:
-        temperature, centre, widths = effective_temperature(system), np.zeros(2 * system.size), np.ones(2 * system.size)
+        n, temperature, widths = system.size, effective_temperature(system), np.ones(2 * system.size)
+        centre = np.concatenate([rest_positions(system), np.zeros(n)])
         for k, particle in enumerate(system.particles):
-            centre[k] = particle.potential.minima()[0]
-            stiffness = float(particle.potential.derivative(centre[k], 2))
-            widths[[k, system.size + k]] = temperature / max(stiffness, 1e-300), particle.mass * temperature
+            stiffness = float(particle.potential.derivative(centre[k], 2)) + system.spring_matrix[k, k]
+            widths[[k, n + k]] = temperature / max(stiffness, 1e-300), particle.mass * temperature
         boxes = [(centre, np.diag(widths))]
     centres, covariances = zip(*boxes, strict=True)
     return Path(_times(state, len(boxes)), np.array(centres), np.array(covariances), _finest(state))
@@ -117,7 +117,7 @@ def well_path(
             boxes.append(_box(shape.q, shape.p))
     elif periodic_length is not None:
         around = np.diag([periodic_length**2 / 12, p_deviation**2])
-        boxes += [(np.array([0.0, p]), around) for p in (0.0, _drift_velocity(system))]  # locked, running
+        boxes += [(np.array([0.0, p]), around) for p in (0.0, ring_momentum(system))]  # locked, running
     centres, covariances = zip(*boxes, strict=True)
     return Path(_times(state, len(boxes)), np.array(centres), np.array(covariances), _finest(state))
 
@@ -159,13 +159,6 @@ def _energy_above_minimum(system: System, state: GaussianState) -> float:
     floor = float(particle.potential.energy(particle.potential.minima()[0]))
     highest = float(np.max(particle.potential.energy(np.array([q - 6 * s_q, q + 6 * s_q]))))
     return max(highest - floor, 0.0) + float(abs(p) + 6 * s_p) ** 2 / (2 * particle.mass)
-
-
-def _drift_velocity(system: System) -> float:
-    """Momentum at which friction balances the mean force of a tilted ring."""
-    particle = system.particles[0]
-    friction = -system.dissipative_drift[1, 1]
-    return float(particle.potential.tilt / friction) if friction > 0 else 0.0
 
 
 def well_widths(system: System, shape: Shape | None = None) -> Structure | None:

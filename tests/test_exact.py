@@ -299,6 +299,23 @@ def test_spectrum_on_a_ring_with_any_velocity(extra):
     assert timescales.slowest_rate(system, length).value == pytest.approx(min(friction, -slowest.real), abs=1e-9)
 
 
+@pytest.mark.parametrize("d_qp", [0.15, -0.15])
+@pytest.mark.parametrize("extra", [0.0, 1.5])
+def test_spreading_on_a_ring_with_cross_diffusion(extra, d_qp):
+    """The slowest decay is k^2 D_eff, and 2 D_eff the rate at which a free particle on the line spreads in the end."""
+    mass, friction, length = 2.5, 0.8, 30.0
+    drift, noise = np.array([[0.0, extra], [0.0, -friction]]), 2 * np.array([[0.2, d_qp], [d_qp, 0.3]])
+    system = System((Particle(mass, potentials.free(), baths.none()),), 0.0, drift=drift, diffusion=noise)
+    early, late = exact.Gaussian(system, MEAN, COVARIANCE).covariance([80.0, 100.0])[:, 0, 0]  # exp(-0.8 80) is 2e-28
+    spreading = (late - early) / (2 * 20.0)
+    slowest = (2 * np.pi / length) ** 2 * spreading
+    assert slowest < friction
+    expected = [0.0, -slowest, -slowest]
+    # covariances of order 100 are good to round-off
+    np.testing.assert_allclose(exact.spectrum_on_ring(system, length, 3), expected, rtol=1e-12, atol=1e-14)
+    assert timescales.slowest_rate(system, length).value == pytest.approx(slowest, rel=1e-12, abs=0)
+
+
 @pytest.mark.parametrize("mass", [1e-18, 1e-12, 1e-6, 1e6, 1e12])
 def test_steady_states_in_any_units(mass):
     """T = hbar = m, omega = 1, eta = 0.5 is one system in units of m; V_qq = T/m and V_pp = m T stay what they are."""

@@ -2,6 +2,7 @@
 
 import math
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -194,6 +195,15 @@ def test_no_kms_residual_without_deviations():
         assert math.isnan(detailed_balance.kms_residual(system, covariance))
 
 
+def test_a_constant_force_breaks_the_balance_of_friction_of_q():
+    """A^I <x> is not zero for the particle that is pulled, though it is for the one beside it."""
+    oscillator = systems.model("position_friction_db").particles[0]
+    for force, expected in ((0.0, True), (0.3, False)):
+        pulled = replace(oscillator, potential=potentials.Polynomial((0.0, -force, 0.5)))
+        steady = exact.steady(System((pulled, oscillator), 1.0))
+        assert detailed_balance.gaussian_detailed_balance(steady) is expected
+
+
 def test_gibbs_states_are_known_without_a_grid():
     """Classical forces, friction and noise of momenta alone, one temperature; else nothing is known beforehand."""
     well = potentials.double_well(quadratic=1.0, quartic=1.0)
@@ -223,6 +233,11 @@ def test_gibbs_states_are_known_without_a_grid():
         pair = (held[0], Particle(2.0, other, heavy))
         assert detailed_balance.has_gibbs_state(System(pair, 0.0, couplings=(Coupling(0, 1, 0.3),)))
         assert not detailed_balance.has_gibbs_state(System(pair, 0.0))  # nothing ties the one that is pulled
+    tilted = (Particle(1.0, potentials.Cosine(0.5, 1.0, 0.1), thermal), Particle(2.0, well, heavy))
+    assert detailed_balance.has_gibbs_state(
+        System(tilted, 0.0, couplings=(Coupling(0, 1, 0.3),))
+    )  # it rests further out
+    assert not detailed_balance.has_gibbs_state(System(tilted, 0.0))
     assert not of(Bath(eta=0.5, d_pp=0.5, d_qq=0.1))
     assert not of(Bath(eta=0.5, d_pp=0.5, xi=0.1))
     assert not of(Bath(eta=0.5, d_pp=0.5, alpha=0.1))

@@ -8,7 +8,7 @@ import pytest
 
 import fpsolver as fp
 from fpsolver.errors import NoSteadyStateError, UsageError
-from fpsolver.physics import baths, potentials, timescales, wells
+from fpsolver.physics import baths, potentials, stability, timescales, wells
 from fpsolver.physics.system import Coupling, Particle, System
 from tests import systems
 
@@ -291,3 +291,35 @@ def test_a_well_with_an_edge_runs_in_a_given_box(start):
     loose = {"q": {"cells": 192, "extent": [-3.0, 3.0]}, "p": {"cells": 64}}
     with pytest.raises(UsageError, match=r"give grid\.q\.extent and grid\.p\.extent"):
         fp.prepare(fp.Config(**{**sections, "grid": loose}))
+
+
+@pytest.mark.parametrize(
+    ("others", "springs", "expected"),
+    [
+        ((), (), (True,)),
+        ((potentials.free(),), (), (True, False)),
+        ((potentials.free(),), ((0, 1, 1.0),), (True, True)),
+        ((potentials.free(), potentials.Cosine(1.0, 1.0, 0.3)), ((0, 1, 1.0), (1, 2, 0.2)), (True, True, True)),
+        ((potentials.free(), potentials.free()), ((1, 2, 1.0),), (True, False, False)),  # tied to one another alone
+        ((potentials.free(), potentials.free()), ((0, 2, 1.0),), (True, False, True)),
+        ((potentials.free(),), ((0, 1, -1.0),), (True, False)),
+        ((potentials.Polynomial((0.0, 0.0, -0.4)),), ((0, 1, 1.0),), (True, True)),
+        ((potentials.Polynomial((0.0, 0.0, -0.6)),), ((0, 1, 1.0),), (True, False)),  # -1.2 against a spring of 1
+        ((potentials.Polynomial((0.0, 0.0, 1.0, 0.1)),), ((0, 1, 9.0),), (True, False)),  # no spring holds a cubic
+        (
+            (potentials.free(), potentials.Polynomial((0.0, 0.0, 1.0, 0.1))),
+            ((0, 1, 1.0), (1, 2, 1.0)),
+            (True, False, False),
+        ),
+    ],
+)  # fmt: skip
+def test_which_particles_are_held(others, springs, expected):
+    """By their own potential, or by springs to others that are held."""
+    particles = tuple(particle(potential) for potential in (DOUBLE, *others))
+    system = System(particles, 0.0, couplings=tuple(Coupling(*spring) for spring in springs))
+    assert tuple(stability.held(system)) == expected
+    if len(others) and all(expected):
+        assert timescales.slowest_rate(system, None).value > 0
+    elif len(others):
+        with pytest.raises(NoSteadyStateError, match="does not confine its particle, nor do springs to others"):
+            timescales.slowest_rate(system, None)

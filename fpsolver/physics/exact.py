@@ -24,6 +24,7 @@ from fpsolver.physics.potentials import FloatArray
 from fpsolver.physics.readonly import ReadOnlyArrays, read_only
 from fpsolver.physics.stability import require_stable
 from fpsolver.physics.system import System, require_system
+from fpsolver.physics.timescales import ring_momentum, ring_spreading, velocity_per_momentum
 from fpsolver.summary import SMALL, Summary, matrix, vector
 
 __all__ = [
@@ -278,7 +279,7 @@ def steady_on_ring(system: System) -> RingState:
         raise NoSteadyStateError("the system has no steady state: nothing damps the momentum, or nothing shakes it")
     force = float(system.force[1])
     balanced = force == 0 and not system.reversible_diffusion.any()
-    return RingState(force / friction, d_pp / friction, force**2 / d_pp, balanced)
+    return RingState(ring_momentum(system), d_pp / friction, force**2 / d_pp, balanced)
 
 
 def spectrum_on_ring(system: System, length: float, count: int) -> np.ndarray:
@@ -288,8 +289,7 @@ def spectrum_on_ring(system: System, length: float, count: int) -> np.ndarray:
     dq/dt = v p, v = 1/m, and D_eff = D_qq + 2 D_qp v/eta + D_pp (v/eta)^2 (docs/physics.md).
     """
     friction, speed = -float(system.dissipative_drift[1, 1]), steady_on_ring(system).mean_momentum
-    v, D = float(system.drift_matrix[0, 1]), system.diffusion_matrix / 2
-    spreading = D[0, 0] + 2 * D[0, 1] * v / friction + D[1, 1] * (v / friction) ** 2
+    v, spreading = velocity_per_momentum(system), ring_spreading(system)
     k = 2 * np.pi / length * np.arange(-count, count + 1)
     values = -friction * np.arange(count + 1)[:, None] - k**2 * spreading - 1j * k * v * speed
     values = values.ravel()

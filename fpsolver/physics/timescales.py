@@ -14,7 +14,7 @@ import numpy as np
 from fpsolver.errors import NoSteadyStateError
 from fpsolver.physics import linear
 from fpsolver.physics.potentials import Cosine, FloatArray
-from fpsolver.physics.stability import require_stable
+from fpsolver.physics.stability import held, require_stable
 from fpsolver.physics.system import System
 
 SINGULAR = 1e-8  # of the fastest rate: a second mode that decays more slowly than this counts as stationary
@@ -81,8 +81,9 @@ def slowest_rate(system: System, ring_length: float | None) -> DecayRate:
 
 def _rate_of_several(system: System) -> float:
     """Slowest rate of small motions at rest, times exp(-highest barrier / T)."""
-    if not all(particle.potential.is_confining for particle in system.particles):
-        raise NoSteadyStateError("the system has no steady state: a potential does not confine its particle")
+    if not held(system).all():
+        text = "a potential does not confine its particle, nor do springs to others that are confined"
+        raise NoSteadyStateError(f"the system has no steady state: {text}")
     fastest, slowest = linear_rates(system)
     if slowest <= 0:
         raise NoSteadyStateError("the system has no steady state: nothing damps the motion")
@@ -106,12 +107,22 @@ def slowest_on_ring(system: System, length: float) -> float:
     return _ring_rate(system, length, friction) if friction > 0 else 0.0
 
 
-def _ring_rate(system: System, length: float, friction: float) -> float:
-    mobility = velocity_per_momentum(system) / friction
+def ring_spreading(system: System) -> float:
+    """Diffusion constant D_eff of the position of one free particle with friction, length^2/time."""
+    mobility = velocity_per_momentum(system) / -system.dissipative_drift[1, 1]
     D = system.diffusion_matrix / 2
-    spreading = D[0, 0] + 2 * D[0, 1] * mobility + D[1, 1] * mobility**2
-    slowest: float = min(friction, (2 * math.pi / length) ** 2 * spreading)
-    return slowest
+    return float(D[0, 0] + 2 * D[0, 1] * mobility + D[1, 1] * mobility**2)
+
+
+def ring_momentum(system: System) -> float:
+    """Momentum at which friction balances the mean force around a ring; 0 without friction."""
+    friction = -float(system.dissipative_drift[1, 1])
+    force = float(system.force[1]) if system.is_quadratic else system.particles[0].potential.tilt
+    return force / friction if friction > 0 else 0.0
+
+
+def _ring_rate(system: System, length: float, friction: float) -> float:
+    return min(friction, (2 * math.pi / length) ** 2 * ring_spreading(system))
 
 
 def _well_rate(system: System, ring_length: float | None, friction: float) -> float:

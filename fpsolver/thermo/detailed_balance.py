@@ -11,7 +11,8 @@ import numpy as np
 
 from fpsolver.physics import linear
 from fpsolver.physics.exact import SteadyState
-from fpsolver.physics.potentials import Cosine, FloatArray
+from fpsolver.physics.potentials import FloatArray
+from fpsolver.physics.stability import held
 from fpsolver.physics.system import System
 from fpsolver.physics.timescales import linear_rates
 from fpsolver.thermo.differences import spectral_derivative
@@ -97,13 +98,12 @@ def has_gibbs_state(system: System) -> bool:
 
 def _is_dragged(system: System) -> bool:
     """True if a constant force does work for ever: no well holds the particle on which it acts, nor one tied to it."""
-    potentials = [particle.potential for particle in system.particles]
-    tilted = [k for k, potential in enumerate(potentials) if potential.tilt]
+    tilted = [k for k, particle in enumerate(system.particles) if particle.potential.tilt]
+    if not tilted:
+        return False
     if system.size > 1 and system.is_quadratic:
-        return bool(tilted) and not linear.is_stable(system.drift_matrix)
-    ties = np.linalg.matrix_power(np.eye(system.size) + (system.spring_matrix != 0), system.size) > 0
-    held = ties @ [potential.is_confining for potential in potentials]
-    return any(isinstance(potentials[k], Cosine) or not held[k] for k in tilted)
+        return not linear.is_stable(system.drift_matrix)
+    return not held(system)[tilted].all()
 
 
 def verdict(system: System, residual: float) -> tuple[bool, str]:
