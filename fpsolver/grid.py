@@ -207,10 +207,22 @@ def check_axes(system: System, grid: Grid) -> None:
     if grid.names != names:
         raise GridError(f"the axes must be named {', '.join(names)}, in this order, but are {', '.join(grid.names)}")
     for k, axis in enumerate(grid.axes):
-        if axis.periodic and (k >= n or system.particles[k].potential.period is None or system.spring_matrix[k].any()):
+        if not axis.periodic:
+            continue
+        if k >= n or system.particles[k].potential.period is None or system.spring_matrix[k].any():
             raise GridError("a ring needs a periodic force along q; p and every other q must be closed axes")
-        if axis.periodic and system.dissipative_drift[:, k].any():
+        if fault := why_no_turn(axis.length, system.particles[k].potential.period):
+            raise GridError(f"the ring {axis.name} {fault}")
+        if system.dissipative_drift[:, k].any():
             raise GridError(
                 f"the bath pulls in proportion to {axis.name} (alpha, xi or a stiffness), which has no meaning on a "
                 "ring; make the axis closed, or use a bath without these"
             )
+
+
+def why_no_turn(length: float, period: float | None) -> str:
+    """What is wrong with a ring around which a force of this period (0: any) does not close, or an empty string."""
+    turns = length / period if period else 1.0
+    if abs(turns - round(turns)) <= 1e-9 * turns and round(turns) >= 1:
+        return ""
+    return f"must be a whole number of periods {period:.12g} long, but is {length:.12g} long"

@@ -37,6 +37,16 @@ def test_a_ring_needs_a_periodic_force_along_q():
             Generator(System((particle,), 0.0), grid("q", "p", rings=rings))
 
 
+@pytest.mark.parametrize("length", [3.0, 9.5, 1e-12])
+def test_a_ring_is_a_whole_number_of_periods_long(length):
+    """Where it closes the force would jump; around a ring without a force any length will do."""
+    ring = Grid((Axis("q", 0.0, length, 16, periodic=True), Axis("p", -3.0, 3.0, 16)))
+    with pytest.raises(GridError, match=r"the ring q must be a whole number of periods 6\.28318530718 long, but is "):
+        Generator(System((RING,), 0.0), ring)
+    free = Particle(1.0, potentials.Polynomial((0.0, 0.1)), BATH)
+    assert Generator(System((free,), 0.0), ring).grid.axes[0].length == length
+
+
 @pytest.mark.parametrize("pull", [{"alpha": 0.1}, {"xi": 0.1}])
 def test_a_bath_that_pulls_at_q_does_not_fit_on_a_ring(pull):
     """Its force is not periodic: mass would be lost where the ring closes."""

@@ -7,7 +7,7 @@ from typing import Any
 from fpsolver.autogrid import AxisRequest
 from fpsolver.config import schema
 from fpsolver.errors import ConfigError, Fault
-from fpsolver.grid import coordinate_names
+from fpsolver.grid import coordinate_names, why_no_turn
 from fpsolver.physics.system import System
 
 
@@ -71,10 +71,9 @@ def check_period(config: schema.ConfigData, period: float | None) -> None:
     length = ring_length(config)
     if is_ring(config) and period is None:
         raise ConfigError(Fault("grid.q.boundary", "`periodic` needs a periodic force (free or cosine potential)"))
-    turns = length / period if length is not None and period else 1.0
-    if abs(turns - round(turns)) > 1e-9 * turns or round(turns) < 1:
-        text = f"must be a whole number of periods {period:.12g} long, but is {length:.12g} long"
-        raise ConfigError(Fault("grid.q.extent", text))
+    fault = "" if length is None else why_no_turn(length, period)
+    if fault:
+        raise ConfigError(Fault("grid.q.extent", fault))
 
 
 def check_pull(config: schema.ConfigData, system: System) -> None:
