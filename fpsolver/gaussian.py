@@ -246,7 +246,7 @@ def diagnostics(problem: GaussianProblem, steady: exact.SteadyState | None, V: F
         "cp_on_boundary": now.is_on_cp_boundary() if system.hbar else math.nan,
         "detailed_balance_residual": math.nan,
         "detailed_balance_residual_reason": NO_GRID,
-        "diffusion_parity_residual": detailed_balance.parity_residual(system),
+        "diffusion_parity_residual": detailed_balance.parity_residual(now),
         "kms_residual": detailed_balance.kms_residual(system, V),
         "satisfies_detailed_balance": steady is not None and detailed_balance.gaussian_detailed_balance(steady),
         "steady_residual": math.nan,

@@ -496,3 +496,25 @@ def test_moments_from_one_record_to_the_next():
     path = ExactPath(exact)
     for time in (0.0, 0.5, 7.0, 8.0, 9.0):
         np.testing.assert_allclose(path.moments(time)[1], exact.covariance(time), rtol=0, atol=1e-12)  # round-off
+
+
+def test_record_times_before_and_after_settling_are_those_of_one_time_each():
+    """Several on either side of it, in any order; and none."""
+    engine = fp.exact.Gaussian(system(cutoff=100.0, hbar=0.0), MEAN, COVARIANCE)
+    times = engine.system.settled * np.array([1.5, 0.0, 0.02, 0.1])
+    for found, single in zip(engine.moments(times), zip(*map(engine.moments, times), strict=True), strict=True):
+        # round-off: Magnus steps between two times are others than those from 0, with an error of 1e-12 each
+        np.testing.assert_allclose(found, np.array(single), rtol=1e-11, atol=1e-11)
+    assert engine.mean([]).shape == (0, 2)
+    assert engine.covariance(np.empty((3, 0))).shape == (3, 0, 2, 2)
+    assert engine.entropy_production([]).shape == (0,)
+
+
+def test_the_parity_of_the_noise_is_that_of_the_last_time():
+    """4 |d_qp| at the end of the run, as with a grid; that of late times is another."""
+    short = config(time={"until": 0.25, "method": "gaussian"}, grid={}, output={"every": 0.25})
+    bath = fp.build_system(short).particles[0].bath
+    now, late = bath.at(0.25).d_qp, bath.d_qp
+    found = fp.run(short).diagnostics["diffusion_parity_residual"]
+    assert found == pytest.approx(4 * abs(now), rel=1e-14, abs=0)  # round-off
+    assert abs(late / now - 1) > 0.05
