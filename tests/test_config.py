@@ -1175,6 +1175,9 @@ def test_replaced_goes_into_lists_and_to_other_forms_of_a_system():
     heavier = pair.replaced(**{"system.particles.1.mass": 3.0})
     masses = [particle.mass for particle in pair.system.particles]
     assert [particle.mass for particle in heavier.system.particles] == [masses[0], 3.0]
+    both = pair.replaced(**{"system.particles.0.mass": 2.0, "system.particles.1.mass": 3.0})
+    assert [particle.mass for particle in both.system.particles] == [2.0, 3.0]
+    assert pair.replaced(system={"particles": {"0": {"mass": 2.0}, "1": {"mass": 3.0}}}) == both
     alone = fp.Config(**python_data()).replaced(
         system=pair.system.model_dump(), initial=[section.model_dump() for section in pair.initial]
     )

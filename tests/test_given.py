@@ -311,6 +311,7 @@ FAULTS = [
     (AXES, r"initial: must be a section or a state, but is a grid without W; give W with it, as \(grid, W\)"),
     ((AXES,), r"initial: must be \(grid, W\) where there is a grid, but has Grid; give W"),
     ((W, AXES), r"initial: must be \(grid, W\) where there is a grid, but has ndarray, Grid; give W"),
+    ((AXES, W), r"initial: needs W of the grid's shape \(64, 64\), but it has the shape \(96, 90\)"),
     ("run.h5", "initial: must be a section or a state, but is 'run.h5'; a file has a section, {kind: file, path: ..}"),
     (Path("run.h5"), "initial: must be a section or a state, but is 'run.h5'; a file has a section"),
     ({"kind": "stored"}, "initial.path: required, but missing: a state was given from Python"),
@@ -324,6 +325,16 @@ def test_what_is_no_start_is_one_sentence(start, words):
     with pytest.raises(FpsolverError, match=words) as caught:
         fp.prepare(BASE.replaced(initial=start))
     assert len(getattr(caught.value, "faults", [0])) == 1
+
+
+def test_a_grid_with_w_on_it_is_a_start():
+    values = SKEW.values(AXES.coordinates)
+    section = BASE.replaced(initial=(AXES, values)).initial
+    arrays = section.source.value.arrays
+    assert section.content == "W on the grid of a result, 64 x 64 points"
+    np.testing.assert_array_equal(arrays["W"], values)
+    np.testing.assert_array_equal(arrays["q"], AXES.axes[0].centres)
+    assert (list(arrays["low"]), list(arrays["high"])) == ([-8.0, -8.0], [8.0, 8.0])
 
 
 def test_no_quantum_state_starts_a_classical_run():

@@ -57,6 +57,12 @@ RULES = {
     "classical fock": ({"units": {"hbar": 0}, "initial": {"kind": "fock", "n": 1, "omega": 1.0}}, "initial.kind"),
     "cold": ({"system": system(bath=COLD)}, "system.bath.xi"),
     "ill-posed": ({"system": system(bath=ILL)}, "system.bath"),
+    "ill-posed in other units": ({"system": system(bath={**ILL, "d_qq": 1e-8, "d_pp": 1e6})}, "system.bath"),
+    "a spring to itself": (
+        {"system": {"particles": [system()] * 2, "couplings": [{"between": [1, 1], "stiffness": 0.3}]},
+         "initial": [{"kind": "thermal", "beta": 1.0, "omega": 1.0}] * 2},
+        "system.couplings.0.between",
+    ),
     "half a length of axes": ({"grid": {"q": [{"cells": 16}, {"cells": 16}]}}, "grid.q"),
     "an end too early": ({"time": {"until": 3.0, "max_time": 2.0}}, "time.max_time"),
     "implicit and limited": ({"scheme": LIMITED, "time": {"stepper": "implicit"}}, "time.stepper"),
@@ -444,3 +450,23 @@ def test_moments_do_without_what_steps_need(changes):
     """Keys that `method: gaussian` does not look at contradict nothing."""
     limited = {"flux": "chang_cooper", "reversible": "limited"}
     fp.Config(**{**python_data(), "scheme": limited, "time": {"until": 3.0, "method": "gaussian", **changes}})
+
+
+def test_what_is_just_allowed():
+    """Next to what the rules refuse."""
+    fp.Config(**with_sections(time={"until": 3.0, "max_time": 3.0}))
+    assert fp.Config(**with_sections(scheme={"order": 6})).scheme.order == 6
+    bath = {"model": "caldeira_leggett", "eta": 0.5, "beta": 1.0}
+    chain = {"length": 3, "mass": 1.0, "potential": HARMONIC, "stiffness": 1.0, "left": bath, "right": bath}
+    assert fp.Config(system={"chain": chain}, time={"method": "gaussian"}).system.moyal is True
+    singular = {"model": "custom", "eta": 0.5, "d_qq": 1e-8, "d_pp": 1e6, "d_qp": 0.1}  # d_qq d_pp = d_qp^2
+    fp.Config(**with_sections(system=system(bath=singular)))
+
+
+def test_a_ring_in_a_list_of_axes():
+    """Its length is that of the only entry, and is held against the period."""
+    cosine = system(potential={"kind": "cosine", "amplitude": 0.5, "wavenumber": 2.0}, moyal=False)
+    axes = {"boundary": "periodic", "cells": 32, "extent": [0.0, np.pi]}
+    assert fp.Config(**with_sections(system=cosine, grid={"q": [axes]})).grid.q[0].extent == [0.0, np.pi]
+    with pytest.raises(ConfigError, match=r"grid\.q\.extent: must be a whole number of periods"):
+        fp.Config(**with_sections(system=cosine, grid={"q": [{**axes, "extent": [0.0, 3.0]}]}))

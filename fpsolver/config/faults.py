@@ -115,7 +115,7 @@ def _fault(item: dict[str, Any], data: dict[str, Any]) -> Fault:
         return Fault(key, _unknown(str(steps[-1]), model))
     if kind == "union_tag_not_found":
         name = limits["discriminator"].strip("'")
-        return Fault(f"{key}.{name}", f"required, but missing; choose one of {_listed(_tags(model, item))}")
+        return Fault(f"{key}.{name}", f"required, but missing; choose one of {_listed(_tags(model))}")
     if kind == "union_tag_invalid":
         name = limits["discriminator"].strip("'")
         return Fault(f"{key}.{name}", _bad_tag(limits["tag"], limits["expected_tags"]))
@@ -210,8 +210,7 @@ def _tag_values(model: type[BaseModel]) -> tuple[str, ...]:
     return ()
 
 
-def _tags(model: type[BaseModel] | None, item: dict[str, Any]) -> list[str]:
-    del item
+def _tags(model: type[BaseModel] | None) -> list[str]:
     return [tag for member in _members(model) for tag in _tag_values(member) if tag != OBJECT]
 
 
