@@ -23,6 +23,7 @@ from fpsolver.grid import Grid
 from fpsolver.io.reading import loaded
 from fpsolver.physics.exact import Gaussian, steady
 from fpsolver.physics.potentials import FloatArray
+from fpsolver.physics.springs import held
 from fpsolver.physics.states import GaussianState, GaussianSum, LocalState, ProductState, UniformState
 from fpsolver.physics.system import System
 from fpsolver.physics.tabulated import TabulatedState
@@ -236,13 +237,14 @@ def _tail_note(
 
 def _refuse_open(system: System, requests: starts.Requests, length: float | None) -> None:
     """GridError for an automatic box around a particle that nothing holds together."""
-    loose = [particle.potential for particle in system.particles if not particle.potential.is_confining]
-    if length is None and loose and any(request.extent is None for request in requests):
-        springs = " (springs do not count)" if system.couplings else ""
-        raise GridError(
-            f"`extent: auto` needs a confining potential or a ring{springs}, but {loose[0]} is neither; "
-            "give grid.q.extent and grid.p.extent as [low, high]"
-        )
+    if length is not None or all(request.extent is not None for request in requests) or held(system).all():
+        return
+    loose = system.particles[int(np.argmin(held(system)))].potential
+    springs = ", nor do springs hold its particle" if system.couplings else ""
+    raise GridError(
+        f"`extent: auto` needs a confining potential or a ring, but {loose} is neither{springs}; "
+        "give grid.q.extent and grid.p.extent as [low, high]"
+    )
 
 
 def _path(system: System, state: LocalState | UniformState | None, until: float) -> autogrid.Path:

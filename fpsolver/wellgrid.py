@@ -10,6 +10,7 @@ import numpy as np
 from fpsolver.autogrid import Path, Structure
 from fpsolver.physics.custom import SaturationError
 from fpsolver.physics.potentials import FloatArray
+from fpsolver.physics.springs import Tether, anchored, held
 from fpsolver.physics.states import GaussianState, LocalState, UniformState
 from fpsolver.physics.structure import WIDEST_BOX
 from fpsolver.physics.system import System
@@ -37,9 +38,9 @@ def layout(
     """What grids of anharmonic wells and rings have to hold.
 
     A well that does not rise to the energies of the state gives no box: SaturationError, unless the user has given one.
-    So do several particles of which one is not confined: the box is given, and the state alone has to fit.
+    So do several particles of which one is not held: the box is given, and the state alone has to fit.
     """
-    if system.size > 1 and not all(particle.potential.is_confining for particle in system.particles):
+    if system.size > 1 and not held(system).all():
         path = _shallow_path(system, state)
         return Layout(path, path, well_widths(system))
     try:
@@ -123,20 +124,34 @@ def well_path(
 
 
 def _wells_path(system: System, state: LocalState | UniformState | None, *, has_energy: bool) -> Path:
-    """The same for several particles: the well of each, at the temperature of the hottest."""
-    n, energy = system.size, CONFINING_TEMPERATURES * effective_temperature(system)
-    packets = _packets(state)
-    centre, widths = np.zeros(2 * n), np.zeros(2 * n)
-    for k, particle in enumerate(system.particles):
-        parts = _packets_of_one(packets, [k, n + k]) if has_energy else []
-        energies = [_energy_above_minimum(alone(system, k), part) for part in parts]
-        reach = energy + max(energies, default=0.0)
-        low, high = particle.potential.range_below(reach)
-        centre[k] = (low + high) / 2
-        widths[[k, n + k]] = np.array([(high - low) / 2, math.sqrt(2 * particle.mass * reach)]) / WIDEST_BOX
+    """The same for several particles: the well of each, or what springs leave it, at the temperature of the hottest."""
+    packets, tether = _packets(state), Tether(system)
+    reaches = CONFINING_TEMPERATURES * effective_temperature(system) + np.zeros(system.size)
+    if has_energy:
+        reaches += _start_energies(system, packets, tether)
+    spans = np.empty((system.size, 2))
+    for k in tether.anchors.tolist():
+        spans[k] = system.particles[k].potential.range_below(float(reaches[k]))
+    if len(tether.loose):
+        spans[tether.loose] = tether.reach(float(reaches[tether.loose[0]]))
+    low, high = spans.T
+    centre = np.concatenate([(low + high) / 2, np.zeros(system.size)])
+    widths = np.concatenate([(high - low) / 2, np.sqrt(2 * system.masses * reaches)]) / WIDEST_BOX
     boxes = [(packet.mean, packet.covariance) for packet in packets] + [(centre, np.diag(widths**2))]
     centres, covariances = zip(*boxes, strict=True)
     return Path(_times(state, len(boxes)), np.array(centres), np.array(covariances), _finest(state))
+
+
+def _start_energies(system: System, packets: tuple[GaussianState, ...], tether: Tether) -> FloatArray:
+    """Energy of each particle at the start, above the bottom of its well; of all loose ones together."""
+    n, found = system.size, np.zeros(system.size)
+    for k in tether.anchors.tolist():
+        parts = _packets_of_one(packets, [k, n + k])
+        found[k] = max((_energy_above_minimum(alone(system, k), part) for part in parts), default=0.0)
+    if len(tether.loose):
+        starts = (tether.start_energy(packet.mean, packet.covariance) for packet in packets)
+        found[tether.loose] = max(starts, default=0.0)
+    return found
 
 
 def _packets_of_one(packets: tuple[GaussianState, ...], on: list[int]) -> list[GaussianState]:
@@ -170,8 +185,11 @@ def well_widths(system: System, shape: Shape | None = None) -> Structure | None:
     """
     if shape is not None and system.size == 1:
         return Structure(shape.finest, 5.0, "finest structure of the steady state")
-    widths = [thermal_widths(alone(system, k) if system.size > 1 else system) for k in range(system.size)]
-    lengths = np.array(widths).T.ravel()  # q1, .., p1, ..
+    widths = np.array([thermal_widths(alone(system, k) if system.size > 1 else system) for k in range(system.size)])
+    for k in np.flatnonzero(np.isinf(widths[:, 0])).tolist():  # a spring has a width, too
+        stiffness = float(anchored(system, [k])[0, 0])
+        widths[k, 0] = math.sqrt(effective_temperature(system) / stiffness) if stiffness > 0 else math.inf
+    lengths = widths.T.ravel()  # q1, .., p1, ..
     words = "thermal width of the " + ("stiffest well" if np.isfinite(lengths[: system.size]).any() else "momentum")
     return None if np.isinf(lengths).all() else Structure(lengths, 6.0, words)
 

@@ -23,7 +23,7 @@ from fpsolver.physics.system import Particle, System
 from fpsolver.recorder import make_record, phase_space
 from fpsolver.simulation import simulate
 from fpsolver.stepping.explicit import RungeKutta
-from fpsolver.thermo import integrals, observables, several, slabs
+from fpsolver.thermo import detailed_balance, integrals, observables, several, slabs
 from fpsolver.thermo.state import PhaseSpace, State
 
 WELL = {"kind": "harmonic", "omega": 1.0}
@@ -284,6 +284,29 @@ def test_a_particle_that_nothing_confines_runs_in_a_given_box(loose):
     assert api.prepare(config(**changes, time={"until": 0.1})).grid.shape == (16,) * 4
     with pytest.raises(NoSteadyStateError, match="does not confine its particle"):
         api.prepare(config(**changes, time={"until": "steady"}))
+
+
+@pytest.mark.parametrize("time", [{"until": "steady"}, {"method": "direct"}, {"until": 0.1}])
+def test_a_spring_to_a_confined_particle_confines(time):
+    """A free particle tied to a quartic one: a steady state, and an automatic box around its Gibbs state."""
+    bath = {"model": "caldeira_leggett", "eta": 1.0, "beta": 1.0}
+    wells = ({"kind": "quartic", "omega": 0.0, "quartic": 1.0}, {"kind": "free"})
+    particles = [{"mass": 1.0, "potential": potential, "bath": bath} for potential in wells]
+    start = {"kind": "gaussian", "mean": [0, 0], "covariance": [[0.3, 0], [0, 1.0]]}
+    changes = {
+        "system": {"particles": particles, "couplings": [{"between": [0, 1], "stiffness": 1.0}]},
+        "units": {"hbar": 0},
+        "initial": None if "method" in time else [start, start],
+        "grid": {"q": {"cells": 32, "allow_coarse": True}, "p": {"cells": 32}},
+    }
+    problem = api.prepare(config(**changes, time=time))
+    q = np.linspace(-15, 15, 601)
+    weight = np.exp(-(q[:, None] ** 4) / 4 - (q[:, None] - q) ** 2 / 2)
+    for axis, density in zip(problem.grid.axes, (weight.sum(axis=1), weight.sum(axis=0)), strict=False):
+        deviation = math.sqrt((density * q**2).sum() / density.sum())
+        assert density[np.abs(q) > axis.high].sum() < 1e-5 * density.sum()  # boxes of 32 cells are narrow
+        assert axis.high == -axis.low < 8.5 * deviation
+    assert detailed_balance.has_gibbs_state(problem.system)
 
 
 def test_axes_may_be_given_for_each_particle():

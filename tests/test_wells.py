@@ -8,7 +8,7 @@ import pytest
 
 import fpsolver as fp
 from fpsolver.errors import NoSteadyStateError, UsageError
-from fpsolver.physics import baths, potentials, stability, timescales, wells
+from fpsolver.physics import baths, potentials, springs, timescales, wells
 from fpsolver.physics.system import Coupling, Particle, System
 from tests import systems
 
@@ -294,7 +294,7 @@ def test_a_well_with_an_edge_runs_in_a_given_box(start):
 
 
 @pytest.mark.parametrize(
-    ("others", "springs", "expected"),
+    ("others", "ties", "expected"),
     [
         ((), (), (True,)),
         ((potentials.free(),), (), (True, False)),
@@ -313,13 +313,39 @@ def test_a_well_with_an_edge_runs_in_a_given_box(start):
         ),
     ],
 )  # fmt: skip
-def test_which_particles_are_held(others, springs, expected):
+def test_which_particles_are_held(others, ties, expected):
     """By their own potential, or by springs to others that are held."""
     particles = tuple(particle(potential) for potential in (DOUBLE, *others))
-    system = System(particles, 0.0, couplings=tuple(Coupling(*spring) for spring in springs))
-    assert tuple(stability.held(system)) == expected
+    system = System(particles, 0.0, couplings=tuple(Coupling(*spring) for spring in ties))
+    assert tuple(springs.held(system)) == expected
     if len(others) and all(expected):
         assert timescales.slowest_rate(system, None).value > 0
     elif len(others):
         with pytest.raises(NoSteadyStateError, match="does not confine its particle, nor do springs to others"):
             timescales.slowest_rate(system, None)
+
+
+@pytest.mark.parametrize("loose", [potentials.Polynomial((0.0, -0.3)), potentials.Cosine(0.2, 3.0, 0.3)])
+def test_how_far_a_spring_lets_a_particle_go(loose):
+    """Outermost q2 with U(q1) + V(q2) + k (q1 - q2)^2 / 2 below an energy, from a fine mesh of both positions."""
+    stiffness, energy, force = 0.8, 9.0, 0.3
+    system = System((particle(DOUBLE), particle(loose)), 0.0, couplings=(Coupling(1, 0, stiffness),))
+    q1, q2 = np.linspace(-6, 6, 801)[:, None], np.linspace(-14, 14, 1401)
+    corrugation = loose.energy(q2) + force * q2
+    # the rest of the tilt is a shift of the spring: it pulls at the well, too, which is left aside
+    spring = stiffness / 2 * (q1 - q2 + force / stiffness) ** 2
+    above = DOUBLE.energy(q1) - DOUBLE.energy(DOUBLE.minima()[0]) + corrugation - corrugation.min() + spring
+    inside = q2[(above <= energy).any(axis=0)]
+    ((low, high),) = springs.Tether(system).reach(energy)
+    # a cell of the mesh, 20 shares of the energy, and a corrugation that is added where it may be in the way
+    assert (inside[0], inside[-1]) == pytest.approx((low, high), rel=0.03, abs=0.02)
+    assert low < inside[0] + 0.02
+    assert high > inside[-1] - 0.02
+
+
+def test_the_energy_of_a_start_on_springs():
+    """Of the stretched spring and of the motion, six deviations from the means."""
+    system = System((particle(DOUBLE), particle(potentials.free())), 0.0, couplings=(Coupling(0, 1, 0.8),))
+    mean, deviations = np.array([1.0, 4.0, 0.0, -2.0]), np.array([0.3, 0.2, 0.5, 0.1])
+    found = springs.Tether(system).start_energy(mean, np.diag(deviations**2))
+    assert found == pytest.approx(0.8 * (3 + 1.2) ** 2 / 2 + (2 + 0.6) ** 2 / (2 * system.masses[1]), rel=1e-12, abs=0)

@@ -1,48 +1,13 @@
-"""What holds particles, whether the motion of a linear system decays, and the sentence that says why it does not."""
+"""Whether the motion of a linear system decays, and the sentence that says why it does not."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
-from numpy.typing import NDArray
 
 from fpsolver.errors import NoSteadyStateError
-from fpsolver.physics import arguments, linear
+from fpsolver.physics import linear
 from fpsolver.physics.potentials import FloatArray
 from fpsolver.physics.system import System
-
-SLACK = 1e-12  # of the springs' stiffness: what holds less than this holds nothing
-
-
-def held(system: System) -> NDArray[np.bool_]:
-    """True for each particle that its potential confines, or else springs to such ones, shape (N,)."""
-    potentials = [particle.potential for particle in system.particles]
-    found = np.array([potential.is_confining for potential in potentials], dtype=bool)
-    for group in _loose_groups(system.spring_matrix, np.flatnonzero(~found)):
-        # what falls no faster than a straight line cannot pull against a spring for ever, nor a parabola a strong one
-        has_bounds = all(potentials[k].is_quadratic or potentials[k].period is not None for k in group)
-        found[group] = has_bounds and arguments.least_eigenvalue(_anchored(system, group)) > SLACK
-    return found
-
-
-def _loose_groups(springs: FloatArray, loose: NDArray[np.intp]) -> Iterator[list[int]]:
-    """Particles that nothing confines, those together that springs tie to one another."""
-    left = set(map(int, loose))
-    while left:
-        group = [left.pop()]
-        for k in group:  # grows on the way
-            near = left.intersection(map(int, np.flatnonzero(springs[k])))
-            left -= near
-            group += sorted(near)
-        yield group
-
-
-def _anchored(system: System, group: list[int]) -> FloatArray:
-    """Stiffness matrix of some particles while all others stand still."""
-    potentials = [system.particles[k].potential for k in group]
-    curvatures = [float(potential.derivative(0.0, 2)) if potential.is_quadratic else 0.0 for potential in potentials]
-    return np.asarray(system.spring_matrix[np.ix_(group, group)] + np.diag(curvatures))
 
 
 def require_stable(system: System) -> None:

@@ -14,7 +14,8 @@ import numpy as np
 from fpsolver.errors import NoSteadyStateError
 from fpsolver.physics import linear
 from fpsolver.physics.potentials import Cosine, FloatArray
-from fpsolver.physics.stability import held, require_stable
+from fpsolver.physics.springs import held
+from fpsolver.physics.stability import require_stable
 from fpsolver.physics.system import System
 
 SINGULAR = 1e-8  # of the fastest rate: a second mode that decays more slowly than this counts as stationary

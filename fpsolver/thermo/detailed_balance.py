@@ -12,7 +12,7 @@ import numpy as np
 from fpsolver.physics import linear
 from fpsolver.physics.exact import SteadyState
 from fpsolver.physics.potentials import FloatArray
-from fpsolver.physics.stability import held
+from fpsolver.physics.springs import held
 from fpsolver.physics.system import System
 from fpsolver.physics.timescales import linear_rates
 from fpsolver.thermo.differences import spectral_derivative
