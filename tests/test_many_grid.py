@@ -309,6 +309,28 @@ def test_a_spring_to_a_confined_particle_confines(time):
     assert detailed_balance.has_gibbs_state(problem.system)
 
 
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::fpsolver.FpsolverWarning")  # few cells
+@pytest.mark.parametrize("time", [{"until": "steady", "tolerance": 1e-3}, {"method": "direct", "tolerance": 1e-3}])
+def test_a_free_particle_on_a_spring_comes_to_rest(time):
+    """At the temperature of both baths, in the Gibbs state that the spring gives it."""
+    bath = {"model": "caldeira_leggett", "eta": 1.0, "beta": 1.0}
+    wells = ({"kind": "quartic", "omega": 1.0, "quartic": 1.0}, {"kind": "free"})
+    particles = [{"mass": 1.0, "potential": potential, "bath": bath} for potential in wells]
+    start = {"kind": "gaussian", "mean": [0, 0], "covariance": [[0.15, 0], [0, 1.0]]}
+    changes = {
+        "system": {"particles": particles, "couplings": [{"between": [0, 1], "stiffness": 1.0}]},
+        "units": {"hbar": 0},
+        "initial": [start, start],
+        "grid": {"q": [{"cells": 26, "allow_coarse": True}, {"cells": 20}], "p": {"cells": 20}},
+    }
+    result = fp.run(config(**changes, time=time))
+    assert result.status == "steady"
+    assert result.diagnostics["satisfies_detailed_balance"]
+    # the grid is coarse, and the tolerance 1e-3
+    np.testing.assert_allclose(result.last("temperature"), [1.0, 1.0], rtol=3e-3)
+
+
 def test_axes_may_be_given_for_each_particle():
     grid = {"q": [{"cells": 16, "allow_coarse": True}, {"cells": 20}], "p": {"cells": 24, "extent": [-9, 9]}}
     assert api.prepare(config(grid=grid)).grid.shape == (16, 20, 24, 24)
