@@ -186,11 +186,13 @@ def well_widths(system: System, shape: Shape | None = None) -> Structure | None:
     if shape is not None and system.size == 1:
         return Structure(shape.finest, 5.0, "finest structure of the steady state")
     widths = np.array([thermal_widths(alone(system, k) if system.size > 1 else system) for k in range(system.size)])
-    for k in np.flatnonzero(np.isinf(widths[:, 0])).tolist():  # a spring has a width, too
+    well = "stiffest well"
+    for k in np.flatnonzero(np.isinf(widths[:, 0])).tolist() if system.couplings else ():  # a spring has a width, too
         stiffness = float(anchored(system, [k])[0, 0])
         widths[k, 0] = math.sqrt(effective_temperature(system) / stiffness) if stiffness > 0 else math.inf
+        well = "stiffest well or spring"
     lengths = widths.T.ravel()  # q1, .., p1, ..
-    words = "thermal width of the " + ("stiffest well" if np.isfinite(lengths[: system.size]).any() else "momentum")
+    words = "thermal width of the " + (well if np.isfinite(lengths[: system.size]).any() else "momentum")
     return None if np.isinf(lengths).all() else Structure(lengths, 6.0, words)
 
 

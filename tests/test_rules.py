@@ -58,6 +58,9 @@ RULES = {
     "cold": ({"system": system(bath=COLD)}, "system.bath.xi"),
     "ill-posed": ({"system": system(bath=ILL)}, "system.bath"),
     "ill-posed in other units": ({"system": system(bath={**ILL, "d_qq": 1e-8, "d_pp": 1e6})}, "system.bath"),
+    "indefinite in other units": (
+        {"initial": {"kind": "gaussian", "mean": [1, 2], "covariance": [[2e-8, 0.4], [0.4, 2e6]]}}, "initial.covariance"
+    ),
     "a spring to itself": (
         {"system": {"particles": [system()] * 2, "couplings": [{"between": [1, 1], "stiffness": 0.3}]},
          "initial": [{"kind": "thermal", "beta": 1.0, "omega": 1.0}] * 2},
@@ -460,7 +463,8 @@ def test_what_is_just_allowed():
     chain = {"length": 3, "mass": 1.0, "potential": HARMONIC, "stiffness": 1.0, "left": bath, "right": bath}
     assert fp.Config(system={"chain": chain}, time={"method": "gaussian"}).system.moyal is True
     singular = {"model": "custom", "eta": 0.5, "d_qq": 1e-8, "d_pp": 1e6, "d_qp": 0.1}  # d_qq d_pp = d_qp^2
-    fp.Config(**with_sections(system=system(bath=singular)))
+    narrow = {"kind": "gaussian", "mean": [1, 2], "covariance": [[2e-8, 0.1], [0.1 + 1e-11, 2e6]]}
+    fp.Config(**with_sections(system=system(bath=singular), initial=narrow))
 
 
 def test_a_ring_in_a_list_of_axes():
