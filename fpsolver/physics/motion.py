@@ -13,7 +13,13 @@ import numpy as np
 
 from fpsolver.physics.gaussian_states import LocalState, UniformState
 from fpsolver.physics.system import System
-from fpsolver.physics.timescales import effective_temperature, linear_rates, slowest_on_ring, velocity_per_momentum
+from fpsolver.physics.timescales import (
+    effective_temperature,
+    linear_rates,
+    ring_momentum,
+    slowest_on_ring,
+    velocity_per_momentum,
+)
 
 DEVIATIONS = 2.0  # of a packet; where exp(-x^2/2) times the sixth power of the rate is largest, give or take one
 TEMPERATURES = 2.0  # above the bottom, by the same measure: E^1.5 exp(-E/T) in a quartic well has its maximum at 1.5 T
@@ -37,16 +43,10 @@ def rates_of_motion(
     fastest = max(fastest, math.sqrt(curvature * speed))
     if on_ring:
         length = span[1] - span[0]
-        momentum = max(math.sqrt(2 * particle.mass * (highest - float(energy.min()))), _running(system))
+        momentum = max(math.sqrt(2 * particle.mass * (highest - float(energy.min()))), abs(ring_momentum(system)))
         fastest = max(fastest, 2 * math.pi * speed * momentum / length)
         slowest = min(slowest, slowest_on_ring(system, length))
     return fastest, slowest
-
-
-def _running(system: System) -> float:
-    """Momentum at which friction balances a tilt."""
-    friction = -float(system.dissipative_drift[1, 1])
-    return abs(system.particles[0].potential.tilt) / friction if friction > 0 else 0.0
 
 
 def _energies(system: System, state: LocalState | UniformState | None) -> list[float]:
