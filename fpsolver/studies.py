@@ -164,8 +164,9 @@ class Convergence(Summary):
     """Errors of one configuration on several grids with the same box; ``errors`` by quantity, one entry a grid.
 
     ``reference`` says what they are measured against: the exact Gaussian, or the finest grid (whose row is left out).
-    W: L1 distance; moments: largest entry of mean and covariance over the largest covariance; Pi, Phi: over
-    max(Pi, abs(Phi), friction rate). ``reasons``: why an error of Pi or Phi is NaN, by quantity.
+    W: L1 distance; moments: largest entry of mean and covariance over the largest of them; Pi, Phi: over
+    max(Pi, abs(Phi), friction rate), or the fastest rate of small motions where these are 0. ``reasons``: why an error
+    of Pi or Phi is NaN, by quantity.
     """
 
     cells: tuple[int, ...]
@@ -192,7 +193,7 @@ class Convergence(Summary):
     def orders(self, name: str) -> FloatArray:
         """Observed orders of convergence between neighbouring grids; NaN for the first, and where round-off is left."""
         pairs = zip(pairwise(self.cells), pairwise(self.errors[name]), strict=True)
-        found = [math.log(a / b) / math.log(n / m) if b > ROUND_OFF else math.nan for (m, n), (a, b) in pairs]
+        found = [math.log(a / b) / math.log(n / m) if min(a, b) > ROUND_OFF else math.nan for (m, n), (a, b) in pairs]
         return np.array([math.nan, *found])
 
 
@@ -274,9 +275,7 @@ def exact_end(result: Result) -> dict[str, Any]:
 
 def _errors(result: Result, reference: dict[str, Any]) -> dict[str, float]:
     found = end(result)
-    friction = -float(np.trace(api.build_system(result.config).dissipative_drift))
-    known = [abs(reference[name]) for name in ("Pi", "Phi") if math.isfinite(reference[name])]
-    rate = max([friction, *known])
+    rate = _rate(result, [abs(reference[name]) for name in ("Pi", "Phi") if math.isfinite(reference[name])])
     size = float(np.nanmax(np.abs(reference["moments"])))
     return {
         "W": result.exact_error if reference["W"] == 0 else math.nan,
@@ -284,3 +283,10 @@ def _errors(result: Result, reference: dict[str, Any]) -> dict[str, float]:
         "Pi": abs(found["Pi"] - reference["Pi"]) / rate,
         "Phi": abs(found["Phi"] - reference["Phi"]) / rate,
     }
+
+
+def _rate(result: Result, known: list[float]) -> float:
+    """What errors of Pi and Phi are divided by; in closed systems nothing is produced, and motion is all there is."""
+    system = api.build_system(result.config)
+    friction = -float(np.trace(system.dissipative_drift))
+    return max([friction, *known]) or linear_rates(system)[0] or 1 / float(result.series["time"][-1])

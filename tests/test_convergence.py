@@ -143,6 +143,32 @@ def test_orders_stop_at_round_off():
         study(2, (32,))
 
 
+def test_an_error_of_exactly_0_has_no_order():
+    """Nor has one below round-off, with whatever grid comes next."""
+    errors = {"Pi": np.array([0.0, 1e-3, 1e-4]), "Phi": np.array([1e-14, 1e-3, 1e-4])}
+    found = studies.Convergence((16, 32, 64), errors, np.ones(3), "nothing")
+    for name in errors:
+        assert np.isnan(found.orders(name)[:2]).all()
+        assert found.orders(name)[2] == pytest.approx(np.log2(10), rel=1e-14, abs=0)  # round-off of logarithms
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("potential", [{"kind": "harmonic", "omega": 1.5}, {"kind": "free"}])
+def test_closed_systems_are_studied_too(potential, capsys, tmp_path):
+    """No friction, Pi and Phi: their errors are exactly 0, and W converges as ever."""
+    start = {"kind": "gaussian", "mean": [0.5, 0.0], "covariance": [[0.6, 0.1], [0.1, 0.6]]}
+    system = {"mass": 1.0, "potential": potential, "bath": {"model": "none"}}
+    config = fp.Config(system=system, initial=start, time={"until": 0.5}, output={"every": 0.5})
+    found = fp.convergence(config, (64, 80))
+    assert found.orders("W")[1] > 5  # 7 and more, where Pi is defined
+    assert fp.plot.convergence(found).axes  # on logarithmic axes
+    for name in ("Pi", "Phi"):
+        np.testing.assert_array_equal(found.errors[name], 0.0)
+    (tmp_path / "run.yaml").write_text(config.to_yaml())
+    assert status_of(["convergence", str(tmp_path / "run.yaml"), "--cells", "64,80"]) == 0
+    assert "0.00e+00" in capsys.readouterr().out
+
+
 def test_several_particles_and_cells_that_are_none():
     two = fp.load_config(CONFIGS / "two_oscillators.yaml")
     with pytest.raises(UsageError, match="needs one particle, and there are 2"):

@@ -33,7 +33,7 @@ def command(
 
     Errors are those at the end of the run: against the exact Gaussian where there is one, else against the finest grid.
     Moments are divided by the largest of them, Pi and Phi by max(Pi, |Phi|, eta), with eta the sum of the
-    friction rates.
+    friction rates; in a closed system, where all are 0, by the fastest rate of small motions.
     """
     if output is not None:
         refuse_existing(config, output, force=force)
