@@ -17,7 +17,7 @@ import numpy as np
 
 from fpsolver import dispersion
 from fpsolver.errors import GridError
-from fpsolver.grid import Axis, Grid
+from fpsolver.grid import Axis, Grid, interval
 from fpsolver.physics import linear, transients
 from fpsolver.physics.exact import SteadyState
 from fpsolver.physics.potentials import FloatArray
@@ -28,6 +28,7 @@ from fpsolver.physics.system import System
 CELL_CHOICES = {1: range(96, 513, 16), 2: range(32, 65, 16), 3: range(16, 25, 8)}  # by the number of particles
 CELLS_PER_DEVIATION = 4.0
 WARN_BELOW, REFUSE_BELOW = 3.0, 1.5
+FARTHEST = 1e10  # widths of a box from 0: five digits of 16 are left for places in it
 MOST_CELLS = 2048  # along an axis that are worth an advice: 40 arrays of 2048^2 numbers are 1.3 GB
 
 
@@ -160,7 +161,7 @@ def choose_grid(
 def _grid(path: Path, requests: tuple[AxisRequest, ...], cells: list[int]) -> Grid:
     axes = []
     for k, (request, n) in enumerate(zip(requests, cells, strict=True)):
-        low, high = request.extent or _extent(path, k, n)
+        low, high = request.extent or _extent(path, k, n, request.name)
         axes.append(Axis(request.name, low, high, n, request.periodic))
     return Grid(tuple(axes))
 
@@ -174,20 +175,26 @@ def reach(cells: int) -> float:
     return min(WIDEST_BOX, 1.1 * math.sqrt(cells))
 
 
-def _extent(path: Path, k: int, cells: int) -> tuple[float, float]:
+def _extent(path: Path, k: int, cells: int, axis: str) -> tuple[float, float]:
     """Box of one coordinate around the whole path; few cells get a smaller box."""
     width = reach(cells) * path.deviations[:, k]
     low, high = float((path.centres[:, k] - width).min()), float((path.centres[:, k] + width).max())
-    return _rounded(low, down=True), _rounded(high, down=False)
+    if max(abs(low), abs(high)) > FARTHEST * (high - low):
+        raise GridError(
+            f"the state is {high - low:.3g} wide and {max(abs(low), abs(high)):.3g} away from the origin along "
+            f"{axis}, too far for the digits of a number; let {axis} count from near the state"
+        )
+    return _rounded(low, high - low, down=True), _rounded(high, high - low, down=False)
 
 
-def _rounded(value: float, *, down: bool) -> float:
-    """Outward to four digits, so that printed extents repeat the run."""
-    if value == 0 or not math.isfinite(value):
+def _rounded(value: float, width: float, *, down: bool) -> float:
+    """Outward to four digits, so that printed extents repeat the run; far from 0, to four digits of the width."""
+    size = min(abs(value), width)
+    if size == 0 or not math.isfinite(size):
         return value
-    unit = 10.0 ** (math.floor(math.log10(abs(value))) - 3)
-    steps = math.floor(value / unit) if down else math.ceil(value / unit)
-    return float(f"{steps * unit:.4g}")
+    power = math.floor(math.log10(size)) - 3
+    steps = value / 10.0**power
+    return float(f"{math.floor(steps) if down else math.ceil(steps)}e{power}")
 
 
 def resolution(path: Path, grid: Grid, structure: Structure | None = None) -> Resolution:
@@ -208,7 +215,7 @@ def resolution(path: Path, grid: Grid, structure: Structure | None = None) -> Re
         if spanned.min() / structure.wanted < cells / CELLS_PER_DEVIATION:
             names = tuple(axis.name for axis, n in zip(grid.axes, spanned, strict=True) if n == spanned.min())
             return Resolution(float(spanned.min()), math.inf, names, structure.words, structure.wanted)
-    names = tuple(axis.name for axis, share in zip(grid.axes, direction, strict=True) if share >= 0.5)
+    names = tuple(axis.name for axis, share in zip(grid.axes, direction, strict=True) if share >= 0.5 * direction.max())
     return Resolution(cells, float(path.times[worst]), names, path.structure)
 
 
@@ -241,7 +248,7 @@ def refuse_coarse(found: Resolution, grid: Grid) -> None:
         cure = f"{cells_advice(found, grid)}, a smaller extent"
     else:
         text += (
-            f"; on [{axis.low:g}, {axis.high:g}] that takes {needed} cells along {axis.name}, and {MOST_CELLS} along "
+            f"; on {interval(axis.low, axis.high)} that takes {needed} cells along {axis.name}, and {MOST_CELLS} along "
             "each of two axes take 1.3 GB"
         )
         cure = (

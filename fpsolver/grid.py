@@ -42,9 +42,7 @@ class Axis(ReadOnlyArrays):
             arguments.finite(f"{end} of axis {self.name}", getattr(self, end), GridError) for end in ("low", "high")
         ]
         if not 0 < ends[1] - ends[0] < math.inf:
-            raise GridError(
-                f"the extent of {self.name} must be [low, high] with low < high, but is [{ends[0]:g}, {ends[1]:g}]"
-            )
+            raise GridError(f"the extent of {self.name} must be [low, high] with low < high, but is {interval(*ends)}")
         cells = arguments.whole(f"cells of axis {self.name}", self.cells, high=MAXIMUM_CELLS, error=GridError)
         if cells < MINIMUM_CELLS:
             raise GridError(f"axis {self.name} needs at least {MINIMUM_CELLS} cells, but has {arguments.shown(cells)}")
@@ -70,6 +68,19 @@ class Axis(ReadOnlyArrays):
     def faces(self) -> FloatArray:
         """Cell faces, shape (cells + 1,)."""
         return read_only(self.low + self.spacing * np.arange(self.cells + 1))
+
+
+def interval(low: float, high: float, digits: int = 6) -> str:
+    """[low, high] with so many digits, and as many more as a box far from 0 takes to show its width."""
+    shown = _digits(low, high, digits)
+    return f"[{low:.{shown}g}, {high:.{shown}g}]"
+
+
+def _digits(low: float, high: float, digits: int) -> int:
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        distance = float(np.divide(max(abs(low), abs(high)), abs(high - low)))
+    more = math.floor(math.log10(distance)) if 1 <= distance < math.inf else 0
+    return min(digits + more, 17)
 
 
 def coordinate_names(count: int) -> tuple[str, ...]:
@@ -185,14 +196,13 @@ class Grid(ReadOnlyArrays):
         rows = [f"{'axis':<6}{'cells':>7}{'low':>12}{'high':>12}{'spacing':>12}  boundary"]
         for axis in self.axes:
             kind = "periodic" if axis.periodic else "closed box"
-            rows.append(
-                f"{axis.name:<6}{axis.cells:>7}{axis.low:>12.5g}{axis.high:>12.5g}{axis.spacing:>12.4g}  {kind}"
-            )
+            low, high = (f"{end:.{_digits(axis.low, axis.high, 5)}g}" for end in (axis.low, axis.high))
+            rows.append(f"{axis.name:<6}{axis.cells:>7} {low:>11} {high:>11}{axis.spacing:>12.4g}  {kind}")
         return "\n".join(rows)
 
 
 def _extent(axis: Axis) -> str:
-    return f"{'the ring ' if axis.periodic else ''}[{axis.low:.6g}, {axis.high:.6g}]"
+    return f"{'the ring ' if axis.periodic else ''}{interval(axis.low, axis.high)}"
 
 
 def check_axes(system: System, grid: Grid) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from fpsolver.autogrid import Path, moment, reach
 from fpsolver.errors import GridError
-from fpsolver.grid import Grid
+from fpsolver.grid import Grid, interval
 from fpsolver.physics.structure import WIDEST_BOX
 
 CUT_BELOW, TAIL_BELOW = 4.0, 6.0  # standard deviations from the centre to a wall: 6e-5 and 2e-9 of a Gaussian beyond
@@ -33,9 +33,9 @@ def nearest_walls(path: Path, grid: Grid, cure: str = "`extent: auto` or ") -> l
         needed = WIDEST_BOX * path.deviations[:, k]
         low, high = (path.centres[:, k] - needed).min(), (path.centres[:, k] + needed).max()
         words = (
-            f"grid.{axis.name[0]}.extent is [{axis.low:g}, {axis.high:g}] for {axis.name}, and "
+            f"grid.{axis.name[0]}.extent is {interval(axis.low, axis.high)} for {axis.name}, and "
             f"{moment(float(path.times[worst]))} a wall is only about {max(float(distances[worst]), 0):.2g} standard "
-            f"deviations away from the centre of the state; give {cure}at least [{low:.3g}, {high:.3g}]"
+            f"deviations away from the centre of the state; give {cure}at least {interval(low, high, 3)}"
         )
         found.append(Wall(float(distances[worst]), words))
     return found

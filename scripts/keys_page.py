@@ -242,7 +242,7 @@ AUTO = {
         f"{autogrid.WIDEST_BOX:g} standard deviations, or 1.1 √cells of them if that is less, around the whole path"
         " of a quadratic system; in anharmonic wells around the initial state and all places with an energy below "
         f"{wellgrid.CONFINING_TEMPERATURES:g} effective temperatures plus that of the initial state; rounded "
-        "outward to four digits"
+        "outward to four digits, far from 0 to four digits of the width"
     ),
     "`time.max_time`": ("40 / slowest decay rate; with `hu_paz_zhang` counted from when its coefficients have settled"),
     "`time.method`": (

@@ -166,6 +166,30 @@ def test_run_writes_and_summarises(cli):
         assert words in found.out
 
 
+@pytest.mark.slow
+def test_far_from_0_the_box_is_that_at_0_and_is_told_in_full(cli):
+    """What is printed repeats the run: in check, in info, in a shell, and in what is said of a box that cuts."""
+    free = sets("system.potential={kind: free}", "system.bath.model=caldeira_leggett")
+    extents = []
+    for q in (0, 100_000, 1_000_000, -1_000_000):
+        well = sets(f"system.potential={{kind: polynomial, coefficients: [{q * q / 2}, {-q}, 0.5]}}")
+        for potential in (free, well):
+            found = cli("check", "run.yaml", *potential, *sets(f"initial.mean=[{q}, 0.0]", *AUTO))
+            (cells, low, high) = re.search(r"axis q +(\d+) cells on \[(\S+), (\S+)\]", found.out).groups()
+            extents.append((cells, round(float(low) - q, 2), round(float(high) - q, 2)))
+    assert set(extents) == set(extents[:2])
+    far = sets("initial.mean=[100000.0, 0.0]", "grid.q.extent=[99990.25, 100009.75]")
+    assert cli("run", "run.yaml", *free, *far).status == 0
+    assert "axis q: 48 cells on [99990.25, 100009.75]" in cli("info", "out.h5").out
+    result = fp.load_result("out.h5")
+    assert "q: 48 cells on [99990.25, 100009.75]" in repr(result.grid)
+    assert re.search(r"q +48 +99990.25 +100009.75 ", str(result.grid))
+    cut = cli("run", "run.yaml", "--force", *free, *sets("initial.mean=[100000.0, 0.0]", "grid.q.extent=[1e5, 100001]"))
+    assert cut.status == 2
+    assert "grid.q.extent is [100000, 100001] for q" in cut.err
+    assert "at least [99991.5, 100009]" in cut.err
+
+
 def test_steady_run(cli):
     found = cli("run", "run.yaml", *sets("time.until=steady", "time.tolerance=1e-3"), *FINE, "--quiet")
     assert found.status == 0

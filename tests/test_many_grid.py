@@ -11,7 +11,7 @@ import xarray
 from matplotlib.figure import Figure
 
 import fpsolver as fp
-from fpsolver import api, gaussian, views
+from fpsolver import api, autogrid, gaussian, views
 from fpsolver.errors import ConfigError, GridError, NoSteadyStateError, ResourceError, UsageError
 from fpsolver.evaluation import final_and_particles
 from fpsolver.grid import Axis
@@ -188,6 +188,20 @@ def test_coarse_grids_of_several_particles_are_not_refused():
     problem = api.prepare(config.replaced(grid={"q": {"cells": 24}, "p": {"cells": 24}}, time={"until": 1.0}))
     assert problem.resolution.cells < 1.5
     assert "below 3 Pi has fewer than eight digits or none at all; give grid." in problem.warnings[0]
+
+
+def test_the_advice_names_all_axes_that_share_the_narrowest_direction():
+    """Each of six has 0.41 of it, less than half."""
+    along = np.ones((6, 6)) / 6
+    path = autogrid.Path(np.zeros(1), np.zeros((1, 6)), (np.eye(6) - 0.99 * along)[None])
+    requests = [autogrid.AxisRequest(f"{letter}{k}", 16, (-6.0, 6.0)) for letter in "qp" for k in (1, 2, 3)]
+    grid = autogrid.choose_grid(path, tuple(requests))
+    found = autogrid.resolution(path, grid)
+    assert found.axes == grid.names
+    needed = autogrid.cells_for(16, found.cells)
+    assert autogrid.cells_advice(found, grid) == f"grid.q.cells: {needed} and grid.p.cells: {needed}"
+    with pytest.raises(GridError, match=r"along q1 and q2 and q3 and p1 and p2 and p3\) spans 0\.13 cells"):
+        autogrid.refuse_coarse(found, grid)
 
 
 @pytest.mark.slow

@@ -17,8 +17,9 @@ from scipy.linalg import expm
 
 import fpsolver as fp
 from fpsolver import autogrid
+from fpsolver.errors import GridError
 from fpsolver.generator import Generator, Scheme
-from fpsolver.grid import Axis, Grid
+from fpsolver.grid import Axis, Grid, interval
 from fpsolver.kernels.axes import PAD
 from fpsolver.kernels.stencils import ORDERS
 from fpsolver.physics import baths, equilibrium, exact, potentials, states
@@ -381,6 +382,41 @@ def test_relative_entropy_to_the_steady_state_falls(seed, n):
     ]
     assert (np.diff(distance) <= 1e-12 * distance[0]).all()
     assert distance[-1] < distance[0]
+
+
+def automatic_grid(centre, deviations):
+    path = autogrid.Path(np.zeros(1), np.array([centre]), np.diag(np.square(deviations))[None])
+    return autogrid.choose_grid(path, tuple(autogrid.AxisRequest(name) for name in "qp"))
+
+
+@given(st.floats(-1e8, 1e8), st.floats(-1e8, 1e8), sizes, sizes)
+def test_automatic_boxes_go_with_the_state(q, p, q_deviation, p_deviation):
+    """Wherever it is: as many cells as at 0 and, but for a rounding outward to 1e-3 of its width, the same box."""
+    deviations = np.array([q_deviation, p_deviation])
+    grid, at_0 = automatic_grid((q, p), deviations), automatic_grid((0, 0), deviations)
+    assert grid.shape == at_0.shape
+    reach = autogrid.reach(grid.shape[0]) * deviations
+    for axis, centre, half in zip(grid.axes, (q, p), reach, strict=True):
+        for added in (centre - half - axis.low, axis.high - centre - half):
+            assert -1e-7 <= added <= 2e-3 * half  # round-off of 1e8, and the rule
+        assert [axis.low, axis.high] == eval(interval(axis.low, axis.high))  # what is printed repeats the run
+
+
+@given(st.floats(1e-3, 1e3), st.floats(-1, 1))
+def test_boxes_around_0_have_four_digits(half, share):
+    """Both ends, each by its own size, as all results so far."""
+    axis = automatic_grid((share * half, 0.0), np.array([half, 1.0]) / autogrid.reach(96)).axes[0]
+    for found, wanted in ((axis.low, share * half - half), (axis.high, share * half + half)):
+        if abs(wanted) > 1e-9 * half:  # else the sum is round-off
+            assert found == float(f"{found:.4g}")
+            assert abs(wanted) * (1 - 1e-3) <= abs(found) <= abs(wanted) * (1 + 1.1e-3)
+
+
+def test_too_far_away_for_the_digits_of_a_number():
+    with pytest.raises(
+        GridError, match=r"is 17 wide and 1e\+12 away from the origin along q, .* let q count from near"
+    ):
+        automatic_grid((1e12, 0.0), np.ones(2))
 
 
 @pytest.mark.slow

@@ -20,6 +20,7 @@ from fpsolver.cli.sheet import model_rows
 from fpsolver.config.axes import is_ring
 from fpsolver.config.reader import Config, load_config
 from fpsolver.errors import GridError, NoSteadyStateError, ResourceError, StabilityError
+from fpsolver.grid import interval
 from fpsolver.physics import equilibrium, exact
 from fpsolver.physics.system import System
 from fpsolver.problem import Problem, gaussian_problem, prepare
@@ -135,12 +136,8 @@ def grid_rows(problem: Problem) -> list[tuple[str, Any]]:
     rows = [("scheme", f"{problem.generator.scheme.words} fluxes")]
     for axis in problem.grid.axes:
         kind = "periodic" if axis.periodic else "closed"
-        rows.append(
-            (
-                f"axis {axis.name}",
-                f"{axis.cells} cells on [{axis.low:g}, {axis.high:g}], {kind}, h = {axis.spacing:.4g}",
-            )
-        )
+        words = f"{axis.cells} cells on {interval(axis.low, axis.high)}, {kind}, h = {axis.spacing:.4g}"
+        rows.append((f"axis {axis.name}", words))
     found = problem.resolution
     if math.isfinite(found.cells):
         words = f"{found.cells:.3g} cells for the {structure_words(problem)}, {moment(found.time)}"

@@ -17,6 +17,7 @@ from fpsolver.config.objects import without_objects
 from fpsolver.config.reader import Config
 from fpsolver.config.schema import to_plain
 from fpsolver.errors import FileFormatError, FpsolverError
+from fpsolver.grid import interval
 from fpsolver.io.container import file_format
 from fpsolver.io.sweeps import FORMAT as SWEEP
 from fpsolver.physics import arguments
@@ -63,7 +64,7 @@ def command(result: Path, as_json: bool, only_config: bool) -> int:
         rows.append(("snapshots", f"{len(loaded.snapshots.time)}"))
     click.echo(table([*rows, ("made by", made)]))
     for axis in loaded.grid.axes if isinstance(loaded, Result) else ():
-        click.echo(f"  axis {axis.name}: {axis.cells} cells on [{axis.low:g}, {axis.high:g}]")
+        click.echo(f"  axis {axis.name}: {axis.cells} cells on {interval(axis.low, axis.high)}")
     for text in loaded.warnings:
         click.echo(f"  warning: {text}")
     return 0
