@@ -4,7 +4,9 @@ import contextlib
 import math
 import os
 import shutil
+import struct
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
@@ -665,6 +667,19 @@ def test_flipped_bits_never_give_another_error(path, tmp_path):
             continue
         refused += 1
     assert refused > 10
+
+
+@pytest.mark.parametrize("member", ["W", "J_reversible"])
+def test_numbers_may_spell_the_start_of_a_heap(member, result, tmp_path):
+    """0.0625000773 is "GCOL", 1, .. on the disk, and the number behind it would be a size beyond the end."""
+    values = getattr(result.final, member).copy()
+    values.flat[100] = struct.unpack("<d", b"GCOL\1\0\xb0?")[0]
+    plain = result.config.replaced(output={"compression": "none"})
+    odd = replace(result, config=plain, final=replace(result.final, **{member: values}))
+    written = odd.save(tmp_path / "odd.h5")
+    assert written.read_bytes().count(b"GCOL\1") > 1
+    assert kinds.describe(written) == kinds.RESULT
+    np.testing.assert_array_equal(getattr(fp.load_result(written).final, member), values)
 
 
 def test_an_edited_file_is_read_without_a_seal(copied):

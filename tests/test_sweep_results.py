@@ -79,6 +79,21 @@ def test_what_was_not_kept_is_a_sentence(here, tmp_path):
         fp.sweep(small(), {ETA: [0.5]}, keep_results="series", path=tmp_path / "t.h5")
 
 
+@pytest.mark.slow
+def test_a_link_has_the_results_of_its_table(here, tmp_path):
+    """In one folder, beside the table and its rows, whichever name is used; --force keeps the link."""
+    (tmp_path / "folder").mkdir()
+    link, path = tmp_path / "link.h5", tmp_path / "folder" / "s.h5"
+    link.symlink_to(path)
+    for eta, force in ((0.5, False), (0.6, True)):
+        found = fp.sweep(brief(), {ETA: [eta]}, path=link, keep_results=True, force=force)
+        assert link.is_symlink()
+        assert sorted(each.name for each in tmp_path.iterdir()) == ["folder", "link.h5"]
+        assert sorted(each.name for each in path.parent.iterdir()) == ["s-runs", "s.h5"]
+        for table in (found, fp.load_sweep(link), fp.load_sweep(path)):
+            assert table.result(0).config.system.bath.eta == eta
+
+
 def test_a_table_that_has_lost_its_folder(here, tmp_path):
     found = fp.sweep(brief(), {ETA: [0.5]}, path=tmp_path / "s.h5", keep_results=True)
     (tmp_path / "s-runs").rename(tmp_path / "elsewhere")

@@ -17,7 +17,7 @@ from fpsolver.io import kinds
 from fpsolver.io.inspection import refuse_broken_heaps, refuse_foreign
 from fpsolver.io.kinds import RESULTS
 from fpsolver.io.paths import check_output, replace_file
-from fpsolver.io.seal import is_broken, seal_of
+from fpsolver.io.seal import fits, seal_of
 from fpsolver.physics.potentials import FloatArray
 
 UNITS = {"q": "length", "p": "momentum", "time": "time"}
@@ -117,9 +117,10 @@ def read_file(path: str | Path, kind: str, version: int, reader: Callable[[h5py.
         if not path.is_file():
             raise FileFormatError(f"{path} is a directory" if path.is_dir() else f"{path} does not exist")
         _refuse_rows(path)
-        if is_broken(path):
+        if (sealed := fits(path)) is False:
             raise FileFormatError(f"{path} is damaged: its contents are not what was written")
-        refuse_broken_heaps(path)
+        if not sealed:
+            refuse_broken_heaps(path)
         with h5py.File(path, "r") as file:
             _check_format(path, file, kind, version)
             refuse_foreign(file)
@@ -166,9 +167,10 @@ def file_format(path: Path) -> str:
     if not path.is_file():  # a pipe would be waited for
         return ""
     try:
-        if is_broken(path):
+        if (sealed := fits(path)) is False:
             return ""
-        refuse_broken_heaps(path)
+        if not sealed:
+            refuse_broken_heaps(path)
         with h5py.File(path, "r") as file:
             return str(file.attrs.get("format", ""))
     except BlockingIOError:

@@ -30,7 +30,8 @@ def refuse_broken_heaps(path: Path) -> None:
     """ValueError where HDF5 would read texts of variable length for ever: it believes the sizes in its heaps.
 
     A heap is a collection ("GCOL", version 1, its size) of objects (index, size); index 0 is the space that is free.
-    Layout: HDF5 File Format Specification, section III.E.
+    Layout: HDF5 File Format Specification, section III.E. Numbers of an array may spell "GCOL", too, so a file whose
+    seal fits is not to be refused for it.
     """
     if path.stat().st_size == 0:
         return

@@ -23,17 +23,22 @@ def seal_of(contents: memoryview) -> bytes:
 
 def is_broken(path: Path) -> bool:
     """True if a file has a seal and its contents are not those that were sealed; OSError if it cannot be read."""
+    return fits(path) is False
+
+
+def fits(path: Path) -> bool | None:
+    """Whether the contents of a file are those that were sealed; None without a seal, OSError if it cannot be read."""
     with path.open("rb") as file:
         left = file.seek(0, os.SEEK_END) - LENGTH
         if left < 0:
-            return False
+            return None
         file.seek(left)
         seal = file.read(LENGTH)
         if not seal.startswith(MARK):
-            return MARK in seal  # a piece of the seal is missing
+            return False if MARK in seal else None  # a piece of the seal may be missing
         file.seek(0)
         found = hashlib.sha256()
         while left > 0 and (piece := file.read(min(PIECE, left))):
             found.update(piece)
             left -= len(piece)
-    return seal[len(MARK) :] != found.digest()
+    return seal[len(MARK) :] == found.digest()

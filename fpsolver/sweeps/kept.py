@@ -8,6 +8,7 @@ from pathlib import Path
 
 from fpsolver.errors import FileFormatError, OutputError, OutputExistsError
 from fpsolver.io.kinds import RESULT
+from fpsolver.io.lock import followed
 from fpsolver.io.paths import check_output, replace_file
 from fpsolver.result import load_result
 from fpsolver.sweeps.worker import Row
@@ -16,7 +17,8 @@ _NAME = re.compile(r"run-\d+\.h5")
 
 
 def folder_of(path: Path) -> Path:
-    """Where the results of a table are: ``sweep-runs`` beside ``sweep.h5``."""
+    """Where the results of a table are: ``sweep-runs`` beside ``sweep.h5``, of a link beside the file it leads to."""
+    path = followed(path)
     return path.with_name(f"{path.stem}-runs")
 
 
@@ -41,7 +43,7 @@ def prepare(path: Path, *, resume: bool, force: bool) -> None:
     for each in old:
         each.unlink()
     if old:  # a table never stands beside results that are not its own
-        path.unlink(missing_ok=True)
+        followed(path).unlink(missing_ok=True)
 
 
 def write(path: Path, name: str, image: bytes) -> None:
