@@ -1,6 +1,7 @@
 """Films: one picture for each snapshot, the currents of its time, complete or absent."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -48,6 +49,16 @@ def test_frames_have_the_currents_of_their_time(result):
         Pi = result.grid.integrate(frame.final.entropy_production_density)
         index = int(np.argmin(np.abs(result.series["time"] - frame.final.time)))
         assert Pi == pytest.approx(result.series["entropy_production"][index], rel=1e-12, abs=0)  # order of sums
+
+
+@pytest.mark.parametrize("fps", ["10", True, [10], 1 + 0j, float("nan"), 0, 101.0])
+def test_frames_per_second_that_are_none(fps, result, tmp_path):
+    words = re.escape(f"must be a number from 0.05 to 100, but are {fps!r}; leave fps out")
+    with pytest.raises(UsageError, match=words):
+        animation.animate(result, tmp_path / "film.gif", fps=fps)
+    with pytest.raises(UsageError, match="the path of a file is needed, but got None"):
+        animation.animate(result, None)
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.slow

@@ -410,6 +410,24 @@ def test_unknown_suffix(name, result, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(
+    ("figure", "name", "options", "words"),
+    [
+        (None, "a.png", {}, "a matplotlib Figure is needed, but got None; give what functions of fp.plot return"),
+        ("a.png", "a.png", {}, "Figure is needed, but got 'a.png'"),
+        (Figure(), None, {}, "the path of a file is needed, but got None"),
+        (Figure(), "", {}, "has 'none'; name it 'figure.png'"),
+        (Figure(), "a.png", {"dpi": "200"}, "dpi must be a finite number above 0, but is '200'"),
+        (Figure(), "a.png", {"dpi": 0}, "dpi must be a finite number above 0, but is 0"),
+    ],
+)
+def test_what_cannot_be_saved_is_a_sentence(figure, name, options, words, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError, match=re.escape(words)):
+        plot.save(figure, name, **options)
+    assert not list(tmp_path.iterdir())
+
+
 def test_half_file_never_stays(result, tmp_path, monkeypatch):
     figure, target = plot.wigner(result), tmp_path / "figure.png"
     target.write_text("old")

@@ -20,6 +20,7 @@ from PIL import Image
 from fpsolver.errors import OutputError, UsageError
 from fpsolver.frames import Frames
 from fpsolver.io.paths import replace_file
+from fpsolver.physics import arguments
 from fpsolver.plot import lines, phase_space, style
 from fpsolver.plot.phase_space import IRREVERSIBLE, REVERSIBLE
 from fpsolver.result import Outcome, Result
@@ -41,7 +42,7 @@ def animate(result: Outcome, path: str | Path, *, fps: float | None = None) -> P
     """
     style.check_results([result], "animate")
     assert isinstance(result, Result)
-    path = Path(path)
+    path = arguments.path(path)
     suffix, pace = _check_suffix(path), _pace(result, fps)
     write = _write_gif if suffix == ".gif" else _write_mp4
     try:
@@ -62,9 +63,12 @@ def _pace(result: Result, fps: float | None) -> float:
     if fps is None:
         return min(max(count / LENGTH, SLOWEST), FASTEST)
     low, high = FRAME_RATES
-    if not low <= fps <= high:
-        raise UsageError(f"frames per second (fps) must be from {low:g} to {high:g}, but are {fps}")
-    return fps
+    if not low <= arguments.as_float(fps) <= high:
+        raise UsageError(
+            f"frames per second (fps) must be a number from {low:g} to {high:g}, but are {arguments.shown(fps)}; leave "
+            "fps out for a film of 8 s"
+        )
+    return float(fps)
 
 
 def _check_suffix(path: Path) -> str:

@@ -8,24 +8,30 @@ from matplotlib.figure import Figure
 
 from fpsolver.errors import OutputError, UsageError
 from fpsolver.io.paths import replace_file
+from fpsolver.physics import arguments
 from fpsolver.plot import style
 
 SUFFIXES = (".png", ".pdf", ".svg")
 VECTORS = (".eps", ".ps", ".emf", ".pgf")  # what is wanted as lines is best written as .pdf
 
 
-def save(figure: Figure, path: str | Path, *, dpi: int = style.DPI) -> Path:
+def save(figure: Figure, path: str | Path, *, dpi: float = style.DPI) -> Path:
     """Write a figure as .png (``dpi``), .pdf or .svg, complete or not at all; missing folders are made.
 
-    UsageError for another suffix, OutputError if the file cannot be written.
+    UsageError for another suffix or what is no figure, OutputError if the file cannot be written.
     """
-    path = Path(path)
+    if not isinstance(figure, Figure):
+        raise UsageError(
+            f"a matplotlib Figure is needed, but got {arguments.shown(figure)}; give what functions of fp.plot return"
+        )
+    path, dpi = arguments.path(path), arguments.positive("dpi", dpi)
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
         instead = ".pdf" if suffix in VECTORS else ".png"
+        name = path.with_suffix(instead).name if path.name else f"figure{instead}"
         raise UsageError(
             f"the suffix of a figure must be one of {', '.join(SUFFIXES)}, but {str(path)!r} has {suffix or 'none'!r}; "
-            f"name it {path.with_suffix(instead).name!r}"
+            f"name it {name!r}"
         )
     try:
         with style.settings():
