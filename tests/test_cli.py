@@ -968,6 +968,18 @@ def test_check_for_scripts(overrides, cli, monkeypatch):
     assert [f"warning: {text}" for text in data["warnings"]] == sheet.err.splitlines()
 
 
+@pytest.mark.slow
+def test_residuals_have_one_name_before_and_after_a_run(cli):
+    cross = sets("system.bath={model: translation_covariant, eta: 0.5, beta: 0.7, d_qp: 0.1}", "time.until=steady")
+    steady = json.loads(cli("check", "run.yaml", "--json", *cross).out)["steady_state"]
+    assert cli("run", "run.yaml", *cross, *sets("time.method=direct")).status == 0
+    found = json.loads(cli("info", "out.h5", "--json").out)["diagnostics"]
+    names = {name for name in steady if "residual" in name}
+    assert names == {"kms_residual", "diffusion_parity_residual"}
+    assert names <= found.keys()
+    assert steady["diffusion_parity_residual"] == found["diffusion_parity_residual"] == pytest.approx(4 * 0.1)
+
+
 def test_check_for_scripts_tells_of_the_model_whatever_the_grid_is(cli):
     """The sentence goes elsewhere; of a long chain no matrix of 600 by 600 is printed."""
     found = cli("check", "run.yaml", "--json", *sets(*REFUSED["too coarse"][0]))

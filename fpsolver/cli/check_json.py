@@ -104,7 +104,7 @@ def _of_gaussian(steady: exact.SteadyState) -> dict[str, Any]:
         "entropy_production": steady.Pi,
         "satisfies_detailed_balance": gaussian_detailed_balance(steady),
         "kms_residual": kms_residual(system, V),
-        "parity_residual": parity_residual(system),
+        "diffusion_parity_residual": parity_residual(system),
         "eigenvalues": {"real": eigenvalues.real, "imag": eigenvalues.imag},
     }
     if system.size > 1:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import signal
 import sys
 import tempfile
@@ -21,6 +20,8 @@ import fpsolver
 from fpsolver import api
 from fpsolver.config.reader import Config
 from fpsolver.errors import ConfigError, FpsolverError
+from fpsolver.grid import coordinate_names
+from fpsolver.kernels.ahead import end_with
 from fpsolver.problem import gaussian_problem
 from fpsolver.recorder import EVERYTHING
 from fpsolver.result import Outcome, Result
@@ -49,16 +50,12 @@ NUMBERS_ONLY = Wanted()
 
 
 def start(parent: int) -> None:
-    """Of a local worker process: an interrupt is the business of its parent, and without it there is nothing to do."""
+    """Of a local worker process: an interrupt is the business of its parent, and without it there is nothing to do.
+
+    loky's workers would wait for a parent that was killed for ever.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
-
-
-def _end_with(parent: int) -> None:
-    """End this process when its parent is gone, which may have been killed; loky's workers would wait for ever."""
-    while os.getppid() == parent:
-        time.sleep(1)
-    os._exit(1)
+    threading.Thread(target=end_with, args=(parent,), daemon=True).start()
 
 
 def version() -> str:
@@ -148,7 +145,7 @@ def row_of(result: Outcome) -> Row:
         "status": result.status,
         "message": result.message,
         "warnings": "\n".join([*told, *result.warnings]),
-        "axes": component_names(result.series["mean"].shape[-1] // 2),
+        "axes": list(coordinate_names(result.series["mean"].shape[-1] // 2)),
         "numbers": numbers,
         "reasons": reasons(result, numbers),
     }
@@ -158,11 +155,6 @@ def reasons(result: Outcome, numbers: dict[str, Any]) -> dict[str, str]:
     """Why numbers are NaN or infinite, where that is known."""
     known = {name: result.reasons.get(name) or result.diagnostics.get(f"{name}_reason") for name in numbers}
     return {name: str(text) for name, text in known.items() if text and not np.isfinite(numbers[name]).all()}
-
-
-def component_names(particles: int) -> list[str]:
-    """q, p of one particle, q1, .., p1, .. of several."""
-    return ["q", "p"] if particles == 1 else [f"{x}{k + 1}" for x in "qp" for k in range(particles)]
 
 
 MAIN = ("entropy_production", "entropy_flux")

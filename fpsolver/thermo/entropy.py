@@ -20,16 +20,16 @@ from fpsolver.physics.potentials import FloatArray
 from fpsolver.thermo import faces
 from fpsolver.thermo.state import State, apply_matrix
 
-NEGATIVE = 1e-8  # negative volume above which W does not count as positive
+NEGATIVE = 1e-8  # negativity above which W does not count as positive
 # The same on four axes and more: 32 cells along each resolve the tails to 1e-7 of max W, and their volume is a thousand
-# times that of the state; 4e-8 in the best box, with Pi right to 1e-6 (docs/many.md). Cells below the most negative one
-# are left out of Pi there (slabs.noise_floor).
+# times that of the state: a negativity of 4e-8 in the best box, with Pi right to 1e-6 (docs/many.md). Cells below the
+# most negative one are left out of Pi there (slabs.noise_floor).
 NEGATIVE_OF_SEVERAL = 1e-5
 NEGATIVE_REASON = "undefined: W is negative somewhere (negativity {:.3g})"
 
 
 def negative(particles: int) -> float:
-    """Negative volume above which W of so many particles does not count as positive."""
+    """Negativity above which W of so many particles does not count as positive."""
     return NEGATIVE if particles == 1 else NEGATIVE_OF_SEVERAL
 
 
