@@ -330,11 +330,12 @@ def test_currents_and_densities_belong_to_the_series():
             density = getattr(final, f"entropy_{name}_density")
             assert integrate(density) == pytest.approx(result.last(f"entropy_{name}"), abs=1e-12)
     central, balanced = found["central"], found["chang_cooper"]
-    for name in ("entropy_production", "entropy_flux", "entropy_rate"):
-        assert balanced.last(name) == pytest.approx(central.last(name), rel=0.03, abs=0.003)
-    for part in ("J_reversible", "J_irreversible"):
+    # Pi = Phi = 0.0783; h^2 leaves 1.2e-4, 3.1e-4 and 1.7e-4, and 0.5 and 1.3 % of the currents
+    for name, error in {"entropy_production": 2e-4, "entropy_flux": 4e-4, "entropy_rate": 3e-4}.items():
+        assert balanced.last(name) == pytest.approx(central.last(name), abs=error)
+    for part, share in {"J_reversible": 0.007, "J_irreversible": 0.017}.items():
         reference = getattr(central.final, part)
-        assert np.abs(getattr(balanced.final, part) - reference).max() <= 0.05 * np.abs(reference).max()
+        assert np.abs(getattr(balanced.final, part) - reference).max() <= share * np.abs(reference).max()
 
 
 @pytest.mark.slow

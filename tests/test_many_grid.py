@@ -204,15 +204,34 @@ def test_the_advice_names_all_axes_that_share_the_narrowest_direction():
         autogrid.refuse_coarse(found, grid)
 
 
+# of a grid with 1.7 cells for a deviation and walls 4.2 deviations away: twice what was measured, and below a hundredth
+# of what friction, noise and springs change in this time or bring about
+SIX_AXES = {
+    "energy": 1e-4,
+    "heat_current": 1e-5,
+    "spring_current": 1e-12,  # of the moments, as it is here
+    "entropy_production": 1e-4,
+    "entropy_flux": 1e-4,
+    "entropy_rate": 4e-4,
+    "mutual_information": 7e-5,
+}
+
+
 @pytest.mark.slow
 def test_six_axes():
     """Three particles on 16 cells along each axis, 17 million cells: mass, moments and rates after some steps."""
-    particle = {"mass": 1.0, "potential": WELL, "bath": {"model": "caldeira_leggett", "eta": 0.4, "temperature": 1.0}}
-    springs = [{"between": [k, k + 1], "stiffness": 0.3} for k in range(2)]
-    start = GaussianState(np.zeros(6), np.diag([0.9] * 3 + [1.1] * 3))
+    particles = [
+        {"mass": 1.0, "potential": WELL, "bath": {"model": "caldeira_leggett", "eta": 0.4, "temperature": T}}
+        for T in (0.8, 1.2, 1.8)
+    ]
+    one, others = np.eye(3), 1 - np.eye(3)
+    start = GaussianState(
+        np.array([0.1, -0.1, 0.05, -0.05, 0.1, 0.05]),
+        np.block([[1.1 * one + 0.15 * others, 0.1 * one], [0.1 * one, 1.2 * one - 0.1 * others]]),
+    )
     data = fp.Config(
         units={"hbar": 0},
-        system={"particles": [particle] * 3, "couplings": springs},
+        system={"particles": particles, "couplings": [{"between": [k, k + 1], "stiffness": 0.3} for k in range(2)]},
         initial={"kind": "gaussian", "mean": start.mean, "covariance": start.covariance},
     )
     system = fp.build_system(data)
@@ -220,18 +239,20 @@ def test_six_axes():
     generator = fp.Generator(system, fp.Grid(tuple(Axis(name, -5.0, 5.0, 16) for name in names)), fp.Scheme())
     W = start.values(generator.grid.coordinates)
     mass = generator.grid.integrate(W)
-    dt, steps = 0.02, 2
+    dt, steps = 0.023, 5  # nearly the longest stable ones
     padded = generator.pad(W, generator.empty_padded())
     RungeKutta(generator).advance(padded, 0.0, dt, steps)
     state = State(np.ascontiguousarray(padded[..., PAD:-PAD]), phase_space(generator))
     mean, V = observables.moments(state)
     assert generator.grid.integrate(state.W) == pytest.approx(mass, rel=1e-13, abs=0)
-    exact = fp.exact.Gaussian(system, start.mean, start.covariance).covariance(dt * steps)
-    np.testing.assert_allclose(V, exact, rtol=0, atol=2e-3)
+    exact = fp.exact.Gaussian(system, start.mean, start.covariance)
+    assert np.abs(exact.covariance(dt * steps) - start.covariance).max() > 0.06
+    np.testing.assert_allclose(mean, exact.mean(dt * steps), rtol=0, atol=2e-5)  # 1e-5 measured
+    np.testing.assert_allclose(V, exact.covariance(dt * steps), rtol=0, atol=2e-4)  # 1.2e-4 measured
     record, _ = make_record(state, generator.apply(state.W))
     wanted = gaussian.records(system, mean, V)
-    for name in ("energy", "heat_current", "spring_current", "entropy_production", "mutual_information"):
-        np.testing.assert_allclose(record[name], wanted[name], rtol=0, atol=2e-3, err_msg=name)
+    for name, atol in SIX_AXES.items():
+        np.testing.assert_allclose(record[name], wanted[name], rtol=0, atol=atol, err_msg=name)
 
 
 def test_anharmonic_particles_choose_a_grid():

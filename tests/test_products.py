@@ -526,7 +526,7 @@ def test_a_run_follows_the_exact_sum_of_gaussians():
     assert squares[0] == pytest.approx(0.0, abs=1e-7)  # a product, of which the box cuts 1.4e-8
     assert alone[0] == pytest.approx([1.0, math.tanh(0.5)], abs=1e-6)  # a pure cat, and a thermal state of beta = 1
     W = problem.exact_state(float(result.series["time"][-1])).values(problem.grid.coordinates)
-    assert squares[-1] == pytest.approx(information_from_squares(W, problem.grid.spacings), abs=1e-3)
+    assert squares[-1] == pytest.approx(information_from_squares(W, problem.grid.spacings), abs=4e-5)  # 2e-5
     assert "Pi_Q (Husimi)" not in words  # which is not computed
 
 
@@ -566,7 +566,7 @@ def test_the_shipped_cat_and_its_partner():
     cells = problem.grid.spacings
     for t in (0.5, 1.0):
         W = problem.exact_state(t).values(problem.grid.coordinates)
-        assert found["negativity"][at[t]] == pytest.approx(np.abs(W).sum() * np.prod(cells) - 1, abs=1e-3)
+        assert found["negativity"][at[t]] == pytest.approx(np.abs(W).sum() * np.prod(cells) - 1, abs=1e-4)  # 6e-5
     W = problem.exact_state(2.0).values(problem.grid.coordinates)
     assert found["mutual_information"][-1] == pytest.approx(information(W, cells), abs=1e-5)
     assert result.exact_error < 1e-3

@@ -289,7 +289,7 @@ def test_first_line_residual_in_closed_form():
     row_q = system.diffusion_matrix[0] @ inverse  # -B_qq d_q ln W = row . x
     row_p = 2 * system.irreversible_drift[1] + system.diffusion_matrix[1] @ inverse
     residuals = [folded * math.sqrt(r @ S @ r / S[k, k]) for k, r in enumerate((row_q, row_p))]
-    assert detailed_balance.first_line_residual(state) == pytest.approx(max(residuals), abs=2e-3)  # kinks of abs
+    assert detailed_balance.first_line_residual(state) == pytest.approx(max(residuals), abs=1e-5)  # kinks: 5e-6
     assert detailed_balance.parity_residual(systems.model("custom")) == pytest.approx(4 * 0.05)
 
 
