@@ -42,7 +42,9 @@ class Axis(ReadOnlyArrays):
             arguments.finite(f"{end} of axis {self.name}", getattr(self, end), GridError) for end in ("low", "high")
         ]
         if not 0 < ends[1] - ends[0] < math.inf:
-            raise GridError(f"the extent of {self.name} must be [low, high] with low < high, but is {interval(*ends)}")
+            raise GridError(
+                f"the extent of {self.name} must be [low, high] with low < high, but is {interval(ends[0], ends[1])}"
+            )
         cells = arguments.whole(f"cells of axis {self.name}", self.cells, high=MAXIMUM_CELLS, error=GridError)
         if cells < MINIMUM_CELLS:
             raise GridError(f"axis {self.name} needs at least {MINIMUM_CELLS} cells, but has {arguments.shown(cells)}")

@@ -53,7 +53,7 @@ def test_frames_have_the_currents_of_their_time(result):
 
 @pytest.mark.parametrize("fps", ["10", True, [10], 1 + 0j, float("nan"), 0, 101.0])
 def test_frames_per_second_that_are_none(fps, result, tmp_path):
-    words = re.escape(f"must be a number from 0.05 to 100, but are {fps!r}; leave fps out")
+    words = re.escape(f"must be a number from 0.05 to 100, but are {fps!r}; leave")
     with pytest.raises(UsageError, match=words):
         animation.animate(result, tmp_path / "film.gif", fps=fps)
     with pytest.raises(UsageError, match="the path of a file is needed, but got None"):

@@ -448,7 +448,7 @@ def test_films_have_a_slowest_pace(cli):
     assert cli("run", "run.yaml").status == 0
     found = cli("animate", "out.h5", "--fps", "0.001")
     assert found.status == 2
-    assert "frames per second (fps) must be from 0.05 to 100, but are 0.001" in found.err
+    assert "frames per second (fps) must be a number from 0.05 to 100, but are 0.001; leave" in found.err
     assert cli("animate", "out.h5", "--fps", "0.05").status == 0
 
 

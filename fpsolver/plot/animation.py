@@ -66,7 +66,7 @@ def _pace(result: Result, fps: float | None) -> float:
     if not low <= arguments.as_float(fps) <= high:
         raise UsageError(
             f"frames per second (fps) must be a number from {low:g} to {high:g}, but are {arguments.shown(fps)}; leave "
-            "fps out for a film of 8 s"
+            "it out for a film of 8 s"
         )
     return float(fps)
 
