@@ -46,7 +46,8 @@ def layout(
     try:
         shape = weakly_damped(system) if periodic_length is None else None
         path = well_path(system, state, periodic_length, shape)
-        walls = well_path(system, state, periodic_length, has_energy=False)
+        is_cold = effective_temperature(system) == 0  # as without a bath in q^4: the start alone has any energy
+        walls = well_path(system, state, periodic_length, has_energy=is_cold)
         return Layout(path, walls, well_widths(system, shape))
     except SaturationError:
         if not has_box:
