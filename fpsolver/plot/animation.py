@@ -31,6 +31,7 @@ FRAME_RATES = 0.05, 100.0  # a GIF holds a picture for 655 s at most, and the la
 SLOWEST, FASTEST = 2.0, 25.0  # frames per second
 DPI = 110
 HOLD = 6  # times the last frame is repeated, before a GIF starts again
+TITLE = 85  # characters of a line of the title
 
 
 def animate(result: Outcome, path: str | Path, *, fps: float | None = None) -> Path:
@@ -140,7 +141,7 @@ class _Film:
     def draw(self, k: int) -> None:
         """The frame of one snapshot."""
         frame = self.frames[k]
-        self.heading.set_text(f"{style.escaped(frame.title)}\nt = {frame.final.time:.4g}")
+        self.heading.set_text(f"{style.fill(style.escaped(frame.title), TITLE)}\nt = {frame.final.time:.4g}")
         for ax, current in zip(self.panels, self.longest, strict=True):
             ax.clear()
             phase_space.draw_density(ax, frame, self.mapping, self.box)
@@ -159,7 +160,7 @@ def _draw_rates(axes: Any, result: Result) -> list[Line2D]:
     for ax, names in shown:
         for name in names:
             label = lines.SYMBOLS[name] if lines.exists(result, name) else ""
-            lines.draw_rate(ax, result, name, lines.RATE_COLOURS[name], label=label)
+            lines.draw_rate(ax, result, name, lines.RATE_LOOKS[name], label=label)
         ax.set_ylabel("entropy rates (1/time)")
         ax.set_xlim(0, float(lines.times(result).max()))
         ax.set_xlabel(style.TIME_LABEL)

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 
 from fpsolver import recorder
 from fpsolver.api import build_generator
+from fpsolver.errors import UsageError
 from fpsolver.physics import husimi as exact
 from fpsolver.physics.potentials import FloatArray
 from fpsolver.plot import panels, phase_space, style
@@ -29,6 +30,11 @@ def husimi(*results: Result, figsize: style.Size = None) -> Figure:
     All W share one scale of colours (two-sided if one is negative: blue above 0, red below), all Q another.
     """
     functions = [function(result) for result in results]
+    if all(Q is None for Q in functions):
+        raise UsageError(
+            f"plot.husimi draws the Husimi function, and that of {results[0].title!r} is {_reason(results[0])}; "
+            "draw another kind, for example wigner"
+        )
     box = phase_space.view(results, [r.final.W if Q is None else Q for r, Q in zip(results, functions, strict=True)])
     top = max((float(Q.max()) for Q in functions if Q is not None), default=1.0)
     mapping = ScalarMappable(Normalize(0, top), style.SEQUENTIAL)
@@ -43,11 +49,15 @@ def function(result: Result) -> FloatArray | None:
     return wehrl.function(State(style.finite(result.final.W), space))
 
 
+def _reason(result: Result) -> str:
+    return result.reasons.get("entropy_wehrl", "not defined")
+
+
 def _draw_husimi(ax: Axes, result: Result, Q: FloatArray | None, mapping: ScalarMappable, box: FloatArray) -> None:
     phase_space.draw_field(ax, result, np.zeros(result.grid.shape) if Q is None else Q, mapping, box)
     style.tag(ax, _words(result))
     if Q is None:
-        style.note(ax, f"$Q$ is {result.reasons.get('entropy_wehrl', 'not defined')}", width=26, y=0)
+        style.note(ax, f"$Q$ is {_reason(result)}", width=26, y=0)
         return
     phase_space.draw_contours(ax, result, phase_space.peak(mapping), values=Q)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import textwrap
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -19,14 +18,16 @@ from fpsolver.result import Outcome, Result
 RATES = {"entropy_production": r"$\Pi$", "entropy_flux": r"$\Phi$", "entropy_rate": r"$\dot S$"}
 HEADROOM = 1.05  # of the largest marginal
 TAIL = 1e-12  # of the largest marginal: lower end of the logarithmic axis
-RATE_COLOURS = {
-    "entropy_production": style.IRREVERSIBLE,
-    "entropy_flux": style.REVERSIBLE,
-    "entropy_rate": style.COLOURS[2],
-    "entropy_moyal": style.COLOURS[6],
-    "wehrl_production": style.COLOURS[3],
-    "wehrl_flux": style.COLOURS[5],
-    "wehrl_rate": style.COLOURS[4],
+RINGS: dict[str, Any] = {"marker": "o", "markersize": 3.5, "markerfacecolor": "white", "markevery": 0.08}
+WEHRL_DASHES = (0, (6, 1))
+RATE_LOOKS: dict[str, dict[str, Any]] = {  # told apart without colours; a thin line is seen on a wide one of its values
+    "entropy_production": {"color": style.IRREVERSIBLE, "linewidth": 2.4},
+    "entropy_flux": {"color": style.REVERSIBLE, "linewidth": 1.2},
+    "entropy_rate": {"color": style.COLOURS[2], "linewidth": 1.2, **RINGS},
+    "entropy_moyal": {"color": style.COLOURS[6], "linewidth": 1.6, "linestyle": (0, (1, 1))},
+    "wehrl_production": {"color": style.COLOURS[3], "linewidth": 2.4, "linestyle": WEHRL_DASHES},
+    "wehrl_flux": {"color": style.COLOURS[5], "linewidth": 1.2, "linestyle": WEHRL_DASHES},
+    "wehrl_rate": {"color": style.COLOURS[4], "linewidth": 1.2, "linestyle": WEHRL_DASHES, **RINGS},
 }
 
 
@@ -84,7 +85,7 @@ def marginals(*results: Result, figsize: style.Size = None) -> Figure:
     for k in range(2):
         for ax in axes[:, k]:
             for index, result in enumerate(results):
-                draw_marginal(ax, result, k, style.colour(index))
+                draw_marginal(ax, result, k, style.line(index))
             label_marginal(ax, k)
         to_logarithmic(axes[1, k], results, k)
         axes[0, k].set_xlabel("")
@@ -97,11 +98,11 @@ def times(result: Outcome) -> FloatArray:
     return style.finite(result.series["time"])
 
 
-def draw_rate(ax: Axes, result: Outcome, name: str, colour: str, *, label: str = "") -> None:
+def draw_rate(ax: Axes, result: Outcome, name: str, look: dict[str, Any], *, label: str = "") -> None:
     """One rate over time, its exact values as dashes; a level line for a steady state that has no time."""
     if not exists(result, name):
         return
-    _draw(ax, result, result.series[name], colour, label)
+    _draw(ax, result, result.series[name], look, label)
     if (exact := exact_rate(result, name)) is not None and not is_timeless(result):
         ax.plot(times(result), _drawable(exact), **EXACT)
 
@@ -111,14 +112,14 @@ def is_timeless(result: Outcome) -> bool:
     return not np.isfinite(result.series["time"]).any()
 
 
-def _draw(ax: Axes, result: Outcome, values: FloatArray, colour: str, label: str = "") -> None:
+def _draw(ax: Axes, result: Outcome, values: FloatArray, look: dict[str, Any], label: str = "") -> None:
     if is_timeless(result):
-        ax.axhline(float(_drawable(values)[-1]), color=colour, label=label or None, **TIMELESS)
+        ax.axhline(float(_drawable(values)[-1]), label=label or None, **(look | TIMELESS))
         return
     shown = _drawable(values)
     alone = _alone(shown)
     marks: dict[str, Any] = {"marker": "o", "markevery": alone} if alone else {}
-    ax.plot(times(result), shown, color=colour, label=label or None, **marks)
+    ax.plot(times(result), shown, label=label or None, **(look | marks))
 
 
 def _alone(values: FloatArray) -> list[int]:
@@ -169,7 +170,7 @@ def draw_closure(ax: Axes, results: Sequence[Outcome]) -> None:
     errors = [closure(result) for result in results]
     for index, (result, error) in enumerate(zip(results, errors, strict=True)):
         if np.isfinite(error).any():
-            _draw(ax, result, error, style.colour(index))
+            _draw(ax, result, error, style.line(index))
     known = np.concatenate(errors)
     ax.set_yscale("log")
     ax.set_ylim(np.nanmin(known) / 3, np.nanmax(known) * 3)
@@ -185,7 +186,7 @@ def note_missing(ax: Axes, result: Outcome, quantities: Sequence[str], *, width:
         ax.set_yticks([])  # the numbers of an empty axis mean nothing
         style.note(ax, reason or "nothing to draw", width=width - 8)
     elif reason:
-        style.tag_above(ax, textwrap.fill(reason, width))
+        style.tag_above(ax, style.fill(reason, width))
 
 
 def gaps(result: Outcome, quantities: Sequence[str]) -> str:
@@ -228,10 +229,10 @@ def exact_marginal(result: Result, k: int) -> FloatArray | None:
     return np.asarray(np.exp(-(x**2) / (2 * variance)) / np.sqrt(2 * np.pi * variance))
 
 
-def draw_marginal(ax: Axes, result: Result, k: int, colour: str) -> None:
+def draw_marginal(ax: Axes, result: Result, k: int, look: dict[str, Any]) -> None:
     """Marginal of one coordinate, the exact one as dashes."""
     x = result.grid.axes[k].centres
-    ax.plot(x, marginal(result, k), color=colour)
+    ax.plot(x, marginal(result, k), **look)
     if (exact := exact_marginal(result, k)) is not None:
         ax.plot(x, exact, **EXACT)
 
@@ -248,22 +249,23 @@ def to_logarithmic(ax: Axes, results: Sequence[Result], k: int) -> None:
     top = max(marginal(result, k).max() for result in results)
     if not top > 0:
         return
-    ax.set_yscale("log")
+    ax.set_yscale("log", nonpositive="mask")  # "clip" would draw what the grid makes negative as a fall to 0
     ax.set_ylim(TAIL * top, 5 * top)
     seen = [result.grid.axes[k].centres[marginal(result, k) > TAIL * top] for result in results]
     ax.set_xlim(min(x.min() for x in seen if len(x)), max(x.max() for x in seen if len(x)))
 
 
 def legend(figure: Figure, results: Sequence[Outcome], quantities: Sequence[str] = ()) -> None:
-    """Names of the results (and which of the quantities they lack) and of the dashes, above all panels."""
+    """Names of the results (and which of the quantities they lack, or have gaps of) and of the dashes, above all."""
     handles = [
-        Line2D([], [], color=style.colour(k), **(TIMELESS if quantities and is_timeless(result) else {}))
+        Line2D([], [], **(style.line(k) | (TIMELESS if quantities and is_timeless(result) else {})))
         for k, result in enumerate(results)
     ]
     labels = []
     for name, result in zip(naming.names(results), results, strict=True):
         when = ", steady state" if is_timeless(result) and quantities else ""
-        words, reason = f"{name}{when}{naming.status(result)}", why_missing(result, quantities)
+        lacking = [why_missing(result, quantities), gaps(result, quantities) if len(results) > 1 else ""]
+        reason, words = "; ".join(filter(None, lacking)), f"{name}{when}{naming.status(result)}"
         labels.append(style.wrapped(f"{words}: {reason}" if reason else words))
     if any(has_exact(result, quantities) for result in results if not (quantities and is_timeless(result))):
         handles.append(Line2D([], [], **EXACT))

@@ -67,7 +67,7 @@ def _finish_strip(figure: Figure, axes: Any, results: Sequence[Result], count: i
     """The name of one result above all panels, of several above their rows; ticks where no panel is below."""
     names = naming.names(results)
     if len(results) == 1:
-        figure.suptitle(names[0], x=0.02, ha="left", fontsize=9)
+        style.title_above(figure, names[0], fontsize=9)
     else:
         for ax, name in zip(axes[:, 0], names, strict=True):
             style.heading(ax, f"{name}, {ax.get_title(loc='left')}", width=30)  # of one panel
@@ -212,6 +212,6 @@ def beside_density(
         for ax in row:
             ax.label_outer()
     scales = [(densities, style.W_LABEL), (mapping, label)]
-    for k, (colours, words) in enumerate(scales if any(field is not None for field in fields) else scales[:1]):
+    for k, (colours, words) in enumerate(scales):
         figure.colorbar(colours, ax=list(axes[:, k]), label=words, aspect=25 * len(results), pad=0.02)
     return figure

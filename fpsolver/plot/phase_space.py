@@ -106,8 +106,8 @@ def draw_contours(
 ) -> None:
     """Contours of W (or ``values``) at fixed fractions of ``top``, dashed where it is negative."""
     W = style.finite(result.final.W) if values is None else values
-    levels = [top * part for part in (*(-part for part in CONTOURS[::-1]), *CONTOURS) if W.min() < top * part < W.max()]
-    levels = [level for level in levels if level > 0 or level < -SIGNED * 10 * top]
+    signed = [-part for part in CONTOURS[::-1] if part >= 10 * SIGNED]
+    levels = [top * part for part in (*signed, *CONTOURS) if W.min() < top * part < W.max()]
     q, p = (axis.centres for axis in result.grid.axes)
     if levels:
         dashes = ["dashed" if level < 0 else "solid" for level in levels]

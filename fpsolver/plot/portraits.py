@@ -189,12 +189,14 @@ def _legend(figure: Figure, results: Sequence[Result], columns: int) -> None:
         labels.append("exact mean")
     if any(map(has_contours, results)):
         handles.append(Line2D([], [], color=END, linewidth=0.6))
-        labels.append(f"contours of the final $W$ ({_whose(results)})")
+        labels.append(f"contours of the final $W${_whose(results)}")
     figure.legend(handles, labels, loc="outside upper left", ncols=min(2 * columns - columns // 2, 5))
 
 
 def _whose(results: Sequence[Result]) -> str:
-    """Which of the results have contours."""
+    """Which of the results have contours, where not all of them do."""
     shown = [result for result in results if has_contours(result)]
+    if len(shown) == len(results):
+        return ""
     kinds = {"ring": any(map(on_ring, shown)), "several wells": not all(map(on_ring, shown))}
-    return ", ".join(name for name, is_there in kinds.items() if is_there)
+    return f" ({', '.join(name for name, is_there in kinds.items() if is_there)})"

@@ -32,9 +32,9 @@ def profile(*results: Outcome, figsize: style.Size = None) -> Figure:
     figure = style.new_figure(style.COLUMN * 1.5, 6.0 + 0.18 * len(results), figsize)
     axes = figure.subplots(3, 1, sharex=True)
     for index, result in enumerate(results):
-        _draw_temperature(axes[0], result, style.colour(index))
-        _draw_currents(axes[1], result, style.colour(index))
-        _draw_production(axes[2], result, style.colour(index))
+        _draw_temperature(axes[0], result, style.line(index))
+        _draw_currents(axes[1], result, style.line(index))
+        _draw_production(axes[2], result, style.line(index))
     axes[0].set_ylabel("temperature (energy)")
     style.tag_above(axes[0], r"$\langle p^2\rangle/m$, squares: baths")
     axes[1].set_ylabel("current (energy/time)")
@@ -45,7 +45,7 @@ def profile(*results: Outcome, figsize: style.Size = None) -> Figure:
     axes[2].xaxis.set_major_locator(FixedLocator(ticks(max(len(r.series["temperature"][-1]) for r in results))))
     figure.align_ylabels(axes)
     names = [f"{name}, {_moment(result)}" for name, result in zip(naming.names(results), results, strict=True)]
-    handles = [Line2D([], [], color=style.colour(index)) for index in range(len(results))]
+    handles = [Line2D([], [], **style.line(index)) for index in range(len(results))]
     figure.legend(handles, [style.wrapped(name) for name in names], loc="outside upper left")
     return figure
 
@@ -64,36 +64,36 @@ def _moment(result: Outcome) -> str:
     return f"{f't = {time:.4g}' if math.isfinite(time) else 'steady state'}{naming.status(result)}"
 
 
-def _line(ax: Axes, x: NDArray[Any], values: FloatArray, colour: str) -> None:
+def _line(ax: Axes, x: NDArray[Any], values: FloatArray, look: dict[str, Any]) -> None:
     marker = "o" if len(values) <= MARKED else ""
-    ax.plot(x, np.where(np.isfinite(values), values, np.nan), color=colour, marker=marker, linewidth=1.1)
+    ax.plot(x, np.where(np.isfinite(values), values, np.nan), marker=marker, linewidth=1.1, **look)
 
 
-def _draw_temperature(ax: Axes, result: Outcome, colour: str) -> None:
+def _draw_temperature(ax: Axes, result: Outcome, look: dict[str, Any]) -> None:
     values = result.series["temperature"][-1]
-    _line(ax, np.arange(1, len(values) + 1), values, colour)
+    _line(ax, np.arange(1, len(values) + 1), values, look)
     for k, particle in enumerate(build_system(result.config).particles, start=1):
         if particle.bath.beta:
-            ax.plot([k], [1 / particle.bath.beta], color=colour, **BATH)
+            ax.plot([k], [1 / particle.bath.beta], color=look["color"], **BATH)
 
 
-def _draw_currents(ax: Axes, result: Outcome, colour: str) -> None:
+def _draw_currents(ax: Axes, result: Outcome, look: dict[str, Any]) -> None:
     """Currents through springs between neighbours at the middle of the spring, taken to the right."""
     system = build_system(result.config)
     current, heat = result.series["spring_current"][-1], result.series["heat_current"][-1]
     between = [(s.first + s.second) / 2 + 1 for s in system.couplings]
     rightwards = [value if s.first < s.second else -value for s, value in zip(system.couplings, current, strict=True)]
     order = np.argsort(between, kind="stable")
-    _line(ax, np.array(between)[order], np.array(rightwards)[order], colour)
+    _line(ax, np.array(between)[order], np.array(rightwards)[order], look)
     for k, particle in enumerate(system.particles):
         if particle.bath.model != "none":
-            ax.plot([k + 1], [heat[k]], color=colour, **BATH)
+            ax.plot([k + 1], [heat[k]], color=look["color"], **BATH)
     lines.mark_zero(ax)
 
 
-def _draw_production(ax: Axes, result: Outcome, colour: str) -> None:
+def _draw_production(ax: Axes, result: Outcome, look: dict[str, Any]) -> None:
     values = result.series["entropy_production_particle"][-1]
-    _line(ax, np.arange(1, len(values) + 1), values, colour)
+    _line(ax, np.arange(1, len(values) + 1), values, look)
     if not np.isfinite(values).any():
         style.note(ax, rf"$\Pi$ is {result.reasons.get('entropy_production', 'not finite')}", width=60)
     lines.mark_zero(ax)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -16,7 +17,7 @@ from fpsolver.result import Outcome, Result
 WIDTH = 5.0  # inches
 PANEL, BAR, LEGEND = 1.75, 0.22, 0.18  # inches of height, of each
 NOISE = 10.0  # closures: shorter rates are errors of a zero
-ROOM = 0.7  # of the length of the bars, for the numbers beside them
+ROOM, ROOM_EXACT = 0.7, 1.0  # of the length of the bars, for the numbers beside them; with exact numbers
 GAP = 0.25  # of the height of a row of bars, between two rows
 
 
@@ -47,7 +48,7 @@ def series(*results: Outcome, figsize: style.Size = None) -> Figure:
 
 def _draw_panel(ax: Axes, rate: lines.Rate, results: Sequence[Outcome]) -> None:
     for index, result in enumerate(results):
-        lines.draw_rate(ax, result, rate.name, style.colour(index))
+        lines.draw_rate(ax, result, rate.name, style.line(index))
     ax.set_ylabel(f"{rate.symbol} (1/time)")
     lacking = lines.gaps(results[0], [rate.name]) if len(results) == 1 else ""
     style.tag_above(ax, f"{rate.symbol}: {rate.words}" + lacking.replace(f"{rate.symbol}:", ","))
@@ -64,13 +65,12 @@ def _bar_figure(results: Sequence[Outcome], figsize: style.Size) -> Figure:
     height = rows * (len(results) + 2 * GAP) * BAR + LEGEND * len(results) + 0.8
     figure = style.new_figure(WIDTH, height, figsize)
     draw_bars(figure.subplots(), results)
-    colours = [_colour(k, "", results) for k in range(len(results))]
     names = [_name(name, result) for name, result in zip(naming.names(results), results, strict=True)]
     if len(results) == 1:
-        figure.suptitle(names[0], x=0.02, ha="left", fontsize=9)
+        style.title_above(figure, names[0], fontsize=9)
     else:
         labels = [style.wrapped(name) for name in names]
-        figure.legend([Patch(color=colour) for colour in colours], labels, loc="outside upper left")
+        figure.legend([Patch(**style.bar(k)) for k in range(len(results))], labels, loc="outside upper left")
     return figure
 
 
@@ -88,7 +88,7 @@ def draw_bars(ax: Axes, results: Sequence[Outcome]) -> None:
     for index, result in enumerate(results):
         middle = GAP + (index + 0.5) * thickness
         for row, rate in enumerate(found):
-            _draw_bar(ax, rate, result, row + middle, thickness, _colour(index, rate.name, results))
+            _draw_bar(ax, rate, result, row + middle, thickness, _look(index, rate.name, results))
         if np.isfinite(lines.closure(result)[-1]):
             _write(ax, len(found) + middle, f"{lines.closure(result)[-1]:.1e}")
     if lines.has_closure(results):
@@ -105,18 +105,20 @@ def draw_bars(ax: Axes, results: Sequence[Outcome]) -> None:
 
 def _limit(ax: Axes, values: Sequence[float], results: Sequence[Outcome]) -> None:
     """Room for the numbers, and an axis so wide that rates which are errors of a zero are no long bars."""
+    has_exact = any(lines.has_exact(result, [*lines.RATE_LOOKS]) for result in results)
+    room = ROOM_EXACT if has_exact else ROOM
     if not any(values):  # no number but 0 means anything
-        ax.set(xlim=(-0.02, 1 + ROOM), xticks=[0])
+        ax.set(xlim=(-0.02, 1 + room), xticks=[0])
         return
     low, high = min([0.0, *filter(math.isfinite, values)]), max([0.0, *filter(math.isfinite, values)])
     errors = [abs(float(lines.closure(result)[-1])) for result in results]
     span = max([high - low, *(NOISE * error for error in errors if math.isfinite(error))]) or 1.0
-    ax.set_xlim(low - 0.02 * span, low + (1 + ROOM) * span)
+    ax.set_xlim(low - 0.02 * span, low + (1 + room) * span)
 
 
-def _colour(index: int, name: str, results: Sequence[Outcome]) -> str:
+def _look(index: int, name: str, results: Sequence[Outcome]) -> dict[str, Any]:
     """Colours of results, or of rates where there is one result."""
-    return lines.RATE_COLOURS.get(name, style.colour(index)) if len(results) == 1 else style.colour(index)
+    return {"color": lines.RATE_LOOKS[name]["color"]} if len(results) == 1 else style.bar(index)
 
 
 def _write(ax: Axes, middle: float, text: str) -> None:
@@ -124,11 +126,13 @@ def _write(ax: Axes, middle: float, text: str) -> None:
     ax.text(0.985, middle, text, transform=ax.get_yaxis_transform(), va="center", ha="right", fontsize=8)
 
 
-def _draw_bar(ax: Axes, rate: lines.Rate, result: Outcome, middle: float, thickness: float, colour: str) -> None:
+def _draw_bar(
+    ax: Axes, rate: lines.Rate, result: Outcome, middle: float, thickness: float, look: dict[str, Any]
+) -> None:
     if not lines.exists(result, rate.name):
         return
     value, exact = _value(rate.name, result), lines.exact_rate(result, rate.name)
-    ax.barh(middle, value, height=0.9 * thickness, color=colour, zorder=2)
+    ax.barh(middle, value, height=0.9 * thickness, zorder=2, **look)
     if words := zero_words(rate.name, result):
         _write(ax, middle, f"= 0 {words} ({result.last(rate.name):.1e})")
         return

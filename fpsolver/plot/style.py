@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import io
 import math
+import re
 import textwrap
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
@@ -14,7 +15,9 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import Colormap, LinearSegmentedColormap
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, SubFigure
+from matplotlib.font_manager import FontProperties
+from matplotlib.text import Text
 from matplotlib.ticker import MaxNLocator
 
 from fpsolver import views
@@ -33,6 +36,7 @@ WITHOUT_GRID = ("profile", "series")  # kinds of figures that need no grid
 COLUMN = 3.4  # inches, width of a journal column and of one panel
 DPI = 200  # of PNG files
 LABEL = 75  # characters of a line of a legend
+LETTER = 0.55  # mean width of a letter, in sizes of the font
 LEGEND_COLUMNS, LEGEND_ROW = 4, 0.13  # of a legend in a panel; height of a row in heights of the curves
 
 # Neither font.family nor mathtext.fontset: they belong together, and a user who sets them (serif with cm, say) has the
@@ -59,6 +63,12 @@ STYLE: dict[str, Any] = {
 
 # Okabe and Ito, legible with every kind of colour blindness; their yellow is too light for lines
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#5B5B5B")
+LINE_STYLES: tuple[Any, ...] = (
+    "-",
+    (0, (6, 1.5)),
+    (0, (1, 1)),
+)  # thin dashes are exact values, dash-dots steady states
+HATCHES = ("", "////", "....")
 REVERSIBLE, IRREVERSIBLE, NEUTRAL = COLOURS[0], COLOURS[1], "#202020"
 
 Q_LABEL, P_LABEL, TIME_LABEL = "position $q$", "momentum $p$", "time $t$"
@@ -189,9 +199,20 @@ def colour(index: int) -> str:
     return COLOURS[index % len(COLOURS)]
 
 
+def line(index: int) -> dict[str, Any]:
+    """Colour of the line of the result with this index, and where the colours begin anew another sort of line."""
+    return {"color": colour(index), "linestyle": LINE_STYLES[index // len(COLOURS) % len(LINE_STYLES)]}
+
+
+def bar(index: int) -> dict[str, Any]:
+    """The same for bars, with hatches."""
+    hatch = HATCHES[index // len(COLOURS) % len(HATCHES)]
+    return {"color": colour(index)} | ({"hatch": hatch, "edgecolor": "white", "linewidth": 0} if hatch else {})
+
+
 def note(ax: Axes, text: str, *, width: int = 34, y: float = 0.5) -> None:
     """Words in a panel, in place of what cannot be drawn; centred at ``y``, or standing on the lower edge (0)."""
-    lines = "\n".join(textwrap.fill(line, width) for line in text.split("\n"))
+    lines = "\n".join(fill(line, width) for line in text.split("\n"))
     box = {"facecolor": "white", "edgecolor": "0.7", "linewidth": 0.6, "boxstyle": "round,pad=0.5"}
     vertical = "center" if y else "bottom"
     ax.text(0.5, y or 0.06, lines, transform=ax.transAxes, ha="center", va=vertical, fontsize=8, bbox=box, zorder=5)
@@ -221,14 +242,29 @@ def legend_above(ax: Axes) -> None:
     ax.legend(loc="upper right", ncols=LEGEND_COLUMNS, handlelength=1.2, columnspacing=1.2)
 
 
+def fill(text: str, width: int) -> str:
+    """The text in lines of a number of characters, which never break a formula."""
+    kept = re.sub(r"(?<!\\)\$.*?(?<!\\)\$", lambda formula: formula[0].replace(" ", "\0"), text)
+    return textwrap.fill(kept, width).replace("\0", " ")
+
+
 def wrapped(text: str) -> str:
     """A label of a legend above the panels, in lines that the narrowest figures have room for."""
-    return textwrap.fill(text, LABEL)
+    return fill(text, LABEL)
+
+
+def title_above(figure: Figure | SubFigure, text: str, **look: Any) -> Text:
+    """Title of a figure or of a page of it at its left edge, in lines for which it is wide enough."""
+    size = FontProperties(size=look.get("fontsize", mpl.rcParams["figure.titlesize"])).get_size()
+    inches = figure.bbox.width / figure.dpi
+    width = max(int(0.95 * inches * 72 / (LETTER * size)), 1)
+    text = "\n".join(fill(line, width) for line in text.split("\n"))
+    return figure.suptitle(text, x=0.02, ha="left", **look)
 
 
 def heading(ax: Axes, text: str, *, width: int = 52) -> None:
     """Title at the left edge of a panel."""
-    ax.set_title(textwrap.fill(text, width), loc="left")
+    ax.set_title(fill(text, width), loc="left")
 
 
 def few_ticks(ax: Axes, count: int = 5) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import textwrap
 from collections.abc import Sequence
 
 import numpy as np
@@ -35,7 +34,7 @@ def overview(*results: Result, figsize: style.Size = None) -> Figure:
 
 
 def _draw_page(page: SubFigure, result: Result, name: str, results: Sequence[Result]) -> None:
-    page.suptitle(words(result, name), x=0.02, ha="left", linespacing=1.4)
+    style.title_above(page, words(result, name), linespacing=1.4)
     # two halves, so that the colour bar narrows the upper one only
     upper, lower = np.ravel(np.asarray(page.subfigures(2, 1, height_ratios=[1, 1.5])))
     _draw_currents(upper, result, results)
@@ -58,9 +57,8 @@ def words(result: Result, name: str) -> str:
     """Name, what became of the run, and the rates at its end."""
     shown = [rate for rate in lines.rates([result]) if rate.name.endswith(("production", "flux"))]
     numbers = [f"{rate.symbol} = {last:.6g}" for rate in shown if math.isfinite(last := result.last(rate.name))]
-    message = textwrap.fill(style.escaped(result.message), 95)
     balance = f"at the end {', '.join(numbers)} (1/time)" if numbers else r"at the end no finite $\Pi$ and $\Phi$"
-    return f"{textwrap.fill(name, 95)}\n{message}\n{balance}"
+    return f"{name}\n{style.escaped(result.message)}\n{balance}"
 
 
 def _draw_currents(figure: FigureBase, result: Result, results: Sequence[Result]) -> None:
@@ -74,7 +72,7 @@ def _draw_currents(figure: FigureBase, result: Result, results: Sequence[Result]
 
 def _draw_marginals(axes: Sequence[Axes], result: Result, results: Sequence[Result]) -> None:
     for k, ax in enumerate(axes):
-        lines.draw_marginal(ax, result, k, style.colour(0))
+        lines.draw_marginal(ax, result, k, style.line(0))
         lines.label_marginal(ax, k)
         ax.set_xlim(*phase_space.view(results)[k])
         if result.exact_is_gaussian:
@@ -85,7 +83,7 @@ def _draw_marginals(axes: Sequence[Axes], result: Result, results: Sequence[Resu
 
 def _draw_rates(ax: Axes, result: Result) -> None:
     for rate in lines.rates([result]):
-        lines.draw_rate(ax, result, rate.name, lines.RATE_COLOURS[rate.name], label=rate.symbol)
+        lines.draw_rate(ax, result, rate.name, lines.RATE_LOOKS[rate.name], label=rate.symbol)
     if lines.has_exact(result, [rate.name for rate in lines.rates([result])]):
         ax.plot([], [], **lines.EXACT, label="exact")
     ax.set_ylabel("entropy rates (1/time)")
