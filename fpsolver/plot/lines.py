@@ -80,7 +80,7 @@ def has_gaps(result: Outcome) -> bool:
 @style.styled
 def marginals(*results: Result, figsize: style.Size = None) -> Figure:
     """P(q) and P(p) of the final W on linear and logarithmic axes, the exact Gaussian ones as dashes."""
-    figure = style.new_figure(2 * style.COLUMN + 0.2, 4.6 + 0.18 * len(results), figsize)
+    figure = style.new_figure(2 * style.COLUMN + 0.2, 4.6 + style.legend_height(labels_of(results)), figsize)
     axes = figure.subplots(2, 2, sharex="col")
     for k in range(2):
         for ax in axes[:, k]:
@@ -255,18 +255,24 @@ def to_logarithmic(ax: Axes, results: Sequence[Result], k: int) -> None:
     ax.set_xlim(min(x.min() for x in seen if len(x)), max(x.max() for x in seen if len(x)))
 
 
-def legend(figure: Figure, results: Sequence[Outcome], quantities: Sequence[str] = ()) -> None:
-    """Names of the results (and which of the quantities they lack, or have gaps of) and of the dashes, above all."""
-    handles = [
-        Line2D([], [], **(style.line(k) | (TIMELESS if quantities and is_timeless(result) else {})))
-        for k, result in enumerate(results)
-    ]
+def labels_of(results: Sequence[Outcome], quantities: Sequence[str] = ()) -> list[str]:
+    """Names of the results, in lines, and which of the quantities they lack or, of several, have gaps of."""
     labels = []
     for name, result in zip(naming.names(results), results, strict=True):
         when = ", steady state" if is_timeless(result) and quantities else ""
         lacking = [why_missing(result, quantities), gaps(result, quantities) if len(results) > 1 else ""]
         reason, words = "; ".join(filter(None, lacking)), f"{name}{when}{naming.status(result)}"
         labels.append(style.wrapped(f"{words}: {reason}" if reason else words))
+    return labels
+
+
+def legend(figure: Figure, results: Sequence[Outcome], quantities: Sequence[str] = ()) -> None:
+    """Names of the results and of the dashes, above all panels."""
+    handles = [
+        Line2D([], [], **(style.line(k) | (TIMELESS if quantities and is_timeless(result) else {})))
+        for k, result in enumerate(results)
+    ]
+    labels = labels_of(results, quantities)
     if any(has_exact(result, quantities) for result in results if not (quantities and is_timeless(result))):
         handles.append(Line2D([], [], **EXACT))
         labels.append("exact")

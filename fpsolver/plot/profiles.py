@@ -29,7 +29,9 @@ def profile(*results: Outcome, figsize: style.Size = None) -> Figure:
     for result in results:
         if "temperature" not in result.series:
             raise UsageError("plot.profile is about several particles, and the result has one; use another kind")
-    figure = style.new_figure(style.COLUMN * 1.5, 6.0 + 0.18 * len(results), figsize)
+    names = [f"{name}, {_moment(result)}" for name, result in zip(naming.names(results), results, strict=True)]
+    labels = [style.wrapped(name) for name in names]
+    figure = style.new_figure(style.COLUMN * 1.5, 6.0 + style.legend_height(labels), figsize)
     axes = figure.subplots(3, 1, sharex=True)
     for index, result in enumerate(results):
         _draw_temperature(axes[0], result, style.line(index))
@@ -44,9 +46,8 @@ def profile(*results: Outcome, figsize: style.Size = None) -> Figure:
     axes[2].set_xlabel("particle")
     axes[2].xaxis.set_major_locator(FixedLocator(ticks(max(len(r.series["temperature"][-1]) for r in results))))
     figure.align_ylabels(axes)
-    names = [f"{name}, {_moment(result)}" for name, result in zip(naming.names(results), results, strict=True)]
     handles = [Line2D([], [], **style.line(index)) for index in range(len(results))]
-    figure.legend(handles, [style.wrapped(name) for name in names], loc="outside upper left")
+    figure.legend(handles, labels, loc="outside upper left")
     return figure
 
 

@@ -15,7 +15,7 @@ from fpsolver.plot import lines, naming, phase_space, style, time_axis
 from fpsolver.result import Outcome, Result
 
 WIDTH = 5.0  # inches
-PANEL, BAR, LEGEND = 1.75, 0.22, 0.18  # inches of height, of each
+PANEL, BAR = 1.75, 0.22  # inches of height, of each
 NOISE = 10.0  # closures: shorter rates are errors of a zero
 ROOM, ROOM_EXACT = 0.7, 1.0  # of the length of the bars, for the numbers beside them; with exact numbers
 GAP = 0.25  # of the height of a row of bars, between two rows
@@ -32,7 +32,8 @@ def series(*results: Outcome, figsize: style.Size = None) -> Figure:
         return _bar_figure(results, figsize)
     found, closes = lines.rates(results), lines.has_closure(results)
     count = len(found) + closes or 1
-    figure = style.new_figure(WIDTH, PANEL * count + LEGEND * len(results) + 0.1, figsize)
+    words = lines.labels_of(results, list(lines.RATES))
+    figure = style.new_figure(WIDTH, PANEL * count + style.legend_height(words) + 0.1, figsize)
     axes = list(figure.subplots(count, 1, sharex=True, squeeze=False).ravel())
     for ax, rate in zip(axes, found, strict=False):
         _draw_panel(ax, rate, results)
@@ -62,14 +63,14 @@ def is_single(result: Outcome) -> bool:
 
 def _bar_figure(results: Sequence[Outcome], figsize: style.Size) -> Figure:
     rows = len(lines.rates(results)) + lines.has_closure(results) or 1
-    height = rows * (len(results) + 2 * GAP) * BAR + LEGEND * len(results) + 0.8
+    names = [_name(name, result) for name, result in zip(naming.names(results), results, strict=True)]
+    labels = [style.wrapped(name) for name in names]
+    height = rows * (len(results) + 2 * GAP) * BAR + style.legend_height(labels) + 0.8
     figure = style.new_figure(WIDTH, height, figsize)
     draw_bars(figure.subplots(), results)
-    names = [_name(name, result) for name, result in zip(naming.names(results), results, strict=True)]
     if len(results) == 1:
         style.title_above(figure, names[0], fontsize=9)
     else:
-        labels = [style.wrapped(name) for name in names]
         figure.legend([Patch(**style.bar(k)) for k in range(len(results))], labels, loc="outside upper left")
     return figure
 

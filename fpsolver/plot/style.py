@@ -35,6 +35,9 @@ WITHOUT_GRID = ("profile", "series")  # kinds of figures that need no grid
 
 COLUMN = 3.4  # inches, width of a journal column and of one panel
 DPI = 200  # of PNG files
+FORMULA = re.compile(r"(?<!\\)\$.*?(?<!\\)\$")
+UNSEEN = str.maketrans("", "", "${}^_ ")  # signs of formulas
+LEGEND = 0.18  # inches of height of a line of a legend above the panels
 LABEL = 75  # characters of a line of a legend
 LETTER = 0.55  # mean width of a letter, in sizes of the font
 LEGEND_COLUMNS, LEGEND_ROW = 4, 0.13  # of a legend in a panel; height of a row in heights of the curves
@@ -207,7 +210,7 @@ def line(index: int) -> dict[str, Any]:
 def bar(index: int) -> dict[str, Any]:
     """The same for bars, with hatches."""
     hatch = HATCHES[index // len(COLOURS) % len(HATCHES)]
-    return {"color": colour(index)} | ({"hatch": hatch, "edgecolor": "white", "linewidth": 0} if hatch else {})
+    return {"facecolor": colour(index), "edgecolor": "white", "linewidth": 0, "hatch": hatch}
 
 
 def note(ax: Axes, text: str, *, width: int = 34, y: float = 0.5) -> None:
@@ -244,8 +247,10 @@ def legend_above(ax: Axes) -> None:
 
 def fill(text: str, width: int) -> str:
     """The text in lines of a number of characters, which never break a formula."""
-    kept = re.sub(r"(?<!\\)\$.*?(?<!\\)\$", lambda formula: formula[0].replace(" ", "\0"), text)
-    return textwrap.fill(kept, width).replace("\0", " ")
+    formulas = FORMULA.findall(text)
+    places = iter(["\0" + "\1" * (len(re.sub(r"\\[A-Za-z]+", "x", each.translate(UNSEEN))) - 1) for each in formulas])
+    found = iter(formulas)
+    return re.sub("\0\1*", lambda _: next(found), textwrap.fill(FORMULA.sub(lambda _: next(places), text), width))
 
 
 def wrapped(text: str) -> str:
@@ -260,6 +265,11 @@ def title_above(figure: Figure | SubFigure, text: str, **look: Any) -> Text:
     width = max(int(0.95 * inches * 72 / (LETTER * size)), 1)
     text = "\n".join(fill(line, width) for line in text.split("\n"))
     return figure.suptitle(text, x=0.02, ha="left", **look)
+
+
+def legend_height(labels: Sequence[str]) -> float:
+    """Inches for a legend above the panels, a label in each row."""
+    return LEGEND * sum(label.count("\n") + 1 for label in labels)
 
 
 def heading(ax: Axes, text: str, *, width: int = 52) -> None:
