@@ -13,12 +13,31 @@ from fpsolver.errors import ConfigError
 from fpsolver.frames import Frames
 from fpsolver.physics.potentials import FloatArray
 from fpsolver.plot import lines, phase_space, profiles, style
+from fpsolver.recorder import EVERYTHING, Quantity
 from fpsolver.result import Outcome, Result
 
 MOST_CELLS = 160  # along an axis: more would not be seen and would make the page heavy
 RATES = ("entropy_production", "entropy_flux", "entropy_rate")
 PROFILE_DPI = 130
 MOYAL = lines.MOYAL.name
+UNNAMED = ("1", "mixed")  # of pure numbers, and of what has the units of several things
+TIME = Quantity("time", "time", "time of the last record; inf: a steady state that was solved for")
+DIAGNOSTICS = (
+    Quantity("cp_margin", "mixed", "margin of complete positivity: its smallest eigenvalue"),
+    Quantity("is_completely_positive", "1", "whether cp_margin is not negative"),
+    Quantity("cp_on_boundary", "1", "whether cp_margin is zero to round-off"),
+    Quantity("detailed_balance_residual", "1/time", "line 1 of detailed balance, 2 A^I x W = B grad W, in the last W"),
+    Quantity("diffusion_parity_residual", "mixed", "line 2 of detailed balance: largest entry of E B E - B"),
+    Quantity(
+        "kms_residual",
+        "1/time",
+        "line 1 in the second moments of the steady state or, if it is not known, of the last W",
+    ),
+    Quantity("satisfies_detailed_balance", "1", "whether both lines of detailed balance hold"),
+    Quantity("steady_residual", "1/time", "int abs(dW/dt) at the end, 0 in a steady state"),
+    Quantity("slowest_rate", "1/time", "slowest rate of relaxation"),
+    Quantity("resolution", "cells", "cells for the narrowest deviation at the end"),
+)
 
 
 def collect(result: Outcome) -> dict[str, Any]:
@@ -45,10 +64,28 @@ def collect(result: Outcome) -> dict[str, Any]:
 
 
 def numbers(result: Outcome) -> list[list[str]]:
-    """Last value of every scalar of the series, and every number of the diagnostics."""
-    scalars = [(name, values[-1]) for name, values in result.series.items() if np.ndim(values) == 1]
-    rows = [[name, f"{float(value):.12g}"] for name, value in scalars]
-    return rows + [[name, f"{v:.6g}" if isinstance(v, float) else str(v)] for name, v in result.diagnostics.items()]
+    """Name, value, units and meaning of every scalar of the series at its end, and of the diagnostics."""
+    known = {quantity.name: quantity for quantity in (TIME, *EVERYTHING, *DIAGNOSTICS)}
+    scalars = [(name, float(values[-1]), 12) for name, values in result.series.items() if np.ndim(values) == 1]
+    found = [(name, value, 6) for name, value in result.diagnostics.items() if not name.endswith("_reason")]
+    rows = [(known.get(name, Quantity(name, "", "")), value, digits) for name, value, digits in scalars + found]
+    return [[each.name, _value(value, digits), _units(each), _meaning(result, each)] for each, value, digits in rows]
+
+
+def _value(value: Any, digits: int) -> str:
+    if isinstance(value, bool | np.bool_):
+        return "yes" if value else "no"
+    return f"{value:.{digits}g}" if isinstance(value, float) else str(value)
+
+
+def _units(quantity: Quantity) -> str:
+    return "" if quantity.units in UNNAMED else quantity.units
+
+
+def _meaning(result: Outcome, quantity: Quantity) -> str:
+    """What a number is and, where it does not exist, why."""
+    reason = result.reasons.get(quantity.name) or result.diagnostics.get(f"{quantity.name}_reason")
+    return f"{quantity.long_name}; {reason}" if reason else quantity.long_name
 
 
 def series(result: Outcome) -> dict[str, Any]:

@@ -66,8 +66,13 @@ def _text(name: str) -> str:
 
 
 def _table(rows: list[Any]) -> str:
-    lines = "".join(f"<tr><th>{html.escape(label)}</th><td>{html.escape(text)}</td></tr>\n" for label, text in rows)
-    return f"<table>{lines}</table>"
+    """A heading and one or more texts in each row."""
+    return f"<table>{''.join(_row(*row) for row in rows)}</table>"
+
+
+def _row(label: str, *texts: str) -> str:
+    cells = "".join(f"<td>{html.escape(text)}</td>" for text in texts)
+    return f"<tr><th>{html.escape(label)}</th>{cells}</tr>\n"
 
 
 def _profile(picture: str) -> str:
