@@ -103,6 +103,12 @@ def undefined(result):
     )
 
 
+def is_inside(figure, artist):
+    """True if nothing of a title or a legend is cut off at the ends of its figure."""
+    box = artist.get_window_extent()
+    return box.x0 >= 0 and box.x1 <= figure.bbox.x1 and box.y0 >= 0 and box.y1 <= figure.bbox.y1
+
+
 def words(figure):
     """All text of a figure, in one line."""
     return " ".join(text.get_text().replace("\n", " ") for text in figure.findobj(Text))
@@ -186,6 +192,20 @@ def test_signed_density_has_two_sided_colours(kind, result):
     assert mapping.norm.vmin == -mapping.norm.vmax
     assert mapping.cmap is style.DIVERGING
     draw(plot.KINDS[kind](signed))
+
+
+@pytest.mark.parametrize(("lowest", "count"), [(-0.009, 0), (-0.011, 1), (-0.2, 2)])
+def test_negative_contours_are_dashed(lowest, count, result, own_axes):
+    """At -1 % and -10 % of the largest W; below that, waves of the grid would be drawn."""
+    W = result.final.W / result.final.W.max()
+    W = np.where(W < 1e-3, 0.0, W)
+    W[:4, :4] = lowest
+    ax = own_axes[0]
+    phase_space.draw_contours(ax, result, 1.0, values=W)
+    [drawn] = ax.collections
+    assert [level for level in drawn.levels if level < 0] == [-0.1, -0.01][2 - count :]
+    dashed = [pattern is not None for _, pattern in drawn.get_linestyle()]
+    assert dashed == [True] * count + [False] * (len(drawn.levels) - count)
 
 
 def test_positive_is_blue_and_negative_red_in_every_map(result):
@@ -350,6 +370,17 @@ def test_exact_marginal_is_close_to_the_computed_one(result):
     for k in range(2):
         exact, found = lines.exact_marginal(result, k), lines.marginal(result, k)
         np.testing.assert_allclose(found, exact, rtol=0, atol=1e-5)  # 48 cells; the marginals are about 0.4 high
+
+
+def test_what_is_not_positive_is_no_wall_on_a_logarithmic_axis(result):
+    """Far tails of a coarse grid change their sign: nothing is drawn there, instead of a fall to the lower end."""
+    W = result.final.W.copy()
+    W[:6] = -1e-16
+    figure = draw(plot.marginals(dataclasses.replace(result, final=dataclasses.replace(result.final, W=W))))
+    scale = figure.axes[2].yaxis.get_transform()
+    assert figure.axes[2].get_yscale() == "log"
+    with np.errstate(all="ignore"):
+        assert np.isnan(scale.transform(np.array([-1e-16])))
 
 
 def test_settled_runs_are_cut(result):
@@ -570,7 +601,7 @@ def named(figure):
 def test_portraits_of_rings_have_no_mean(ring):
     figure = plot.portrait(ring)
     assert not figure.axes[0].lines
-    assert named(figure) == ["drift $A x + f$", "contours of the final $W$ (ring)"]
+    assert named(figure) == ["drift $A x + f$", "contours of the final $W$"]
 
 
 def test_portraits_of_several_wells_have_contours(result):
@@ -579,7 +610,8 @@ def test_portraits_of_several_wells_have_contours(result):
     config = result.config.replaced(system={"potential": well})
     figure = plot.portrait(dataclasses.replace(result, config=config, exact=None))
     assert not any(isinstance(patch, Ellipse) for patch in figure.axes[0].patches)
-    assert named(figure) == ["drift $A x + f$", "start", "mean", "contours of the final $W$ (several wells)"]
+    assert named(figure) == ["drift $A x + f$", "start", "mean", "contours of the final $W$"]
+    assert is_inside(draw(figure), figure.legends[0])
     box = phase_space.view([result])
     (low, high), (lower, upper) = figure.axes[0].get_xlim(), figure.axes[0].get_ylim()
     assert low <= box[0, 0] < box[0, 1] <= high
@@ -587,6 +619,7 @@ def test_portraits_of_several_wells_have_contours(result):
     beside = named(plot.portrait(dataclasses.replace(result, config=config, exact=None), result))
     assert r"mean and 1$\sigma$ ellipses" in beside
     assert "exact mean" in beside
+    assert "contours of the final $W$ (several wells)" in beside
 
 
 def test_portraits_of_one_record_name_what_they_show(result, solved):
@@ -599,6 +632,7 @@ def test_portraits_of_one_record_name_what_they_show(result, solved):
     ):
         figure = plot.portrait(shown)
         assert named(figure) == ["drift $A x + f$", label]
+        assert is_inside(draw(figure), figure.legends[0])
         [around] = [patch for patch in figure.axes[0].patches if isinstance(patch, Ellipse)]
         assert around.get_edgecolor() == to_rgba(colour)
 
@@ -643,8 +677,8 @@ def test_signed_w_beside_its_husimi_function(result, ring):
     text = words(figure)
     bars = [ax.get_ylabel() for ax in figure.axes[6:]]
     assert bars == [style.W_LABEL, "$Q$ (1/action)"]
-    alone = [ax.get_ylabel() for ax in draw(plot.husimi(ring)).axes[2:]]
-    assert alone == [style.W_LABEL]  # there is no Q that a scale could be of
+    with pytest.raises(UsageError, match=r"that of 'ring' is undefined: a classical system .* draw another kind"):
+        plot.husimi(ring)  # half of the figure would be empty
     assert f"{fock.last('entropy_wehrl'):.4g}" in text
     assert "classical system (hbar = 0) has no Husimi function" in text
 
@@ -700,7 +734,21 @@ def test_the_axis_of_time_speaks_for_all_results(result, solved):
     longer = dataclasses.replace(long, series=long.series | {"time": 1.5 * t})
     for shown in ((long, long), (long, solved)):
         assert plot.series(*shown).axes[-1].get_xlabel().endswith("(rates settled; run ends at 100)")
-    assert plot.series(long, longer).axes[-1].get_xlabel().endswith("(rates settled)")
+    assert plot.series(long, longer).axes[-1].get_xlabel().endswith("(rates settled; runs end at 100 to 150)")
+
+
+def test_only_runs_that_settled_are_called_so(result):
+    """Beside them runs that end before the axis does, in mid-motion."""
+    t = np.linspace(0, 100, 401)
+    decaying = {name: np.exp(-t) for name in (*lines.RATES, "entropy_moyal")} | {"time": t}
+    long = dataclasses.replace(result, series=result.series | decaying, exact=None)
+    longer = dataclasses.replace(long, series=long.series | {"time": 1.5 * t})
+    assert result.series["time"][-1] == 1.0
+    ax = plot.series(result, long).axes[-1]
+    assert ax.get_xlabel() == "time $t$ (the run to 100 has settled)"
+    assert 1.0 < ax.get_xlim()[1] < 100
+    assert plot.series(long, result, longer).axes[-1].get_xlabel().endswith("(the runs to 100 to 150 have settled)")
+    assert plot.series(long, result, long).axes[-1].get_xlabel().endswith("(the runs to 100 have settled)")
 
 
 def test_results_with_one_title_are_told_apart_by_their_configuration():
@@ -886,6 +934,25 @@ def test_gaps_of_a_rate_are_counted(result):
     )
 
 
+def test_gaps_of_several_results_are_counted_in_the_legend(result, hotter):
+    """A panel is of all results, and its heading says nothing about one of them."""
+    few = lacking(result, ("entropy_production", "entropy_rate"), [0])
+    figure = draw(plot.series(few, hotter))
+    first, second, *_ = (text.get_text().replace("\n", " ") for text in figure.legends[0].get_texts())
+    assert first == r"minimally invasive: $\Pi$, $\dot S$: no value at 1 of 5 records"
+    assert second == "hotter"
+
+
+def test_lines_of_text_break_no_formula():
+    text = r"words \$ and 5 \$ before $\dot S$ and $|\dot S - (\Pi - \Phi)|$ behind"
+    for width in range(10, 60):
+        shown = style.fill(text, width)
+        assert r"$\dot S$" in shown
+        assert r"$|\dot S - (\Pi - \Phi)|$" in shown
+        assert shown.replace("\n", " ") == text
+    assert style.fill(r"of $S_{\mathrm{Moyal}}$", 10) == r"of $S_{\mathrm{Moyal}}$"  # ten signs that are seen
+
+
 @pytest.fixture(scope="module")
 def solved():
     return short_run("solved", time={"method": "direct"})
@@ -902,6 +969,65 @@ def test_a_steady_state_without_time_is_bars_with_numbers(solved):
         assert f"{expected[0]:.6g} (exact " in words(ax)
         assert not any(ax.get_xlabel() == style.TIME_LABEL for ax in figure.axes)
         assert "steady state" in words(figure)
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_numbers_lie_beside_the_bars(count, solved):
+    """Also those of six digits with an exponent, beside exact ones."""
+    long = {name: np.array([1.234567e-5]) for name in lines.RATES}
+    found = dataclasses.replace(solved, series=solved.series | long, exact=solved.exact | long)
+    figure = draw(plot.series(*([found] * count)))
+    [ax] = figure.axes
+    numbers = [text for text in ax.texts if text.get_text() == "1.23457e-05 (exact 1.23457e-05)"]
+    assert len(numbers) == 2 * count  # dS/dt is Pi - Phi, 0
+    end = max(bar.get_window_extent().x1 for bar in ax.patches)
+    assert all(end + 5 < text.get_window_extent().x0 for text in numbers)  # pixels: half of the mark of exact ones
+    assert all(text.get_window_extent().x1 < ax.get_window_extent().x1 for text in numbers)
+
+
+def test_titles_are_whole(solved, result):
+    """Of more than 100 signs, in figures of one panel, and in those of a size of the user's own."""
+    title = "translation covariant against minimally invasive, eta = 0.5, the hot bath; remember what was changed here"
+    assert len(title) > 100
+    found = dataclasses.replace(solved, config=solved.config.replaced(title=title))
+    moving = dataclasses.replace(result, config=result.config.replaced(title=title))
+    for figure in (plot.series(found), plot.overview(found), plot.wigner(moving, times=[1.0])):
+        assert title in words(figure)
+        page = (figure.subfigs or [figure])[0]
+        assert is_inside(draw(figure), page._suptitle)
+    narrow = draw(plot.series(found, figsize=(3.0, 3.0)))
+    assert is_inside(narrow, narrow._suptitle)
+
+
+def test_more_results_than_colours_are_told_apart(result, solved):
+    """The eighth has the colour of the first, and another sort of line or a hatch."""
+    count = 2 * len(style.COLOURS) + 1
+    for kind in ("series", "marginals"):
+        figure = plot.KINDS[kind](*([result] * count))
+        handles = figure.legends[0].legend_handles[:count]
+        assert len({(line.get_color(), str(line._unscaled_dash_pattern)) for line in handles}) == count
+        drawn = [line for line in figure.axes[0].lines if line.get_color() in style.COLOURS]
+        assert len({(line.get_color(), str(line._unscaled_dash_pattern)) for line in drawn}) == count
+    figure = draw(plot.series(*([solved] * count)))
+    for bars in (figure.axes[0].patches, figure.legends[0].legend_handles):
+        assert len({(bar.get_facecolor(), bar.get_hatch()) for bar in bars}) == count
+
+
+def test_rates_are_told_apart_without_colours(result):
+    looks = [
+        {name: str(value) for name, value in look.items() if name != "color"} for look in lines.RATE_LOOKS.values()
+    ]
+    assert len({tuple(sorted(look.items())) for look in looks}) == len(lines.RATE_LOOKS)
+    [ax] = [ax for ax in plot.overview(result).axes if ax.get_ylabel() == "entropy rates (1/time)"]
+    drawn = [line for line in ax.lines if line.get_label() in lines.RATES.values()]
+    assert len({(line.get_linewidth(), line.get_marker()) for line in drawn}) == len(lines.RATES)
+
+
+def test_legends_of_many_lines_take_nothing_from_the_panels(result, hotter):
+    long = dataclasses.replace(result, config=result.config.replaced(title="a word " * 60))
+    few, many = draw(plot.series(result, hotter)), draw(plot.series(long, hotter))
+    heights = [figure.axes[0].get_window_extent().height for figure in (few, many)]
+    assert heights[1] > 0.9 * heights[0]  # a line of the legend is 0.18 inches or a little more
 
 
 def test_rates_that_are_errors_of_a_zero_are_no_long_bars(solved):

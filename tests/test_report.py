@@ -106,6 +106,25 @@ def test_the_balance_with_quantum_terms_says_so(result, tmp_path):
     assert found["fields"]["frames"][-1]["entropy_moyal"] == 0.01
 
 
+def test_numbers_have_units_and_a_meaning(result):
+    """Those that do not exist have a reason instead of a number."""
+    lacking = replace(result, reasons={"purity": "undefined: for a test"})
+    lacking = replace(
+        lacking, diagnostics=lacking.diagnostics | {"slowest_rate": np.nan, "slowest_rate_reason": "lost"}
+    )
+    rows = {name: rest for name, *rest in data.numbers(lacking)}
+    assert rows["mass"] == [f"{result.last('mass'):.12g}", "", "integral of W"]
+    assert rows["entropy_flux"] == [f"{result.last('entropy_flux'):.12g}", "1/time", "entropy flux Phi"]
+    assert rows["time"][:2] == ["2", "time"]
+    assert rows["purity"][2].endswith("int W^2; undefined: for a test")
+    assert rows["slowest_rate"] == ["nan", "1/time", "slowest rate of relaxation; lost"]
+    assert rows["is_completely_positive"][0] == "yes"
+    assert "slowest_rate_reason" not in rows
+    assert all(meaning for _, _, meaning in rows.values())
+    assert "<th>entropy_flux</th>" in page.page(result)
+    assert "<td>1/time</td><td>entropy flux Phi</td>" in page.page(result)
+
+
 def test_words_of_the_user_are_not_places_of_the_page(result):
     titled = replace(result, config=result.config.replaced(title="cell @status@ and @version@, @data@"))
     text = page.page(titled)

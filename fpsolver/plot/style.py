@@ -248,7 +248,8 @@ def legend_above(ax: Axes) -> None:
 def fill(text: str, width: int) -> str:
     """The text in lines of a number of characters, which never break a formula."""
     formulas = FORMULA.findall(text)
-    places = iter(["\0" + "\1" * (len(re.sub(r"\\[A-Za-z]+", "x", each.translate(UNSEEN))) - 1) for each in formulas])
+    lengths = [len(re.sub(r"\\[A-Za-z]+", "x", formula.translate(UNSEEN))) for formula in formulas]
+    places = iter(["\0" + "\1" * (min(length, width) - 1) for length in lengths])
     found = iter(formulas)
     return re.sub("\0\1*", lambda _: next(found), textwrap.fill(FORMULA.sub(lambda _: next(places), text), width))
 
