@@ -975,6 +975,7 @@ def test_a_steady_state_without_time_is_bars_with_numbers(solved):
 def test_numbers_lie_beside_the_bars(count, solved):
     """Also those of six digits with an exponent, beside exact ones."""
     long = {name: np.array([1.234567e-5]) for name in lines.RATES}
+    long["entropy_rate"] = np.array([1e-17])
     found = dataclasses.replace(solved, series=solved.series | long, exact=solved.exact | long)
     figure = draw(plot.series(*([found] * count)))
     [ax] = figure.axes
