@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike
 
 from fpsolver.errors import GridError
 from fpsolver.physics import arguments
+from fpsolver.physics.particles import coordinate_names as coordinate_names
 from fpsolver.physics.potentials import FloatArray
 from fpsolver.physics.readonly import ReadOnlyArrays, read_only
 from fpsolver.physics.system import System, require_system
@@ -85,15 +86,9 @@ def _digits(low: float, high: float, digits: int) -> int:
     return min(digits + more, 17)
 
 
-def coordinate_names(count: int) -> tuple[str, ...]:
-    """Names of the axes of ``count`` particles: q, p or q1, .., p1, .."""
-    if count == 1:
-        return ("q", "p")
-    return tuple(f"{letter}{k + 1}" for letter in "qp" for k in range(count))
-
-
 def checked_values(W: ArrayLike, grid: Grid) -> FloatArray:
-    """W as real, finite floats of the grid's shape; GridError otherwise."""
+    """W as real, finite floats of the grid's shape, named dimensions in its order; GridError otherwise."""
+    W = arguments.in_order("W", W, grid.names, GridError)
     try:
         values = np.asarray(W)
     except (ValueError, TypeError):
@@ -102,6 +97,8 @@ def checked_values(W: ArrayLike, grid: Grid) -> FloatArray:
         raise GridError(f"W must be an array of the shape {grid.shape} of the grid, but is {arguments.shown(W)}")
     if values.shape != grid.shape:
         raise GridError(f"W must have the shape {grid.shape} of the grid, but has {values.shape}")
+    if values.dtype.kind == "c":
+        raise GridError("W must hold real numbers, but is complex; give W.real")
     if values.dtype.kind not in "fiu" or not np.isfinite(values).all():
         raise GridError(f"W must hold finite real numbers, but is {values.dtype} with {np.sum(values != values)} NaN")
     return np.ascontiguousarray(values, dtype=float)

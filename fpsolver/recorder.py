@@ -180,7 +180,7 @@ def reasons(state: State) -> dict[str, str]:
         if state.system.reversible_diffusion.any():
             found |= dict.fromkeys(("entropy_flux", "entropy_flux_cross"), undefined)
     if any(axis.periodic for axis in state.grid.axes):
-        found |= dict.fromkeys(("mean", "covariance", "tail_uncertainty"), observables.RING_REASON)
+        found |= dict.fromkeys(("mean", "covariance"), observables.RING_REASON)
     found |= wehrl.reasons(state) if state.system.size == 1 else dict.fromkeys(wehrl.NAMES, NO_WEHRL)
     if text := entropy.why_no_relative_entropy(state):
         found["relative_entropy_thermal"] = text

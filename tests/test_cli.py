@@ -501,6 +501,30 @@ def test_output_is_a_directory(force, cli):
     assert "--force" not in found.err  # it would not help
 
 
+@pytest.mark.parametrize("output", ["", ".", "/"])
+@pytest.mark.parametrize("command", ["run", "run --resume", "sweep run.yaml --over system.bath.eta=0.5,1", "new"])
+def test_output_without_a_name(command, output, cli):
+    name, *words = command.split()
+    words = {"run": ["run.yaml"], "new": ["minimally_invasive"]}.get(name, []) + words
+    found = cli(name, *words, "-o", output)
+    assert found.status == 2
+    assert re.search(r"the output '?[./]'? is a (folder|directory).*; give the name of a file", found.err)
+    assert in_folder() == ["run.yaml"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("output", ["", ".", "/"])
+def test_figures_pages_and_films_without_a_name(output, cli):
+    assert cli("run", "run.yaml", "--set", "output.snapshots=2").status == 0
+    for command in (("plot",), ("plot", "--kind", "series,wigner"), ("report",), ("animate",)):
+        found = cli(command[0], "out.h5", *command[1:], "-o", output)
+        assert found.status == 2
+        assert re.search(r"the output '[./]' is a folder .*; give the name of a file", found.err)
+    with pytest.raises(OutputError, match="give the name of a file"):
+        fp.plot.save(Figure(), output)
+    assert in_folder() == ["out.h5", "run.yaml"]
+
+
 def test_a_name_without_room_for_those_beside_it_is_found_before_the_run(cli):
     """A temporary file has 15 bytes more, that of a checkpoint 26; two bytes for each of these letters."""
     most = os.pathconf(".", "PC_NAME_MAX") - 26

@@ -69,11 +69,23 @@ def qutip_coherent(dm=False):
         lambda: [Q.tolist(), P.tolist(), W.tolist()],
         lambda: {"kind": "distribution", "q": Q, "p": P, "W": W},
         lambda: fp.states.tabulated((Q, P), W),
+        lambda: fp.states.tabulated((Q, P), xarray_of_w()),
+        lambda: (Q, P, xarray_of_w()),
         lambda: SKEW,
         lambda: [SKEW],
         xarray_of_w,
     ],
-    ids=["arrays", "lists", "section", "tabulated", "gaussian", "list of one", "xarray"],
+    ids=[
+        "arrays",
+        "lists",
+        "section",
+        "tabulated",
+        "tabulated names",
+        "arrays and names",
+        "gaussian",
+        "list of one",
+        "xarray",
+    ],
 )
 def test_a_gaussian_in_any_form_is_that_gaussian(given):
     """All start from the same point values to the interpolation's round-off."""
@@ -466,3 +478,16 @@ def test_starts_reach_the_workers_of_a_sweep():
     rows = [fp.run(changed(config, {"system.bath.eta": eta})).series["mean"][0] for eta in (0.5, 1.0)]
     for one, other in itertools.pairwise(rows):
         np.testing.assert_array_equal(one, other)
+
+
+def test_w_with_named_dimensions_on_a_grid():
+    """`(grid, W)` takes W by the names of its dimensions, and refuses those that are none of the grid's."""
+    W = SKEW.values(AXES.coordinates)
+    known, turned = (fp.prepare(BASE.replaced(initial=(AXES, given))) for given in (W, xarray_of(W.T, "p", "q")))
+    np.testing.assert_array_equal(fp.api.initial_values(turned), fp.api.initial_values(known))
+    with pytest.raises(FpsolverError, match="W must have the dimensions q, p, in any order, but has p, x; rename"):
+        BASE.replaced(initial=(AXES, xarray_of(W, "p", "x")))
+
+
+def xarray_of(values, *dims):
+    return pytest.importorskip("xarray").DataArray(values, dims=dims)

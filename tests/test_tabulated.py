@@ -225,9 +225,9 @@ REFUSED = {
     "not normalised": ({"W": 2 * SKEW.values(MESH)}, "must be normalised, but the sum of W times the cell is 2"),
     "another shape": ({"W": np.ones((3, 4))}, "at each of 96 x 90 points, but is 3 x 4"),
     "not finite": ({"W": np.full((96, 90), np.nan)}, "must be finite at each of 96 x 90 points, but is not at 8640"),
-    "uneven": ({"q": np.geomspace(1, 2, 96)}, "axis 1 must increase in equal steps"),
-    "falling": ({"p": P[::-1]}, "axis 2 must increase in equal steps"),
-    "few": ({"q": Q[:4]}, "axis 1 must be a list of at least 8"),
+    "uneven": ({"q": np.geomspace(1, 2, 96)}, "q must increase in equal steps"),
+    "falling": ({"p": P[::-1]}, "p must increase in equal steps"),
+    "few": ({"q": Q[:4]}, "q must be a list of at least 8"),
     "complex": ({"W": 1j * SKEW.values(MESH)}, "`W` in"),
     "missing": ({"p": None}, "must hold `q` and `p` and `W`, but holds W, q"),
 }
@@ -244,7 +244,7 @@ def test_arrays_that_cannot_be_used(case, tmp_path):
 @pytest.mark.parametrize(
     ("axes", "words"),
     [
-        ((np.linspace(-2, 9, 96), P), "does not vanish at the ends of axis 1"),
+        ((np.linspace(-2, 9, 96), P), "does not vanish at the ends of q"),
         ((Q, np.linspace(-7, 7, 16)), "too far apart for W .* finer grid"),
     ],
     ids=["cut", "coarse"],

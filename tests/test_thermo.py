@@ -3,6 +3,7 @@
 import math
 import warnings
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -340,6 +341,20 @@ def test_tail_uncertainty_bounds_what_the_floor_leaves_out():
     assert abs(with_floor - exact_value) <= bound + 1e-10
 
 
+def test_tail_uncertainty_on_a_ring():
+    """No Gaussian around the ring, one along p: (a^I + D p/V)^2/D W summed over the cells below the floor."""
+    bath = Bath(eta=0.5, d_pp=0.7)
+    system = System((Particle(1.0, potentials.free(), bath),))
+    grid = fp.Grid((fp.Axis("q", 0.0, 10.0, 16, periodic=True), fp.Axis("p", -12.0, 12.0, 96)))
+    p = grid.coordinates[1]
+    W = np.broadcast_to(np.exp(-(p**2) / 2) / math.sqrt(2 * math.pi) / 10.0, grid.shape).copy()
+    state = State(W, PhaseSpace(system, grid))
+    missing = np.where(state.lowest > W, (0.5 * np.abs(p) + 0.7 * np.abs(p)) ** 2 / 0.7 * W, 0.0)
+    found = integrals.integrate(state, np.zeros_like(W), *observables.moments(state)).tail
+    assert found > 0
+    assert found == pytest.approx(grid.integrate(missing), rel=1e-9, abs=0)  # the variance of p, by a sum
+
+
 def test_an_unnormalised_function_has_the_same_moments():
     """Averages are over W / mass; energy, heat and purity are integrals of W itself."""
     state = sampled(systems.model("custom"), MEAN, V)
@@ -493,3 +508,40 @@ def test_production_of_several_particles_is_that_of_records():
     state = State(W, PhaseSpace(system, grid, 8))
     recorded = integrals.integrate(state, np.zeros_like(W), np.zeros(4), np.eye(4)).production.sum()
     assert fp.thermo.entropy_production(W, system, grid) == pytest.approx(recorded, rel=1e-12, abs=0)
+
+
+def by_name(values, *dims):
+    """A DataArray, of which the names of the dimensions count and not their order."""
+    return pytest.importorskip("xarray").DataArray(values, dims=dims)
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_names_of_dimensions_are_honoured(name):
+    """A square grid, on which W^T would do as well by its shape."""
+    state, function = sampled(systems.model("custom"), MEAN, V, 20), getattr(fp.thermo, name)
+    function = partial(function, omega=1.0) if name in ("husimi", "wehrl_entropy") else function
+    known = function(state.W, state.system, state.grid)
+    turned = function(by_name(state.W.T, "p", "q"), state.system, state.grid)
+    for one, other in zip(*(part if isinstance(part, tuple) else (part,) for part in (known, turned)), strict=True):
+        np.testing.assert_array_equal(one, other)
+    for W, words in (
+        (by_name(state.W, "x", "p"), "W must have the dimensions q, p, in any order, but has x, p; rename"),
+        (by_name(state.W[None], "time", "q", "p"), "but has time, q, p; rename or select"),
+        (by_name(state.W, "q", "p").to_dataset(name="W"), r"W must be one array, but is a Dataset; .*dataset\['W'\]"),
+    ):
+        with pytest.raises(fp.errors.GridError, match=words):
+            function(W, state.system, state.grid)
+
+
+def test_names_of_dimensions_are_honoured_by_generators_and_divergences():
+    state = sampled(systems.model("custom"), MEAN, V, 20)
+    turned = by_name(state.W.T, "p", "q")
+    generator = fp.Generator(state.system, state.grid)
+    np.testing.assert_array_equal(generator.apply(turned), generator.apply(state.W))
+    for one, other in zip(generator.face_fluxes(turned), generator.face_fluxes(state.W), strict=True):
+        np.testing.assert_array_equal(one, other)
+    J = fp.thermo.currents(state.W, state.system, state.grid).total
+    named = by_name(J, "component", "q", "p").transpose("p", "component", "q")
+    np.testing.assert_array_equal(fp.thermo.divergence(named, state.grid), fp.thermo.divergence(J, state.grid))
+    with pytest.raises(fp.errors.GridError, match=r"W must hold real numbers, but is complex; give W\.real"):
+        generator.apply(state.W + 0j)

@@ -13,6 +13,7 @@ from fpsolver import plot
 from fpsolver.cli.options import warn
 from fpsolver.errors import FpsolverWarning, UsageError
 from fpsolver.io.container import file_format
+from fpsolver.io.paths import named
 from fpsolver.io.sweeps import FORMAT as SWEEP
 from fpsolver.plot import naming, sweeps
 from fpsolver.result import Outcome, Result, load_result
@@ -137,4 +138,4 @@ def _target(output: Path | None, result: Path, kind: str, *, prefix: str = "", m
     if output is None:
         return result.with_name(f"{result.stem}-{kind}.png")
     parts = [output.stem, *([prefix] if prefix else []), *([kind] if many else [])]
-    return output.with_name(f"{'-'.join(parts)}{output.suffix}")
+    return named(output).with_name(f"{'-'.join(parts)}{output.suffix}")

@@ -264,11 +264,13 @@ def _gaussian(mean: Any, covariance: Any) -> dict[str, Any]:
 
 def _distribution(arrays: Sequence[Any]) -> dict[str, Any]:
     *points, W = arrays
-    return _stored("distribution", {**dict(zip(coordinate_names(len(points) // 2), points, strict=True)), "W": W})
+    names = coordinate_names(len(points) // 2)
+    return _stored("distribution", {**dict(zip(names, points, strict=True)), "W": arguments.in_order("W", W, names)})
 
 
 def _on_grid(grid: Grid, W: Any) -> dict[str, Any]:
     """W at the centres of a grid, whose ends are kept to the last bit."""
+    W = arguments.in_order("W", W, grid.names)
     if np.shape(W) != grid.shape:
         raise UsageError(f"needs W of the grid's shape {grid.shape}, but it has the shape {np.shape(W)}")
     ends = {name: [float(getattr(axis, name)) for axis in grid.axes] for name in ("low", "high", "periodic")}

@@ -24,7 +24,7 @@ from fpsolver.errors import FileFormatError, OutputError
 from fpsolver.io import hdf5, reading
 from fpsolver.io.container import read_file, write_image
 from fpsolver.io.lock import followed
-from fpsolver.io.paths import remove_abandoned, replace_file
+from fpsolver.io.paths import named, remove_abandoned, replace_file
 from fpsolver.io.provenance import now
 from fpsolver.physics.potentials import FloatArray
 from fpsolver.snapshots import SnapshotKeeper
@@ -36,7 +36,7 @@ FREE = ("output.path", "output.checkpoint_every")  # keys that do not change the
 
 def beside(path: Path) -> Path:
     """Checkpoint of an output."""
-    path = followed(path)
+    path = named(followed(path))
     return path.with_name(f"{path.name}.checkpoint")
 
 

@@ -19,6 +19,16 @@ TEMPORARY = f"..12345678{PART}"  # what is longer in the names of files that are
 CHECKPOINT = f".checkpoint{TEMPORARY}"
 
 
+def named(path: Path) -> Path:
+    """The same path; OutputError for one that has no name, so that nothing can be beside it: ``.``, ``/``, empty."""
+    if not path.name:
+        raise OutputError(
+            f"the output {str(path)!r} is a folder (an empty text, as of a variable that is not set, means '.'); give "
+            "the name of a file"
+        )
+    return path
+
+
 def check_output(path: Path, *, force: bool, kinds: tuple[str, ...] | None = None) -> None:
     """OutputError if ``path`` must not, or cannot, be written; writes nothing.
 

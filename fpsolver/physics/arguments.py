@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import numbers
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -128,6 +128,19 @@ def real_array(name: str, value: Any, rule: str = "real numbers") -> FloatArray:
     if found.dtype.kind not in "fiu":
         raise UsageError(f"{name} must be {rule}, but is {shown(value)}")
     return np.asarray(found, dtype=float)
+
+
+def in_order(name: str, value: Any, names: Sequence[str], error: type[FpsolverError] = UsageError) -> Any:
+    """An array whose dimensions have names, as those of xarray do, in the order of ``names``; any other as it is."""
+    if hasattr(value, "data_vars"):
+        raise error(f"{name} must be one array, but is a Dataset; give one of its variables, dataset['{name}']")
+    dims = getattr(value, "dims", None)
+    if not isinstance(dims, tuple) or not hasattr(value, "transpose"):  # qutip and torch mean other things by `dims`
+        return value
+    if set(dims) != set(names):
+        found, wanted = (", ".join(map(str, words)) or "none" for words in (dims, names))
+        raise error(f"{name} must have the dimensions {wanted}, in any order, but has {found}; rename or select them")
+    return value.transpose(*names)
 
 
 def array(name: str, value: Any, shape: tuple[int, ...]) -> FloatArray:

@@ -11,6 +11,13 @@ from fpsolver.physics.baths import Bath
 from fpsolver.physics.potentials import Potential
 
 
+def coordinate_names(count: int) -> tuple[str, ...]:
+    """Names of the axes of ``count`` particles: q, p or q1, .., p1, .."""
+    if count == 1:
+        return ("q", "p")
+    return tuple(f"{letter}{k + 1}" for letter in "qp" for k in range(count))
+
+
 @dataclass(frozen=True, slots=True)
 class Particle:
     """One degree of freedom: mass, potential U(q) and its own bath."""

@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike
 from fpsolver.errors import UsageError
 from fpsolver.physics import arguments
 from fpsolver.physics.gaussian_states import GaussianState
+from fpsolver.physics.particles import coordinate_names
 from fpsolver.physics.potentials import FloatArray
 from fpsolver.physics.products import product
 from fpsolver.physics.structure import corner_packets, finest_structure
@@ -127,8 +128,9 @@ def tabulated(points: Sequence[ArrayLike], W: ArrayLike, periodic: Sequence[bool
     The points of an axis are equally spaced, and the midpoint sum of W is 1 within 1e-6. UsageError, with the cure, for
     arrays that do not fit, are not normalised, do not hold the whole state or are too coarse.
     """
-    axes = tuple(_axis(k, x) for k, x in enumerate(points))
-    values = arguments.real_array("W", W)
+    names = _names(len(points))
+    axes = tuple(_axis(name, x) for name, x in zip(names, points, strict=True))
+    values = arguments.real_array("W", arguments.in_order("W", W, names))
     shape = tuple(len(x) for x in axes)
     if len(axes) % 2 or values.shape != shape:
         raise UsageError(f"W must have a value at each of {_by(shape)} points, but is {_by(values.shape)}")
@@ -152,16 +154,19 @@ def _by(shape: tuple[int, ...]) -> str:
     return " x ".join(map(str, shape)) or "a number"
 
 
-def _axis(k: int, x: ArrayLike) -> FloatArray:
+def _names(count: int) -> tuple[str, ...]:
+    """Names of so many axes, by their numbers where they are of no whole number of particles."""
+    return tuple(f"axis {k + 1}" for k in range(count)) if count % 2 else coordinate_names(count // 2)
+
+
+def _axis(name: str, x: ArrayLike) -> FloatArray:
     """Points of one axis, exactly equidistant."""
-    points = arguments.real_array(f"axis {k + 1}", x)
+    points = arguments.real_array(name, x)
     if points.ndim != 1 or len(points) < FEWEST or not np.isfinite(points).all():
-        raise UsageError(
-            f"axis {k + 1} must be a list of at least {FEWEST} finite numbers, but has the shape {points.shape}"
-        )
+        raise UsageError(f"{name} must be a list of at least {FEWEST} finite numbers, but has the shape {points.shape}")
     steps = np.diff(points)
     if not steps.min() > 0 or np.ptp(steps) > 1e-6 * steps.mean():
-        raise UsageError(f"axis {k + 1} must increase in equal steps; interpolate W to a uniform grid first")
+        raise UsageError(f"{name} must increase in equal steps; interpolate W to a uniform grid first")
     return np.linspace(points[0], points[-1], len(points))
 
 
@@ -171,6 +176,6 @@ def _check_ends(state: TabulatedState) -> None:
         ends = np.abs(np.take(state.W, (0, -1), axis=a)).max() / size
         if ends > CUT:
             raise UsageError(
-                f"W does not vanish at the ends of axis {a + 1} ({ends:.2g} of the largest, and at most {CUT:g} is "
-                "allowed); give a wider range"
+                f"W does not vanish at the ends of {_names(state.W.ndim)[a]} ({ends:.2g} of the largest, and at most "
+                f"{CUT:g} is allowed); give a wider range"
             )

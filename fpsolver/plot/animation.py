@@ -19,7 +19,7 @@ from PIL import Image
 
 from fpsolver.errors import OutputError, UsageError
 from fpsolver.frames import Frames
-from fpsolver.io.paths import replace_file
+from fpsolver.io.paths import named, replace_file
 from fpsolver.physics import arguments
 from fpsolver.plot import lines, phase_space, style
 from fpsolver.plot.phase_space import IRREVERSIBLE, REVERSIBLE
@@ -43,7 +43,7 @@ def animate(result: Outcome, path: str | Path, *, fps: float | None = None) -> P
     """
     style.check_results([result], "animate")
     assert isinstance(result, Result)
-    path = arguments.path(path)
+    path = named(arguments.path(path))
     suffix, pace = _check_suffix(path), _pace(result, fps)
     write = _write_gif if suffix == ".gif" else _write_mp4
     try:

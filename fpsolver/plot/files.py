@@ -7,7 +7,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from fpsolver.errors import OutputError, UsageError
-from fpsolver.io.paths import replace_file
+from fpsolver.io.paths import named, replace_file
 from fpsolver.physics import arguments
 from fpsolver.plot import style
 
@@ -18,17 +18,17 @@ VECTORS = (".eps", ".ps", ".emf", ".pgf")  # what is wanted as lines is best wri
 def save(figure: Figure, path: str | Path, *, dpi: float = style.DPI) -> Path:
     """Write a figure as .png (``dpi``), .pdf or .svg, complete or not at all; missing folders are made.
 
-    UsageError for another suffix or what is no figure, OutputError if the file cannot be written.
+    UsageError for another suffix or what is no figure, OutputError for no name, or if the file cannot be written.
     """
     if not isinstance(figure, Figure):
         raise UsageError(
             f"a matplotlib Figure is needed, but got {arguments.shown(figure)}; give what functions of fp.plot return"
         )
-    path, dpi = arguments.path(path), arguments.positive("dpi", dpi)
+    path, dpi = named(arguments.path(path)), arguments.positive("dpi", dpi)
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
         instead = ".pdf" if suffix in VECTORS else ".png"
-        name = path.with_suffix(instead).name if path.name else f"figure{instead}"
+        name = path.with_suffix(instead).name
         raise UsageError(
             f"the suffix of a figure must be one of {', '.join(SUFFIXES)}, but {str(path)!r} has {suffix or 'none'!r}; "
             f"name it {name!r}"

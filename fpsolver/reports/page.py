@@ -12,7 +12,7 @@ from typing import Any
 import fpsolver
 from fpsolver.errors import UsageError
 from fpsolver.io.kinds import REPORT
-from fpsolver.io.paths import write_text
+from fpsolver.io.paths import named, write_text
 from fpsolver.reports.data import collect
 from fpsolver.result import Outcome
 
@@ -26,7 +26,7 @@ def report(result: Outcome, path: str | Path) -> Path:
 
     UsageError for another suffix, OutputError for a page of something else.
     """
-    path = Path(path)
+    path = named(Path(path))
     if path.suffix.lower() not in (".html", ".htm"):
         raise UsageError(f"a report is an HTML page, but {str(path)!r} is to be written; name it {path.stem}.html")
     write_text(path, page(result), force=True, kinds=(REPORT,))

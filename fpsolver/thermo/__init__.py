@@ -92,6 +92,7 @@ def divergence(J: FloatArray, grid: Grid, order: int = 8) -> FloatArray:
     of differentiating it twice: 2e-6 of max abs(J)/deviation at 5.6 cells, where those of second order leave 5e-3.
     """
     shape = (len(grid.axes), *grid.shape)
+    J = arguments.in_order("J", J, ("component", *grid.names), GridError)
     if np.shape(J) != shape:
         raise GridError(f"J must have the shape {shape}, a component for each axis, but has {np.shape(J)}")
     parts = (gradient(checked_values(part, grid), grid, order, [k])[0] for k, part in enumerate(J))

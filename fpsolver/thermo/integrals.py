@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from fpsolver.grid import Grid
 from fpsolver.kernels import records
 from fpsolver.physics.potentials import FloatArray
 from fpsolver.thermo import entropy, faces
@@ -36,7 +37,7 @@ class Integrals:
 
 def integrate(state: State, dWdt: FloatArray, mean: FloatArray, covariance: FloatArray) -> Integrals:
     """All of them; NaN or inf where they do not exist, and no tail without a covariance."""
-    precision = _inverse(covariance)
+    precision = _precision(covariance, state.grid)
     single, channels, moyal = np.zeros(records.SINGLE), np.zeros((3, len(mean))), 0.0
     for rows, part in slabs(state):
         tail = None if precision is None else (part.space.positions, mean, precision)
@@ -80,9 +81,12 @@ def _existing(state: State, sums: Integrals, *, known: bool) -> Integrals:
     return sums
 
 
-def _inverse(covariance: FloatArray) -> FloatArray | None:
-    """None where there is none: of W in single cells, or without a covariance."""
+def _precision(covariance: FloatArray, grid: Grid) -> FloatArray | None:
+    """Inverse of the covariance, zero along rings, where no Gaussian is; None for W in single cells or without mass."""
+    closed = np.flatnonzero([not axis.periodic for axis in grid.axes])
+    own, found = np.ix_(closed, closed), np.zeros_like(covariance)
     try:
-        return np.linalg.inv(covariance) if np.isfinite(covariance).all() else None
+        found[own] = np.linalg.inv(covariance[own])
     except np.linalg.LinAlgError:
         return None
+    return found if np.isfinite(found).all() else None
