@@ -46,7 +46,7 @@ def refuse_cells(counts: list[int | None]) -> None:
         cells = " x ".join(str(count or "auto") for count in counts)
         raise ResourceError(
             f"a grid of {cells} cells needs at least {8 * ARRAYS * total / 2**30:.3g} GiB, and "
-            f"{memory.available() / 2**30:.3g} GiB are available; give fewer cells"
+            f"{memory.available() / 2**30:.3g} GiB are available; give fewer cells (grid.q.cells, grid.p.cells)"
         )
 
 

@@ -16,7 +16,7 @@ from fpsolver.config.faults import Collector
 from fpsolver.config.leaves import furthest_from_one
 from fpsolver.config.reader import Config
 from fpsolver.config.rules import check_parts
-from fpsolver.errors import ConfigError, Fault, FpsolverError, GridError, StabilityError, UsageError
+from fpsolver.errors import ConfigError, Fault, FpsolverError, GridError, ResourceError, StabilityError, UsageError
 from fpsolver.gaussian import GaussianProblem
 from fpsolver.generator import Generator
 from fpsolver.grid import Grid
@@ -131,7 +131,7 @@ def _explained(build_problem: Callable[[Config], P], config: Config) -> P:
             return build_problem(loaded(config))
     except ConfigError as error:
         raise config.located(error) from None
-    except (GridError, StabilityError) as error:
+    except (GridError, ResourceError, StabilityError) as error:
         raise type(error)(config.placed(str(error))) from None
     except (ArithmeticError, np.linalg.LinAlgError):
         key, value = furthest_from_one(config)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import difflib
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 import numpy as np
 
@@ -59,6 +61,20 @@ def _by(shape: tuple[int, ...]) -> str:
     return " x ".join(map(str, shape))
 
 
+class Series(dict[str, FloatArray]):
+    """Arrays by name; the KeyError of a name that is not there lists those that are."""
+
+    def __missing__(self, name: str) -> NoReturn:
+        raise KeyError(no_member(self, name))
+
+
+def no_member(series: Iterable[str], name: str) -> str:
+    """Sentence about a name that is none of the series."""
+    near = difflib.get_close_matches(str(name), list(series), n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    return f"the series has no {name!r}{hint}; it has {', '.join(series)}"
+
+
 @dataclass(eq=False, kw_only=True, repr=False)
 class Outcome(Summary):
     """What every finished (or stopped) run has: series, verdicts and words.
@@ -75,6 +91,9 @@ class Outcome(Summary):
     warnings: list[str] = field(default_factory=list)
     provenance: dict[str, Any] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        self.series = Series(self.series)
+
     @property
     def title(self) -> str:
         """Title of the configuration, or the name of its bath model."""
@@ -88,7 +107,7 @@ class Outcome(Summary):
     def last(self, name: str) -> Any:
         """Last value of a member of the series: a number, or an array (mean, covariance); UsageError for no member."""
         if name not in self.series:
-            raise UsageError(f"the series has no {name!r}; it has {', '.join(self.series)}")
+            raise UsageError(no_member(self.series, name))
         value = self.series[name][-1]
         return float(value) if np.ndim(value) == 0 else np.asarray(value)
 

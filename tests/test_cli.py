@@ -439,7 +439,7 @@ def test_nothing_is_said_of_steps_where_nothing_is_stepped(cli, monkeypatch):
         return replace(problem, plan=replace(problem.plan, stepper_why="auto: about 1 s of steps"))
 
     monkeypatch.setattr(api, "prepare", explained)
-    assert "time.stepper auto: about" in cli("run", "run.yaml", *overrides).err
+    assert re.search(r"time\.stepper (rk4|taylor8) \(auto: about", cli("run", "run.yaml", *overrides).err)
     assert "time.stepper" not in cli("run", "run.yaml", "-o", "d.h5", *overrides, *sets("time.method=direct")).err
 
 
@@ -510,6 +510,22 @@ def test_output_without_a_name(command, output, cli):
     assert found.status == 2
     assert re.search(r"the output '?[./]'? is a (folder|directory).*; give the name of a file", found.err)
     assert in_folder() == ["run.yaml"]
+
+
+@pytest.mark.parametrize("time", ["nan", "inf", "-1"])
+def test_times_that_are_none_are_told_as_options(time, cli):
+    cli("run", "run.yaml")
+    found = cli("plot", "out.h5", "--kind", "wigner", f"--time={time}")
+    assert found.status == 2
+    assert f"--time must be a finite number, 0 or above, but is {time}; example: --time 1.5" in found.err
+
+
+def test_the_table_of_a_sweep_is_no_start(cli):
+    cli("sweep", "run.yaml", "--over", "system.bath.eta=0.5,1", "--workers", "1", "-o", "s.h5")
+    found = cli("run", "run.yaml", "--set", "initial={kind: file, path: s.h5}")
+    assert found.status == 2
+    assert "--set, initial.path: s.h5 is the table of a sweep, and a run starts from the W of one result; " in found.err
+    assert "fpsolver.load_sweep" not in found.err
 
 
 @pytest.mark.slow
@@ -1049,6 +1065,7 @@ def test_info_for_scripts(cli):
     assert data["final"]["time"] == 0.5
     assert [axis["cells"] for axis in data["grid"]] == [48, 48]
     assert data["config"]["system"]["bath"]["eta"] == 0.5
+    assert json.loads(cli("info", "out.h5", "--json", "--config").out) == data["config"]
 
 
 @pytest.mark.slow

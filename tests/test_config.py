@@ -157,6 +157,9 @@ FAULTS = {
     "unit behind a number": ("mass: 1.0", "mass: 1.0 kg", "system.mass", ["must be a number", "'1.0 kg'"]),
     "number for a section": ("units: {hbar: 1.0}", "units: 1.0", "units", ["section", "1.0"]),
     "number for a title": ("title: a test", "title: 1.5", "title", ["text", "1.5"]),
+    "number for compression": (
+        "title: a test", "output: {compression: 4}", "output.compression", ["`none` or `gzip 1` to `gzip 9`, but is 4"]
+    ),
     "negative mass": ("mass: 1.0", "mass: -1.0", "system.mass", ["greater than 0", "-1.0"]),
     "zero mass": ("mass: 1.0", "mass: 0", "system.mass", ["greater than 0", "but is 0"]),
     "negative hbar": ("hbar: 1.0", "hbar: -1.0", "units.hbar", ["at least 0", "-1.0"]),
@@ -781,6 +784,53 @@ def test_lines_of_entries_of_lists_and_of_overrides(tmp_path):
     path = written(tmp_path, VALID)
     assert "--set, system.bath.eta: must be a number" in refusal(path, "system.bath.eta=fast")
     assert "--set, initial.mean.1: must be a number" in refusal(path, "initial.mean.1=far")
+
+
+def test_keys_below_an_override_are_those_of_the_override(tmp_path):
+    """The file has lines for the keys of the section that was replaced, and is right in all of them."""
+    path = written(tmp_path, VALID)
+    bath = "system.bath={model: minimally_invasive, beta: 0.7, d_qp: wide}"
+    found = refusal(path, bath)
+    assert "--set, system.bath.eta: required, but missing" in found
+    assert "--set, system.bath.d_qp: unknown key" in found
+    assert "--set, initial.mean.1: must be a number" in refusal(path, "initial.mean=[1.0, far]")
+    assert "--set, colour: unknown key" in refusal(path, "colour.shade=1")
+    line = VALID[: VALID.index("mass: 1.0")].count("\n") + 1
+    heavy = written(tmp_path, VALID.replace("mass: 1.0", "mass: -1.0"))
+    assert f"line {line}, system.mass: must be greater than 0" in refusal(heavy, "system.bath.eta=0.5")
+
+
+def test_faults_of_schemes_and_of_memory_name_file_and_key(tmp_path):
+    pair = written(tmp_path, PAIR, "pair.yaml")
+    start = "initial=[{kind: thermal, beta: 1.0, omega: 1.0}, {kind: thermal, beta: 1.0, omega: 1.0}]"
+    with pytest.raises(fp.errors.GridError, match=r"pair\.yaml, --set: scheme\.flux: chang_cooper takes one particle"):
+        fp.prepare(load_config(pair, [start, "scheme.flux=chang_cooper"]))
+    path = written(tmp_path, VALID)
+    with pytest.raises(
+        ResourceError, match=r"--set, grid\.q\.cells: a grid of .* give fewer cells \(grid\.q\.cells, g"
+    ):
+        fp.prepare(load_config(path, ["grid.q.cells=1000000", "grid.p.cells=1000000"]))
+
+
+def test_forms_of_a_system_exclude_each_other(tmp_path):
+    """No list of allowed keys: the key is right in another form."""
+    one, pair = written(tmp_path, VALID), written(tmp_path, PAIR, "pair.yaml")
+    exclude = "; these forms exclude each other: keep one"
+    several, single = "several particles (`particles`)", "one particle (`mass`, `potential`, `bath`)"
+    text = f"system.couplings: belongs to {several}, but this system is written as {single}{exclude}"
+    assert text in refusal(one, "system.couplings=[]")
+    text = f"system.mass: belongs to {single}, but this system is written as {several}{exclude}"
+    assert text in refusal(pair, "system.mass=1.0")
+    text = (
+        f"system.matrices: belongs to {single} or {several}, but this system is written as a chain (`chain`){exclude}"
+    )
+    assert text in refusal(one, "system={chain: {length: 3}, matrices: {}}")
+
+
+def test_no_key_is_proposed_that_is_hardly_alike(tmp_path):
+    found = refusal(written(tmp_path, VALID), "initial.kind=fock")
+    assert "initial.mean: unknown key (allowed: kind, n, omega)" in found
+    assert "did you mean" not in found
 
 
 def test_uncertainty_of_initial_states():

@@ -150,6 +150,9 @@ def test_xarray_holds_each_particle(pair):
     dataset = pair.to_xarray()
     assert dataset["W_2"].dims == ("q2", "p2")
     assert dataset["J_irreversible_1"].sel(particle_component="p").dims == ("q1", "p1")
+    assert list(dataset["particle"]) == [0, 1]
+    assert list(dataset["heat_current"].sel(particle=1)) == list(pair.series["heat_current"][:, 1])
+    assert list(dataset["spring"]) == []
     again = fp.Result.from_xarray(dataset)
     assert len(again.particles) == 2
     for one, other in zip(again.particles, pair.particles, strict=True):

@@ -1,5 +1,6 @@
 """What only Python callers can do: objects of their own in a configuration, a callback, xarray and back."""
 
+import pickle
 import re
 import sys
 from dataclasses import dataclass, replace
@@ -344,6 +345,25 @@ def test_moments_as_xarray_and_back(until, tmp_path):
         np.testing.assert_array_equal(again.series[name], values, err_msg=name)
 
 
+def test_tables_of_sweeps_are_no_results_in_xarray():
+    pytest.importorskip("xarray")
+    table = fp.sweep(config(time={"method": "gaussian"}), {"units.hbar": [0.5, 1.0]}, workers=1).to_xarray()
+    with pytest.raises(FileFormatError, match=r"no attribute `format`; give what `Result\.to_xarray` made"):
+        fp.Result.from_xarray(table)
+
+
+def test_names_of_the_series_that_are_none():
+    """A KeyError as of any dict, with what there is; also after pickling."""
+    result = fp.run(config(time={"method": "gaussian"}))
+    words = r"has no 'entropy_prodction'; did you mean 'entropy_production'\?; it has time, mass, mean, "
+    for series in (result.series, pickle.loads(pickle.dumps(result)).series):
+        with pytest.raises(KeyError, match=words):
+            series["entropy_prodction"]
+    with pytest.raises(UsageError, match=words):
+        result.last("entropy_prodction")
+    assert result.series.get("entropy_prodction") is None
+
+
 @pytest.mark.slow
 def test_without_xarray_there_is_a_sentence(monkeypatch):
     monkeypatch.setitem(sys.modules, "xarray", None)
@@ -454,8 +474,28 @@ def test_a_classical_system_has_no_verdict_on_complete_positivity(method, tmp_pa
 def test_one_override_may_be_given_alone():
     path = CONFIGS / "minimally_invasive.yaml"
     assert fp.load_config(path, "time.until=2").time.until == 2.0
-    for wrong in ({"time.until": 2}, 2, [2]):
+    for wrong in (2, [2]):
         with pytest.raises(UsageError, match="overrides must be a tuple of str objects, but is"):
+            fp.load_config(path, wrong)
+
+
+def test_overrides_as_a_dict_have_the_rules_of_replaced():
+    """Sections are merged, kinds replaced, dotted keys go down, also into lists; faults do not blame the file."""
+    path = CONFIGS / "minimally_invasive.yaml"
+    well = {"kind": "quartic", "omega": 1.0, "quartic": 0.1}
+    changes = {"time.until": 2, "grid": {"q": {"cells": 64}}, "system.potential": well, "initial.mean.1": 0.25}
+    found = fp.load_config(path, changes)
+    assert found == fp.load_config(path).replaced(**changes)
+    assert (found.time.until, found.grid.q.cells, found.initial.mean[1]) == (2.0, 64, 0.25)
+    state = fp.states.gaussian([0.5, 0.0], np.eye(2))
+    assert fp.load_config(path, {"initial": state}).initial.mean == [0.5, 0.0]
+    for wrong, words in (
+        ({"time.until": -2}, "overrides, time.until: must be `steady` or a number greater than 0, but is -2"),
+        ({"system": {"bath": {"eta": -1}}}, "overrides, system.bath.eta: must be greater than 0, but is -1"),
+        ({2: 1}, "overrides must have dotted keys such as 'time.until', but one is 2"),
+        ({"time.": 1}, "overrides must have dotted keys such as 'time.until', but one is 'time.'"),
+    ):
+        with pytest.raises(fp.FpsolverError, match=words):
             fp.load_config(path, wrong)
 
 

@@ -281,6 +281,11 @@ def test_the_table_is_read_by_xarray(here, tmp_path):
         np.testing.assert_array_equal(read[name].values, values.values, err_msg=name)
     with h5py.File(tmp_path / "s.h5") as file:
         assert file.attrs["format"] == "fpsolver-sweep"
+        units = {name: file["sweep"][name].attrs["units"] for name in file["sweep"]}
+    residuals = ("detailed_balance_residual", "kms_residual", "steady_residual")
+    assert {units[name] for name in residuals} == {"1/time"}
+    assert units["cp_on_boundary"] == units["is_completely_positive"] == "1"
+    assert list(found.to_xarray()["particle"]) == list(read["particle"]) == [0]
     loaded = fp.load_sweep(tmp_path / "s.h5")
     same_numbers(loaded, found)
     assert loaded.config == found.config

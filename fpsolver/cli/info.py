@@ -31,14 +31,18 @@ MOST_NUMBERS = 10_000
 @click.command("info")
 @click.argument("result", type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print JSON (NaN and infinity as null and text).")
-@click.option("--config", "only_config", is_flag=True, help="Print the configuration, which repeats the run, as YAML.")
+@click.option(
+    "--config",
+    "only_config",
+    is_flag=True,
+    help="Print the configuration, which repeats the run, as YAML (or JSON).",
+)
 def command(result: Path, as_json: bool, only_config: bool) -> int:
     """Say what is in RESULT, or in the table of a sweep."""
     is_sweep = file_format(result) == SWEEP
     if only_config:
-        click.echo(
-            (load_sweep(result) if is_sweep else load_result(result)).config.repeating(result).to_yaml(), nl=False
-        )
+        config = (load_sweep(result) if is_sweep else load_result(result)).config.repeating(result)
+        click.echo(json.dumps(clean(plain(config)), indent=2) + "\n" if as_json else config.to_yaml(), nl=False)
         return 0
     if is_sweep:
         return show_sweep(result, as_json=as_json)
@@ -122,8 +126,13 @@ def as_dict(result: Result | GaussianResult, path: Path) -> dict[str, Any]:
             for a in (result.grid.axes if isinstance(result, Result) else ())
         ],
         "provenance": result.provenance,
-        "config": without_objects(to_plain(result.config.repeating(path).model_dump(exclude_none=True))),
+        "config": plain(result.config.repeating(path)),
     }
+
+
+def plain(config: Config) -> Any:
+    """All keys of a configuration, as values of JSON."""
+    return without_objects(to_plain(config.model_dump(exclude_none=True)))
 
 
 def small(values: dict[str, Any]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
@@ -85,7 +86,10 @@ def are_sweeps(paths: Sequence[Path]) -> bool:
 
 
 def check_time(times: tuple[float, ...], kinds: str | None, wanted: Collection[str]) -> None:
-    """UsageError for a time with any kind but that of W."""
+    """UsageError for what is no time, and for a time with any kind but that of W."""
+    for time in times:
+        if not 0 <= time < math.inf:
+            raise UsageError(f"--time must be a finite number, 0 or above, but is {time:g}; example: --time 1.5")
     if times and not set(wanted) <= {"wigner", "joint"}:
         given = f"the kind is {kinds}" if kinds else "no kind is given"
         raise UsageError(

@@ -77,7 +77,7 @@ def command(
     problem = unfinished.prepare(loaded, found.checkpoint)
     warn(problem.warnings)
     if problem.plan.stepper_why and problem.plan.method == "stepping" and not quiet:
-        click.echo(f"time.stepper {problem.plan.stepper_why}", err=True)
+        click.echo(f"time.stepper {problem.plan.stepper} ({problem.plan.stepper_why})", err=True)
     start_up = time.perf_counter() - STARTED
     guard = unfinished.guard(problem, path) if problem.plan.method == "stepping" else None
     with locked(path), unfinished.stopping(guard):  # also while the result is written

@@ -15,6 +15,12 @@ from fpsolver.config.types import is_number, shown
 from fpsolver.errors import ConfigError, Fault, FileFormatError, FpsolverError, GridError, UsageError
 
 T = TypeVar("T")
+ALIKE = 0.75  # of difflib: `betta` is beta, but `mean` is not omega
+IN_WORDS = {  # the forms of a system
+    "<flat>": "one particle (`mass`, `potential`, `bath`)",
+    "<several>": "several particles (`particles`)",
+    "<chain>": "a chain (`chain`)",
+}
 OBJECT = "python"  # cannot be written in a file
 _NO_START = "give a state at time 0, or time.method: direct for the steady state alone"
 NEEDS_LINEAR = "time.method: direct needs a linear scheme, but this is `limited`; use `central`, or method `stepping`"
@@ -214,11 +220,24 @@ def _tags(model: type[BaseModel] | None) -> list[str]:
     return [tag for member in _members(model) for tag in _tag_values(member) if tag != OBJECT]
 
 
+def _of_another_form(key: str, model: type[BaseModel] | None) -> str:
+    """What to say of a key that systems written in another way have; nothing for any other."""
+    own = next((words for form, words in IN_WORDS.items() if FORMS[form] is model), "")
+    others = [words for form, words in IN_WORDS.items() if key in FORMS[form].model_fields and words != own]
+    if not own or not others:
+        return ""
+    found = f"belongs to {' or '.join(others)}, but this system is written as {own}"
+    return f"{found}; these forms exclude each other: keep one"
+
+
 def _unknown(key: str, model: type[BaseModel] | None) -> str:
     known = sorted(model.model_fields) if model else []
+    if belongs := _of_another_form(key, model):
+        return belongs
     if model is FORMS["<flat>"]:
         known += ["particles", "chain"]
-    near = difflib.get_close_matches(key, known, n=1)
+    near = [name for name in known if sorted(name) == sorted(key)]  # letters in another order, as in `eat`
+    near = near or difflib.get_close_matches(key, known, n=1, cutoff=ALIKE)
     hint = f"; did you mean `{near[0]}`?" if near else ""
     return f"unknown key{hint} (allowed: {', '.join(known)})"
 

@@ -22,7 +22,20 @@ def located(lines: Lines, error: ConfigError, source: str) -> ConfigError:
 
 def without(lines: Lines, section: str) -> Lines:
     """The same lines where a section has been given from Python since, so that it is in no file."""
-    return {steps: line for steps, line in lines.items() if steps[0] != section} | {(section,): NO_LINE}
+    return moved(lines, section, NO_LINE)
+
+
+def moved(lines: Lines, key: str, place: str) -> Lines:
+    """The same lines where a key, and with it all below it, and sections that it makes, are given in another place."""
+    steps = steps_of(key)
+    made = {steps[:k]: place for k in range(1, len(steps)) if steps[:k] not in lines}
+    return made | {known: line for known, line in lines.items() if known[: len(steps)] != steps} | {steps: place}
+
+
+def steps_of(key: str) -> tuple[str | int, ...]:
+    """A dotted key taken apart, with the indices of lists as numbers."""
+    steps = [step.strip() for step in key.split(".")] if key else []
+    return tuple(int(step) if is_index(step) else step for step in steps)
 
 
 def _number(line: str) -> int:
@@ -38,7 +51,7 @@ def place_of(lines: Lines, key: str) -> str:
 
 def _line_of(lines: Lines, key: str) -> str:
     """Line of the key, or of the nearest section above it."""
-    steps: tuple[str | int, ...] = tuple(int(s) if is_index(s) else s for s in key.split(".")) if key else ()
+    steps = steps_of(key)
     while steps and steps not in lines:
         steps = steps[:-1]
     return lines[steps] if steps else ""

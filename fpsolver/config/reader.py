@@ -6,6 +6,7 @@ import html
 import os
 import re
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from pydantic import BaseModel, PrivateAttr, ValidationError
 from fpsolver.config import schema
 from fpsolver.config.faults import between_sections
 from fpsolver.config.given import with_section
-from fpsolver.config.lines import Lines, is_index, located, place_of, without
+from fpsolver.config.lines import Lines, is_index, located, moved, place_of, without
 from fpsolver.config.mending import all_faults
 from fpsolver.config.merging import merged
 from fpsolver.config.objects import is_object_section, with_field, without_objects
@@ -30,7 +31,7 @@ from fpsolver.physics import arguments
 
 HDF5 = b"\x89HDF\r\n\x1a\n"  # how such a file begins
 MAXIMUM_BYTES = 100_000
-_KEY = re.compile(r"\b(?:grid\.[qp]\.|time\.)[a-z_]+")
+_KEY = re.compile(r"\b(?:grid\.[qp]\.|scheme\.|time\.)[a-z_]+")
 
 
 class Config(Unchanged):
@@ -71,10 +72,7 @@ class Config(Unchanged):
         """
         data = schema.to_plain(self.model_dump(exclude_none=True))
         for name, changes in with_section(sections).items():
-            *parents, key = name.split(".")
-            for parent in reversed(parents):
-                changes, key = {key: changes}, parent
-            data = merged(data, {key: changes})
+            data = merged(data, _nested(name, changes))
         copy = Config(**data)
         from_python = any(name.split(".")[0] == "initial" for name in sections)
         copy._source, copy._lines = self._source, without(self._lines, "initial") if from_python else self._lines
@@ -92,7 +90,7 @@ class Config(Unchanged):
         return located(self._lines, error, self._source)
 
     def placed(self, text: str) -> str:
-        """A sentence about a key of the grid or the time, with file and line of that key in front, if it has them."""
+        """A sentence about a key of the grid, scheme or time, with its file and line in front, if it has them."""
         key = _KEY.search(text)
         if key is None or not self._source or text.startswith(self._source):
             return text
@@ -112,19 +110,21 @@ class Config(Unchanged):
         return f"<pre>{html.escape(self.to_yaml())}</pre>"
 
 
-def load_config(path: str | Path, overrides: str | tuple[str, ...] | list[str] = (), *, initial: Any = None) -> Config:
+Overrides = str | tuple[str, ...] | list[str] | Mapping[str, Any]
+
+
+def load_config(path: str | Path, overrides: Overrides = (), *, initial: Any = None) -> Config:
     """Read a YAML file; ``overrides``: ``key=value`` with a dotted key, or several. ConfigError lists all faults.
 
-    ``initial``, if given, stands in place of that section: whatever :func:`fpsolver.run` takes as a state at time 0.
+    Overrides may also be a dict of values, whose keys may be dotted: ``{"time.until": 2}``, with the rules of
+    :meth:`Config.replaced`. ``initial``, if given, stands in place of that section: whatever :func:`fpsolver.run` takes
+    as a state at time 0.
     """
     path = arguments.path(path, "; fpsolver.Config(**sections) makes a configuration of a dict")
     data, lines, twice = parsed(read_text(path), str(path))
     if initial is not None:
         data["initial"], lines = initial, without(lines, "initial")
-    for override in arguments.items("overrides", [overrides] if isinstance(overrides, str) else overrides, str):
-        apply_override(data, override)
-        steps = override.partition("=")[0].split(".")
-        lines[tuple(int(step) if is_index(step) else step for step in steps)] = "--set"
+    data, lines = _overridden(data, lines, overrides)
     output = data.setdefault("output", {})
     if isinstance(output, dict) and output.get("path") is None:
         output["path"] = f"{path.stem}.h5"
@@ -136,6 +136,37 @@ def load_config(path: str | Path, overrides: str | tuple[str, ...] | list[str] =
         raise located(lines, ConfigError(*twice), str(path))
     config._source, config._lines = str(path), lines
     return config
+
+
+def _overridden(data: dict[str, Any], lines: Lines, overrides: Overrides) -> tuple[dict[str, Any], Lines]:
+    """The data, and where each key is, with what is given in place of keys of the file."""
+    if isinstance(overrides, Mapping):
+        for key, value in overrides.items():
+            if not isinstance(key, str) or not all(key.split(".")):
+                raise UsageError(f"overrides must have dotted keys such as 'time.until', but one is {shown(key)}")
+            data = merged(data, _nested(key, value))
+            for name in _paths(key, value):
+                lines = moved(lines, name, "overrides")
+        return data, lines
+    for override in arguments.items("overrides", [overrides] if isinstance(overrides, str) else overrides, str):
+        apply_override(data, override)
+        lines = moved(lines, override.partition("=")[0], "--set")
+    return data, lines
+
+
+def _nested(key: str, value: Any) -> dict[str, Any]:
+    """Sections within sections for a dotted key."""
+    *parents, last = key.split(".")
+    for parent in reversed(parents):
+        value, last = {last: value}, parent
+    return {last: value}
+
+
+def _paths(key: str, value: Any) -> list[str]:
+    """Dotted keys of all values in sections of sections."""
+    if not isinstance(value, dict) or not value:
+        return [key]
+    return [path for name, item in value.items() for path in _paths(f"{key}.{name}", item)]
 
 
 def read_text(path: Path) -> str:

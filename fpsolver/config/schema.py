@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, WithJsonSchema, model_validator
+from pydantic import BeforeValidator, Discriminator, Field, Tag, WithJsonSchema, model_validator
 
 from fpsolver.config.given import Refused
 from fpsolver.config.schema_initial import Initial
@@ -61,7 +61,7 @@ Extent = Annotated[
 Cells = number_or("auto", whole=16)
 CELLS_WORDS = "number of cells; auto: at least 4 for the smallest standard deviation of the state at any time"
 EXTENT_WORDS = "[low, high]; auto: 8.5 standard deviations around the whole path"
-COARSE_WORDS = "run even with fewer than 1.5 cells for a standard deviation"
+COARSE_WORDS = "run even with fewer than 1.5 cells for a standard deviation; given for one axis, it holds for all"
 
 
 class AxisQ(Section):
@@ -114,7 +114,9 @@ class Scheme(Section):
         "models exactly stationary",
     )
     order: Annotated[int, BeforeValidator(_order), WithJsonSchema({"enum": [2, 4, 6, 8]})] = Field(
-        8, description="order of the differences; 8 is the most accurate for its time; chang_cooper has 2"
+        8,
+        description="order of the differences; 8 is the most accurate for its time; chang_cooper has 2, also "
+        "where this default is written",
     )
     reversible: one_of(("central", "limited")) | None = Field(  # type: ignore[valid-type]
         None, description="of chang_cooper; limited: W >= 0 always, nonlinear; central (default): linear"
@@ -175,7 +177,7 @@ def _snapshots(value: Any) -> Any:
     return value
 
 
-def _compression(value: str) -> str:
+def _compression(value: Any) -> Any:
     if value not in _COMPRESSIONS:
         raise fault(f"must be `none` or `gzip 1` to `gzip 9`, but is {shown(value)}")
     return value
@@ -200,7 +202,7 @@ class Output(Section):
         WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 1}, _TIMES]}),
     ] = Field(10, description="times at which W is kept: an increasing list, or their number")
     checkpoint_every: Positive = Field(60.0, description="wall seconds between checkpoints, for --resume")
-    compression: Annotated[str, AfterValidator(_compression), WithJsonSchema({"enum": list(_COMPRESSIONS)})] = Field(
+    compression: Annotated[str, BeforeValidator(_compression), WithJsonSchema({"enum": list(_COMPRESSIONS)})] = Field(
         "gzip 4", description="compression of the arrays in the HDF5 file"
     )
 

@@ -29,6 +29,9 @@ class Coupling(Section):
     stiffness: float = Field(description="spring constant, energy/length^2")
 
 
+HUSIMI_WORDS_MANY = f"{HUSIMI_WORDS}; for `fpsolver.thermo.husimi`: the series of several particles have no Q"
+
+
 class Several(Section):
     """Particles with baths of their own (or matrices for all of them), and springs between them."""
 
@@ -40,7 +43,7 @@ class Several(Section):
         None, description="instead of baths: drift and diffusion, 2N x 2N in the order q1..qN, p1..pN"
     )
     moyal: bool = Field(True, description="quantum terms of anharmonic potentials")
-    husimi_omega: HusimiOmega = Field("auto", description=HUSIMI_WORDS)
+    husimi_omega: HusimiOmega = Field("auto", description=HUSIMI_WORDS_MANY)
 
     @model_validator(mode="after")
     def _one_dissipator(self) -> Several:
@@ -68,7 +71,7 @@ class ChainSystem(Section):
 
     chain: Chain = Field(description="the particles, springs and baths of the chain")
     moyal: bool = Field(True, description="quantum terms of anharmonic potentials")
-    husimi_omega: HusimiOmega = Field("auto", description=HUSIMI_WORDS)
+    husimi_omega: HusimiOmega = Field("auto", description=HUSIMI_WORDS_MANY)
 
 
 def _form(value: Any) -> str:

@@ -21,7 +21,8 @@ from fpsolver.io.seal import fits, seal_of
 from fpsolver.physics.potentials import FloatArray
 
 UNITS = {"q": "length", "p": "momentum", "time": "time"}
-READERS = {"fpsolver-result": "fpsolver.load_result", "fpsolver-sweep": "fpsolver.load_sweep"}
+SWEEP = "fpsolver-sweep"
+READERS = {"fpsolver-result": "fpsolver.load_result", SWEEP: "fpsolver.load_sweep"}
 
 
 def per_action(units: str, particles: int) -> str:

@@ -17,7 +17,7 @@ from fpsolver.config.schema_initial import StoredInitial
 from fpsolver.errors import ConfigError, Fault, FileFormatError, GridError
 from fpsolver.grid import Axis, Grid, coordinate_names
 from fpsolver.io import starts
-from fpsolver.io.container import numbers, read_file
+from fpsolver.io.container import SWEEP, file_format, numbers, read_file
 from fpsolver.io.hdf5 import EXACT, FINAL, FORMAT, FORMAT_VERSION, PARTICLE
 from fpsolver.physics import arguments
 from fpsolver.physics.potentials import FloatArray
@@ -34,6 +34,11 @@ def read(path: str | Path) -> dict[str, Any]:
 
 def read_state(path: str | Path, time: float | None = None) -> tuple[Grid, FloatArray]:
     """Grid and final W of a result, or the snapshot of that time, to start another run from."""
+    if file_format(Path(path)) == SWEEP:
+        raise FileFormatError(
+            f"{path} is the table of a sweep, and a run starts from the W of one result; `fpsolver sweep "
+            "--keep-results` keeps those of its runs"
+        )
     grid, W = read_file(path, FORMAT, FORMAT_VERSION, lambda file: _read_state(file, time))
     if W.shape != grid.shape or not np.isfinite(W).all():
         raise FileFormatError(f"{path} holds a W that is not finite or not of the grid's shape {grid.shape}")

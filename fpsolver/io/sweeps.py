@@ -10,7 +10,7 @@ import numpy as np
 
 import fpsolver
 from fpsolver.config.reader import Config, parse_yaml
-from fpsolver.io.container import Writer, read_file, write_file
+from fpsolver.io.container import SWEEP, Writer, read_file, write_file
 from fpsolver.io.hdf5 import DIMENSIONS
 from fpsolver.io.provenance import now
 from fpsolver.recorder import EVERYTHING
@@ -18,7 +18,7 @@ from fpsolver.recorder import EVERYTHING
 if TYPE_CHECKING:
     from fpsolver.sweeps.table import Sweep
 
-FORMAT = "fpsolver-sweep"
+FORMAT = SWEEP
 FORMAT_VERSION = 1
 _TEXT = h5py.string_dtype()
 _WORDS = {
@@ -29,8 +29,12 @@ _WORDS = {
     "message": ("1", "why"),
     "warnings": ("1", "what the run had to warn about"),
     "cp_margin": ("mixed", "margin of complete positivity"),
+    "cp_on_boundary": ("1", "1 if the margin is 0 to round-off"),
     "is_completely_positive": ("1", "1 if completely positive"),
     "satisfies_detailed_balance": ("1", "1 if detailed balance holds"),
+    "detailed_balance_residual": ("1/time", "first line of detailed balance"),
+    "kms_residual": ("1/time", "second line of detailed balance"),
+    "steady_residual": ("1/time", "int abs(dW/dt) of the steady state"),
     "slowest_rate": ("1/time", "slowest decay rate"),
     "resolution": ("1", "cells for the narrowest deviation"),
     "exact_entropy_production": ("1/time", "exact Pi"),

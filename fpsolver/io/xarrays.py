@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import math
+from collections.abc import Mapping
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -54,6 +55,7 @@ def dataset(result: Result) -> xarray.Dataset:
     coordinates = _times(time=result.series["time"], snapshot_time=result.snapshots.time)
     coordinates |= {axis.name: axis.centres for axis in result.grid.axes}
     coordinates |= {name: list(names) for name in ("component", "row", "column")}
+    coordinates |= counted(result.series, len(names) // 2)
     coordinates |= {"particle_component": ["q", "p"]} if result.particles else {}
     more = {
         "final_time": result.final.time,
@@ -68,6 +70,12 @@ def _times(**times: FloatArray) -> dict[str, Any]:
     """Coordinates of times, with the reason where one is infinite."""
     words = {"units": "time", "long_name": "time"}
     return {name: (name, values, words | reason_of_times(values)) for name, values in times.items()}
+
+
+def counted(data: Mapping[str, FloatArray], particles: int) -> dict[str, Any]:
+    """Coordinates of what is only numbered: particles, and springs where there are currents through them."""
+    springs = {"spring": np.arange(data["spring_current"].shape[-1])} if "spring_current" in data else {}
+    return {"particle": np.arange(particles), **springs}
 
 
 def _particles(result: Result) -> dict[str, Any]:
@@ -87,7 +95,7 @@ def _particles(result: Result) -> dict[str, Any]:
 def moments(result: GaussianResult) -> xarray.Dataset:
     """The series of a result without a grid with named dimensions; everything else as attributes."""
     count = result.series["heat_current"].shape[-1]
-    coordinates = _times(time=result.series["time"]) | {"particle": np.arange(count)}
+    coordinates = _times(time=result.series["time"]) | counted(result.series, count)
     coordinates |= {name: list(coordinate_names(count)) for name in ("component", "row", "column")}
     found: xarray.Dataset = package().Dataset(_series(result), coordinates, _attributes(result, {}))
     return found
@@ -140,8 +148,9 @@ def _field(found: xarray.Dataset, name: str) -> Any:
 
 
 def _fields(found: xarray.Dataset) -> dict[str, Any]:
-    if found.attrs["format"] != FORMAT:
-        raise ValueError(f"its format is {found.attrs['format']}")
+    if (written := found.attrs.get("format")) != FORMAT:
+        form = "it has no attribute `format`" if written is None else f"its format is {written}"
+        raise ValueError(f"{form}; give what `Result.to_xarray` made (tables of sweeps are another thing)")
     rest = json.loads(found.attrs["fpsolver"])
     data, _ = parse_yaml(found.attrs["config"], "the configuration in the dataset")
     series = {"time": found["time"].values, **{q.name: found[q.name].values for q in EVERYTHING if q.name in found}}

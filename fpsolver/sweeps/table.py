@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from fpsolver.config.reader import Config
 from fpsolver.errors import UsageError
 from fpsolver.io import sweeps as files
-from fpsolver.io.xarrays import package
+from fpsolver.io.xarrays import counted, package
 from fpsolver.physics import arguments
 from fpsolver.result import GaussianResult, Result, load_result
 from fpsolver.summary import Summary
@@ -120,6 +120,7 @@ class Sweep(Summary):
             reason = {"reason": self.reasons[name]} if name in self.reasons else {}
             variables[name] = (dims, values, {"units": units, "long_name": long_name, **reason})
         coordinates: dict[str, Any] = {**self.over, **{name: list(labels) for name, labels in sizes.items()}}
+        coordinates |= counted(self.data, len(self.components) // 2)
         for key, more in self.linked.items():
             coordinates |= {other: (key, values) for other, values in more.items()}
         if RATE in self.data:
