@@ -150,6 +150,7 @@ def test_xarray_holds_each_particle(pair):
     dataset = pair.to_xarray()
     assert dataset["W_2"].dims == ("q2", "p2")
     assert dataset["J_irreversible_1"].sel(particle_component="p").dims == ("q1", "p1")
+    assert {"particle", "spring"} <= set(dataset.coords)
     assert list(dataset["particle"]) == [0, 1]
     assert list(dataset["heat_current"].sel(particle=1)) == list(pair.series["heat_current"][:, 1])
     assert list(dataset["spring"]) == []

@@ -285,6 +285,7 @@ def test_the_table_is_read_by_xarray(here, tmp_path):
     residuals = ("detailed_balance_residual", "kms_residual", "steady_residual")
     assert {units[name] for name in residuals} == {"1/time"}
     assert units["cp_on_boundary"] == units["is_completely_positive"] == "1"
+    assert "particle" in found.to_xarray().coords
     assert list(found.to_xarray()["particle"]) == list(read["particle"]) == [0]
     loaded = fp.load_sweep(tmp_path / "s.h5")
     same_numbers(loaded, found)
