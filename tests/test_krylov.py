@@ -10,11 +10,12 @@ import pytest
 import fpsolver as fp
 from fpsolver import api, costs, krylov, memory
 from fpsolver.errors import ConvergenceError, GridError, NoSteadyStateError, ResourceError, UsageError
+from fpsolver.grid import Axis, Grid
 from fpsolver.physics.states import GaussianState
 from fpsolver.physics.timescales import escape_rate
 from fpsolver.planning import choose_method, long_warning
 from fpsolver.steady import smooth
-from fpsolver.thermo.integrals import _inverse
+from fpsolver.thermo.integrals import _precision
 
 WELL = {"kind": "double_well", "quadratic": 1.0, "quartic": 0.25}
 QUARTIC = {"kind": "quartic", "omega": 1.0, "quartic": 0.1}
@@ -197,7 +198,8 @@ def test_states_between_the_cells():
     """A sentence; and no inverse of a covariance that has none."""
     with pytest.raises(GridError, match="the steady state falls between the cells"):
         run(two(OSCILLATOR, temperatures=(1e-6, 1e-6)))
-    assert _inverse(np.diag([1.0, 0.0])) is None
+    box = Grid((Axis("q", -1.0, 1.0, 16), Axis("p", -1.0, 1.0, 16)))
+    assert _precision(np.diag([1.0, 0.0]), box) is None
 
 
 def test_null_vectors_that_grow_are_refused(monkeypatch):

@@ -348,7 +348,9 @@ BAD = {
     "no bath": (
         {"system": {"particles": [{"mass": 1.0, "potential": WELL}] * 2}}, ConfigError, "particles.0 has no bath",
     ),
-    "mass beside particles": ({"system": {**particles(), "mass": 1.0}}, ConfigError, "system.mass: unknown key"),
+    "mass beside particles": (
+        {"system": {**particles(), "mass": 1.0}}, ConfigError, "system.mass: belongs to one particle",
+    ),
     "a short chain": (
         {"system": {"chain": {**chain(2).model_dump()["system"]["chain"], "length": 1}}}, ConfigError, "at least 2",
     ),
