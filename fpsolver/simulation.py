@@ -13,7 +13,7 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from fpsolver import krylov, mirror
+from fpsolver import krylov, mirror, watch
 from fpsolver.checks import Checks
 from fpsolver.generator import Generator
 from fpsolver.kernels.axes import PAD
@@ -22,7 +22,6 @@ from fpsolver.recorder import Record, make_record, phase_space
 from fpsolver.snapshots import SnapshotKeeper
 from fpsolver.stepping.explicit import ORDERS, RungeKutta
 from fpsolver.stepping.magnus import Magnus
-from fpsolver.thermo.entropy import negative
 from fpsolver.thermo.state import PhaseSpace, State
 from fpsolver.trajectory import Plan, Position, Trajectory
 
@@ -201,8 +200,9 @@ def _visit(
 ) -> None:
     """Record, watch and decide at one stop."""
     W = np.ascontiguousarray(padded[..., PAD:-PAD])
-    if not np.isfinite(W).all():
-        trajectory.finish("failed", f"W is not finite any more at time {time:.6g}; give a smaller dt")
+    first = trajectory.records[0] if trajectory.records else None
+    if reason := watch.why_lost(generator, W, first, time):
+        trajectory.finish("failed", reason)
         return
     on_schedule = _is_record_time(time, plan.every)
     keeper.offer(time, W, on_schedule=on_schedule)
@@ -213,7 +213,7 @@ def _visit(
     if generator.system.is_time_dependent:
         record["cp_margin"] = space.system.cp_margin()
     trajectory.add(time, record, W, dWdt)
-    started_positive = float(np.asarray(trajectory.records[0]["negativity"])) <= negative(generator.system.size)
+    started_positive = watch.starts_positive(generator, trajectory.records[0])
     turn = len(trajectory.records) - 1
     _warn(trajectory, checks.look(W, record, edges, time, turn=turn, started_positive=started_positive), checks)
     if not trajectory.message:

@@ -19,6 +19,8 @@ from fpsolver.thermo.entropy import negative
 EDGE_WARNING = 1e-9  # outer layers; Pi is then off by up to ten times that, relative to its scale
 PURITY_ERROR = (1e-6, 1e-3)  # of one particle, of several: what a grid may add to the purity of a pure state
 RESOLUTION_WARNING = 3.0  # cells for the narrowest standard deviation
+LOST_NEGATIVITY = 0.1  # where W must be positive: a twentieth of the mass is not where it is said to be
+LOST_PURITY = 1.1  # of what started as a quantum state of a completely positive model, which keeps purity <= 1
 
 
 def watch(
@@ -37,13 +39,51 @@ def watch(
     if cells < (RESOLUTION_WARNING if generator.system.size == 1 else REFUSE_BELOW):
         found["resolution"] = _resolution(generator, record, cells, time)
     negativity = float(np.asarray(record["negativity"]))
-    stays_positive = started_positive and (generator.system.is_quadratic or generator.system.hbar == 0)
-    if stays_positive and negativity > negative(generator.system.size):
+    if started_positive and keeps_positive(generator) and negativity > negative(generator.system.size):
         found["negativity"] = _negative(generator, W, negativity, time)
     purity = float(np.asarray(record["purity"]))
     if purity > 1 + PURITY_ERROR[generator.system.size > 1]:
         found["purity"] = too_pure(purity, time)
     return found
+
+
+def keeps_positive(generator: Generator) -> bool:
+    """True if a W that starts positive stays so."""
+    return generator.system.is_quadratic or generator.system.hbar == 0
+
+
+def why_lost(generator: Generator, W: FloatArray, first: Record | None, time: float) -> str:
+    """Why W is no approximation of anything any more, with the cure, or an empty string; ``first``: record of the start.
+
+    Bounds that hold for every exact solution, not for every grid: what is beyond them has grown on the grid alone.
+    """
+    if not np.isfinite(W).all():
+        return f"W is not finite any more at time {time:.6g}; give a smaller dt"
+    if first is None:
+        return ""
+    system, grid = generator.system, generator.grid
+    negativity = -2 * grid.integrate(np.minimum(W, 0.0))
+    if starts_positive(generator, first) and keeps_positive(generator) and negativity > LOST_NEGATIVITY:
+        why = "it started positive and the system is quadratic" if system.hbar else "the system is classical"
+        return _lost(generator, f"int |W| - int W is {negativity:.2g} at time {time:.6g} although {why}")
+    was_state = float(np.asarray(first["purity"])) <= 1 + PURITY_ERROR[system.size > 1]  # classical: NaN
+    purity = (2 * math.pi * system.hbar) ** system.size * float(np.vdot(W, W)) * grid.volume
+    if was_state and purity > LOST_PURITY and not system.is_time_dependent and system.is_completely_positive():
+        return _lost(generator, f"the purity of W is {purity:.4g} at time {time:.6g}, and that of a state is at most 1")
+    return ""
+
+
+def starts_positive(generator: Generator, first: Record) -> bool:
+    """True if the first record of a run is that of a positive W."""
+    return float(np.asarray(first["negativity"])) <= negative(generator.system.size)
+
+
+def _lost(generator: Generator, what: str) -> str:
+    """With what to do about it."""
+    cure = "give more grid cells, or a smaller time.dt if it was given"
+    if generator.scheme.flux == "chang_cooper":
+        cure = "give scheme.reversible: limited, which keeps W >= 0, or a smaller grid extent"
+    return f"{what}: what the scheme has made of it means nothing; {cure}"
 
 
 def too_pure(purity: float, time: float) -> str:
