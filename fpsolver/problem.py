@@ -157,6 +157,8 @@ def _prepare(config: Config) -> Problem:
     refuse_large(generator, config)
     plan = make_plan(config, decay, until, generator, state, displacement)
     refuse_endless(generator, plan)
+    if plan.method == "stepping":
+        starts.refuse_growth(state, generator, allow_coarse=axes.allows_coarse(config))
     notes = _warnings(config, system, state, found, grid)
     if tail := _tail_note(system, None if config.time.method == "direct" else state, until, grid, path):
         notes += (tail,)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 import fpsolver as fp
-from fpsolver import api, assembly
+from fpsolver import api, assembly, starts
 from fpsolver.errors import ConfigError, GridError, StabilityError
 from fpsolver.generator import Generator, Scheme
 from fpsolver.grid import Axis, Grid
@@ -414,3 +414,59 @@ def test_settings_that_contradict_each_other(sections, words):
     for arguments in (("chang_cooper", 8), ("central", 8, "limited"), ("upwind", 2)):
         with pytest.raises(GridError, match="must be"):
             Scheme(*arguments)
+
+
+QUARTIC = {
+    "units": {"hbar": 0},
+    "system": {
+        "mass": 1.4,
+        "potential": {"kind": "quartic", "omega": 1.0, "quartic": 0.4},
+        "bath": {"model": "caldeira_leggett", "eta": 0.5, "beta": 0.7},
+    },
+    "initial": {"kind": "gaussian", "mean": [1.1, -0.4], "covariance": [[0.9, 0.1], [0.1, 0.8]]},
+    "grid": {"q": {"cells": 80, "extent": [-6, 6]}, "p": {"cells": 80, "extent": [-9, 9]}},
+    "scheme": {"flux": "chang_cooper"},
+    "time": {"until": 0.2},
+    "output": {"every": 0.05},
+}
+
+
+def test_tails_far_above_equilibrium_are_refused():
+    """The start is as wide as the wings of exp(-H/T) are steep: sum W^2/M bounds nothing; limited fluxes take it."""
+    config = fp.Config(**QUARTIC)
+    with pytest.raises(GridError, match=r"rise by a factor of 1e1\d, .* give scheme\.reversible: limited"):
+        api.prepare(config)
+    api.prepare(config.replaced(scheme={"reversible": "limited"}))
+    narrow_start = {"kind": "gaussian", "mean": [0.5, 0.0], "covariance": [[0.3, 0.0], [0.0, 0.3]]}
+    api.prepare(config.replaced(initial=narrow_start))
+
+
+def test_growth_is_measured_against_the_reference():
+    """Not at all for M and sqrt(M), whose W^2/M is largest where W is; a flat W by 1/sqrt(M) in the corners."""
+    system, grid, M = well("quartic")
+    fluxes = generator_of(system, grid).fluxes
+    assert fluxes.allowed_growth(M) == pytest.approx(0, rel=0, abs=1e-9)  # M is sampled through its logarithm
+    root = fluxes.symmetriser()
+    assert fluxes.allowed_growth(root) == pytest.approx(0, rel=0, abs=1e-9)
+    flat = np.ones(grid.shape)
+    assert fluxes.allowed_growth(flat) == pytest.approx(-np.log10(root.min()), rel=1e-9, abs=0)  # two logarithms
+    flat[root <= root.min() * (1 + 1e-9)] = 0.0  # all four corners: nothing is there that could rise
+    assert fluxes.allowed_growth(flat) < -np.log10(root.min())
+
+
+def run_unchecked(sections, monkeypatch):
+    monkeypatch.setattr(starts, "LARGEST_GROWTH", math.inf)
+    return api.run_problem(api.prepare(fp.Config(**sections)))
+
+
+@pytest.mark.slow
+def test_a_run_that_must_stay_positive_and_does_not_has_failed(monkeypatch):
+    """Linear fluxes from wide tails: the run ends, says what helps, and keeps the records before."""
+    result = run_unchecked(QUARTIC, monkeypatch)
+    assert result.status == "failed"
+    assert "although the system is classical" in result.message
+    assert "give scheme.reversible: limited" in result.message
+    assert len(result.series["time"]) >= 1
+    assert result.series["negativity"].max() <= 0.1
+    assert np.isfinite(result.final.W).all()
+    assert not any("cells: " in text for text in result.warnings)  # cures of what is no coarse grid

@@ -1,5 +1,6 @@
 """What a run watches at its records: each warning fires for its cause, is silent otherwise, and ends a strict run."""
 
+import math
 import tracemalloc
 from dataclasses import replace
 
@@ -9,6 +10,7 @@ import pytest
 import fpsolver as fp
 from fpsolver import api
 from fpsolver import checks as module
+from fpsolver import watch as watching
 from fpsolver.errors import FpsolverError
 from fpsolver.problem import initial_values
 from fpsolver.simulation import simulate
@@ -196,3 +198,22 @@ def test_a_balance_of_what_does_not_exist_is_no_error():
     assert module.balance_error(rates | {"entropy_production": 1.0}, 0.0) == pytest.approx(0.5)
     assert module.balance_error(rates | {"entropy_production": 1.0, "entropy_moyal": 0.5}, 0.0) == 0.0
     assert module.balance_error(dict.fromkeys(rates, 0.0), 0.0) == 0.0
+
+
+def test_what_is_purer_than_any_state_is_lost():
+    """Of a completely positive model that started as a state, negative or not; other models may exceed 1 rightly."""
+    fock = {"kind": "fock", "n": 1, "omega": 1.0}
+    problem = api.prepare(fp.Config(**{**GOOD, "initial": fock, "grid": {}}))
+    W, first = initial_values(problem), {"negativity": 0.43, "purity": 1.0}
+
+    def why(factor, record=first, bath=None):
+        config = problem.config if bath is None else problem.config.replaced(system={"bath": bath})
+        return watching.why_lost(api.prepare(config).generator, factor * W, record, 0.5)
+
+    assert "the purity of W is 1.21 at time 0.5" in why(1.1)
+    assert why(1.1).endswith("give more grid cells, or a smaller time.dt if it was given")
+    assert why(1.04) == ""  # a purity of 1.08
+    assert why(1.1, first | {"purity": 1.01}) == ""  # no state from the start
+    assert why(1.1, None) == ""  # the start itself
+    assert why(1.1, bath={"model": "caldeira_leggett", "eta": 0.5, "beta": 0.7}) == ""
+    assert "not finite" in why(math.nan, None)

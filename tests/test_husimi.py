@@ -320,3 +320,22 @@ def test_a_width_that_is_no_floating_point_number_has_a_reason(hbar):
     rates = husimi.wehrl_rates(system, np.zeros(2), np.eye(2))
     assert math.isnan(rates.entropy_production)
     assert husimi.why_none(api.build_system(configured(hbar=1e-300, omega=1.0))) == ""
+
+
+def test_rates_of_a_state_with_zeros_do_not_depend_on_units():
+    """Fock 1 in two systems of units: Q is 0 at the origin, whose logarithm must not be that of one unit."""
+    found = []
+    for mass, length, time in ((1.0, 1.0, 1.0), (2e-25, 1e-9, 3e-12)):
+        hbar = mass * length**2 / time
+        bath = baths.Bath(eta=0.5 / time, d_qq=0.02 * length**2 / time, d_pp=0.7 * (mass * length / time) ** 2 / time)
+        well = potentials.harmonic(mass=mass, omega=1 / time)
+        system = windowed(System((Particle(mass, well, bath),), hbar), 1 / time)
+        half = 8.5 * np.array([length, mass * length / time])
+        grid = fp.Grid(tuple(fp.Axis(name, -a, a, 112) for name, a in zip("qp", half, strict=True)))
+        generator, fock = fp.Generator(system, grid), fp.states.fock(mass=mass, hbar=hbar, n=1, omega=1 / time)
+        W = fock.values(grid.coordinates)
+        numbers = make_record(State(W, phase_space(generator)), generator.apply(W))[0]
+        found.append([numbers[name] * time for name in WEHRL[1:]] + [numbers["entropy_wehrl"] - math.log(hbar)])
+    # round-off; 0.01 and more with logarithms of one unit
+    np.testing.assert_allclose(found[1], found[0], rtol=1e-9, atol=1e-11, equal_nan=False)
+    assert abs(found[0][3]) <= 0.008  # 0 but for the zero

@@ -13,7 +13,7 @@ import fpsolver as fp
 from fpsolver.physics import baths, equilibrium, exact, potentials, states
 from fpsolver.physics.baths import Bath
 from fpsolver.physics.system import Coupling, Particle, System
-from fpsolver.thermo import detailed_balance, entropy, integrals, observables
+from fpsolver.thermo import detailed_balance, entropy, integrals, observables, several, slabs
 from fpsolver.thermo.state import PhaseSpace, State
 from tests import systems
 
@@ -545,3 +545,27 @@ def test_names_of_dimensions_are_honoured_by_generators_and_divergences():
     np.testing.assert_array_equal(fp.thermo.divergence(named, state.grid), fp.thermo.divergence(J, state.grid))
     with pytest.raises(fp.errors.GridError, match=r"W must hold real numbers, but is complex; give W\.real"):
         generator.apply(state.W + 0j)
+
+
+@pytest.mark.parametrize("particles", [1, 2])
+def test_cells_without_density_do_not_ask_for_units(particles, monkeypatch):
+    """W with holes of -1e-12 of its maximum, and the same in units in which it is 1e15 times as large, slab by slab."""
+    monkeypatch.setattr(slabs, "SLAB_CELLS", 2**12)
+    found = []
+    for unit in (1.0, 1e-15):
+        bath = Bath(eta=0.5, d_pp=0.7 * unit**2)  # p in units of action: q is none
+        system = System((Particle(unit, potentials.harmonic(mass=unit, omega=1.0), bath),) * particles, unit)
+        cells, names = (40, 16)[particles - 1], ("q", "p") if particles == 1 else ("q1", "q2", "p1", "p2")
+        sizes = [1.0] * particles + [unit] * particles
+        grid = fp.Grid(tuple(fp.Axis(name, -6 * a, 6 * a, cells) for name, a in zip(names, sizes, strict=True)))
+        W = states.gaussian(np.zeros(2 * particles), np.diag(np.square(sizes))).values(grid.coordinates)
+        W.ravel()[::3] = np.where(W.ravel()[::3] < 1e-9 * W.max(), -1e-12 * W.max(), W.ravel()[::3])
+        rate = np.roll(W, 1, axis=0) - W  # keeps the mass
+        state = State(W, PhaseSpace(system, grid))
+        sums = integrals.integrate(state, rate, *observables.moments(state))
+        offset = particles * math.log(unit) * grid.integrate(W)
+        found.append([sums.entropy - offset, sums.entropy_rate])
+        if particles == 2:
+            found[-1].append(several.correlations(state, sums.entropy, sums.square)["mutual_information"])
+    assert math.isfinite(found[0][1])
+    np.testing.assert_allclose(found[1], found[0], rtol=1e-12, atol=1e-12)  # round-off

@@ -17,7 +17,7 @@ from fpsolver.physics import energies
 from fpsolver.physics.potentials import FloatArray
 from fpsolver.thermo import entropy
 from fpsolver.thermo.slabs import slabs
-from fpsolver.thermo.state import State, apply_matrix
+from fpsolver.thermo.state import State, apply_matrix, logarithm
 
 
 def cross_channels(state: State) -> FloatArray:
@@ -52,8 +52,7 @@ def correlations(state: State, total: float, square: float) -> dict[str, Any]:
     for k in range(n):
         W = reduced(state, k)
         area = float(state.grid.spacings[k] * state.grid.spacings[n + k])
-        log_W = np.log(W, out=np.zeros_like(W), where=W > 0)
-        single -= float(np.sum(W * log_W)) * area
+        single -= float(np.sum(W * logarithm(W))) * area
         squares[k] = np.sum(W * W) * area
     hbar = state.system.hbar
     return {

@@ -29,12 +29,12 @@ def slabs(state: State) -> Iterator[tuple[slice, State]]:
     if state.system.size == 1:
         yield slice(0, state.grid.shape[0]), state
         return
-    cells, floor = state.grid.shape[0], noise_floor(state.W)
+    cells, floor, largest = state.grid.shape[0], noise_floor(state.W), float(state.W.max())
     thick = max(1, SLAB_CELLS * cells // state.grid.size)
     for start in range(0, cells, thick):
         rows = slice(start, min(start + thick, cells))
         space = PhaseSpace(state.system, rows_of(state.grid, rows), state.space.order)
-        yield rows, State(state.W[rows], space, _gradient(state, rows), floor)
+        yield rows, State(state.W[rows], space, _gradient(state, rows), floor, largest)
 
 
 def noise_floor(W: FloatArray) -> float:

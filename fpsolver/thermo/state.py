@@ -40,6 +40,16 @@ def apply_matrix(matrix: FloatArray, field: Sequence[FloatArray] | FloatArray) -
     return out
 
 
+def logarithm(W: FloatArray, largest: float | None = None, lowest: float = 0.0) -> FloatArray:
+    """Ln W; where W is not above ``lowest``, that of its largest value, of the whole of which it may be a part.
+
+    So sums with W or dW/dt leave these cells out of ln(W/max W): in other units of W, whose integral is given, they
+    change by a constant or not at all. A 0 there would be a W of one unit.
+    """
+    top = float(W.max()) if largest is None else largest
+    return np.log(W, out=np.full_like(W, math.log(top) if top > 0 else 0.0), where=lowest < W)
+
+
 @dataclass(frozen=True, eq=False)
 class PhaseSpace:
     """A system on a grid: everything thermodynamics needs that does not depend on W, computed once.
@@ -188,6 +198,7 @@ class State:
     space: PhaseSpace
     known_gradient: FloatArray | None = None  # of a part of a larger state, which knows its neighbours
     floor: float | None = None  # below it cells of that state do not count for Pi
+    largest: float | None = None  # W of that state
 
     @property
     def grid(self) -> Grid:
@@ -244,8 +255,8 @@ class State:
 
     @cached_property
     def log_W(self) -> FloatArray:
-        """Ln W, and 0 where W is not positive."""
-        return np.log(self.W, out=np.zeros_like(self.W), where=self.W > 0)
+        """Ln W, finite where W is not positive (:func:`logarithm`)."""
+        return logarithm(self.W, self.largest)
 
     @cached_property
     def negativity(self) -> float:

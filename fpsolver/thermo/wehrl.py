@@ -19,7 +19,7 @@ import numpy as np
 from fpsolver.physics.exact import INFINITE_REASON
 from fpsolver.physics.potentials import FloatArray
 from fpsolver.thermo.entropy import why_undefined
-from fpsolver.thermo.state import FLOOR, State
+from fpsolver.thermo.state import FLOOR, State, logarithm
 from fpsolver.thermo.window import Window
 
 NAMES = ("entropy_wehrl", "wehrl_rate", "wehrl_production", "wehrl_flux", "wehrl_unitary")
@@ -27,6 +27,7 @@ NOT_POSITIVE_REASON = (
     "undefined: the Husimi function is negative (min Q / max Q = {:.2g}), so that W is no quantum state"
 )
 NEGATIVE = 1e-8  # of max Q
+ROUND_OFF = 1e-14  # of max Q, ten times what the sums leave where Q is 0: its logarithm would be that of the noise
 
 
 def why_undefined_here(state: State) -> str:
@@ -58,9 +59,9 @@ def members(state: State, dWdt: FloatArray) -> dict[str, float]:
     Q, gradient = window.smooth_with_gradient(state.W)
     if Q.min() < -NEGATIVE * Q.max():
         return dict.fromkeys(NAMES, math.nan)
-    log_Q = np.log(Q, out=np.zeros_like(Q), where=Q > 0)
-    lowest = FLOOR * float(Q.max())
-    single, channels = window.medium.sums(Q, window.smooth(dWdt), log_Q, gradient, lowest)
+    top = float(Q.max())
+    log_Q = logarithm(Q, top, ROUND_OFF * top)
+    single, channels = window.medium.sums(Q, window.smooth(dWdt), log_Q, gradient, FLOOR * top)
     entropy, rate = (-single[:2] * window.grid.volume).tolist()
     production, flux_drift, flux_cross = (channels.sum(axis=1) * window.grid.volume).tolist()
     flux = flux_drift + flux_cross
