@@ -28,8 +28,8 @@ from fpsolver.schemes.chang_cooper import ChangCooperFluxes
 
 MAXIMUM_TURNS = 1000  # of an initial state around the ring
 NEARLY = 0.8  # of the variance in each direction: what the finest structure of nearly a Gaussian has
-# Powers of ten: what counts as round-off, 1e-12 of max W, could become as large as W. Up to 9 W explodes on no grid that
-# resolves it, from 19 on it does on 96^2 and 160^2 (docs/scheme.md).
+# Powers of ten: what counts as round-off, 1e-12 of max W, could become as large as W. Measured: W is hardly negative up
+# to 9, and explodes from 19 on (docs/scheme.md).
 LARGEST_GROWTH = 12.0
 Requests = tuple[autogrid.AxisRequest, ...]
 

@@ -53,7 +53,7 @@ def keeps_positive(generator: Generator) -> bool:
 
 
 def why_lost(generator: Generator, W: FloatArray, first: Record | None, time: float) -> str:
-    """Why W is no approximation of anything any more, with the cure, or an empty string; ``first``: record of the start.
+    """Why W approximates nothing any more, with the cure, or an empty string; ``first``: record of the start.
 
     Bounds that hold for every exact solution, not for every grid: what is beyond them has grown on the grid alone.
     """

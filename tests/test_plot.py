@@ -1053,6 +1053,25 @@ def test_bars_of_rates_that_vanish_say_so(kind):
     assert list(ax.get_xticks()) == [0]
 
 
+@pytest.mark.slow
+def test_a_small_production_that_is_right_is_no_zero():
+    """Near infinite temperature J^I is 2e-7 of J^R and Pi = eta beta^2/16 is right all the same."""
+    bath = {"model": "minimally_invasive", "eta": 0.5, "beta": 0.002}
+    hot = short_run("hot", bath, time={"method": "direct"}, grid={axis: {"cells": 128} for axis in "qp"})
+    # the grid: 1e-8
+    assert hot.last("entropy_production") == pytest.approx(0.5 * 0.002**2 / 16, rel=1e-6, abs=0)
+    text = words(draw(plot.production(hot))) + words(draw(plot.series(hot))) + words(draw(plot.currents(hot)))
+    assert "accuracy of the grid" not in text
+    assert r"$\Pi$ = 1.25e-07 /time" in text
+    unknown = dataclasses.replace(hot, exact=None)
+    assert rates.zero_words("entropy_production", unknown) == ""  # far above its errors
+    for name, error in (("entropy_rate", 1e-7), ("tail_uncertainty", 1e-7)):
+        doubtful = dataclasses.replace(unknown, series=unknown.series | {name: np.array([error])})
+        assert rates.zero_words("entropy_production", doubtful) == "to the accuracy of the grid"
+    elsewhere = dataclasses.replace(hot, final=dataclasses.replace(hot.final, time=1.0))  # a snapshot without a record
+    assert rates.zero_words("entropy_production", elsewhere) == "to the accuracy of the grid"
+
+
 def test_only_what_is_zero_in_theory_is_a_bar_of_no_length(solved):
     """Pi without J^I; Phi, too, where nothing changes; without a grid where detailed balance holds."""
     final = dataclasses.replace(solved.final, J_irreversible=1e-13 * solved.final.J_reversible)

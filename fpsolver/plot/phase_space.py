@@ -33,6 +33,8 @@ LONGEST = 2.0  # arrow, in distances between arrows
 SHORTEST = 0.02  # of the longest arrow: below it an arrow is a dot that says nothing
 NOTHING = 1e-6  # of the other current, for J^I times damping over motion: below it a current counts as none
 ROUND_OFF = 1e-11
+KNOWN = 0.1  # of the exact Pi: what is nearer to it is no zero
+ERRORS = 10.0  # closure and tail together, which Pi must exceed where no exact one is known
 MOST = 10**7  # factor of arrows that is written in full
 # the same where theory says J^I = 0; what differences of order 8 leave: 9e-5 at 2.7 cells for a deviation, 1e-5 at 3.6
 GRID_ERROR = 1e-3
@@ -134,7 +136,22 @@ def strength(result: Result, field: str, box: FloatArray) -> float:
 def is_round_off(result: Result, current: Current, box: FloatArray) -> bool:
     """True if a current is nothing beside the other one."""
     limit = NOTHING if current is REVERSIBLE else GRID_ERROR if is_balanced(result) else NOTHING * _weakness(result)
+    if current is IRREVERSIBLE and not is_balanced(result) and _production_is_known(result):
+        limit = ROUND_OFF
     return strength(result, current.field, box) <= limit * strength(result, current.other, box)
+
+
+def _production_is_known(result: Result) -> bool:
+    """True if Pi is no error of a zero, however small: as in the exact solution, or far above its own errors."""
+    at = np.flatnonzero(result.series["time"] == result.final.time)
+    if not len(at):
+        return False
+    now = {name: float(values[at[-1]]) for name, values in result.series.items() if values.ndim == 1}
+    Pi, exact = now["entropy_production"], (result.exact or {}).get("entropy_production")
+    if exact is not None and np.isfinite(exact[at[-1]]):
+        return bool(abs(Pi - exact[at[-1]]) < KNOWN * exact[at[-1]])
+    gap = now["entropy_rate"] - (Pi - now["entropy_flux"] + now.get("entropy_moyal", 0.0))
+    return Pi > ERRORS * (abs(gap) + float(np.nan_to_num(now["tail_uncertainty"])))  # never where one is NaN
 
 
 def _weakness(result: Result) -> float:

@@ -14,8 +14,6 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
-
 from fpsolver.physics.exact import INFINITE_REASON
 from fpsolver.physics.potentials import FloatArray
 from fpsolver.thermo.entropy import why_undefined
