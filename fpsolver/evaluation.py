@@ -187,7 +187,7 @@ def diagnostics(problem: Problem, state: State, series: dict[str, FloatArray], *
     elif ring is not None:
         satisfied = ring.satisfies_detailed_balance
     else:
-        satisfied, unknown = detailed_balance.verdict(now, residual)
+        satisfied, unknown = detailed_balance.verdict(now, residual, is_ring=not on_line)
     found: dict[str, Any] = {
         "cp_margin": now.cp_margin(),
         "is_completely_positive": now.is_completely_positive() if system.hbar else math.nan,
@@ -201,7 +201,7 @@ def diagnostics(problem: Problem, state: State, series: dict[str, FloatArray], *
         "resolution": problem.grid.cells_per_deviation(series["covariance"][-1]),
     }
     is_open = steady is None and ring is None and parity == 0 and not ended_steady
-    if is_open and not detailed_balance.has_gibbs_state(now):
+    if is_open and not detailed_balance.has_gibbs_state(now, is_ring=not on_line):
         found["satisfies_detailed_balance"], unknown = False, BALANCE_UNKNOWN
     if unknown:
         found["satisfies_detailed_balance_reason"] = unknown

@@ -1239,6 +1239,17 @@ def test_check_of_a_ring_and_of_an_anharmonic_well(cli):
     crossed = "system.bath={model: translation_covariant, eta: 0.5, beta: 0.7, d_qp: 0.2}"
     broken = cli("check", "run.yaml", *sets(*well, crossed))
     assert "violated (line 2: 0.8)" in broken.out  # 4 d_qp
+    box = "grid={q: {extent: [-6, 6], cells: 96, allow_coarse: true}, p: {extent: [-6, 6], cells: 96}}"
+    cubic = (
+        "system.potential={kind: polynomial, coefficients: [0, 0, 0.5, 0.05]}",
+        "units.hbar=0",
+        "time.until=1",
+        box,
+    )
+    friction = "system.bath={model: caldeira_leggett, eta: 0.5, beta: 0.7}"
+    open_ = ("check", "run.yaml", *sets(*cubic, friction))
+    assert "not known: nothing holds a particle" in cli(*open_).out
+    assert json.loads(cli(*open_, "--json").out)["steady_state"]["satisfies_detailed_balance"] is None
 
 
 @pytest.mark.slow

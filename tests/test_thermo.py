@@ -179,14 +179,15 @@ def test_verdicts_on_a_grid_know_what_they_do_not_know():
     """Between 1e-6 of the damping and 1e-6 of the fastest motion a residual may be the grid's."""
     bath = baths.brownian(model="minimally_invasive", mass=1.0, hbar=1.0, eta=1e-3, beta=0.7)
     system = systems.oscillator(bath)
-    assert detailed_balance.verdict(system, 0.9e-9) == (True, "")
-    satisfied, why = detailed_balance.verdict(system, 2e-8)
+    verdict = partial(detailed_balance.verdict, is_ring=False)
+    assert verdict(system, 0.9e-9) == (True, "")
+    satisfied, why = verdict(system, 2e-8)
     assert not satisfied
     assert "2e-05 of the damping" in why
-    assert detailed_balance.verdict(system, 1.1e-6) == (False, "")
+    assert verdict(system, 1.1e-6) == (False, "")
     free = systems.oscillator(baths.none())
-    assert detailed_balance.verdict(free, 0.0) == (True, "")
-    assert detailed_balance.verdict(free, 1e-9) == (False, "")
+    assert verdict(free, 0.0) == (True, "")
+    assert verdict(free, 1e-9) == (False, "")
 
 
 def test_no_kms_residual_without_deviations():
@@ -209,36 +210,28 @@ def test_gibbs_states_are_known_without_a_grid():
     """Classical forces, friction and noise of momenta alone, one temperature; else nothing is known beforehand."""
     well = potentials.double_well(quadratic=1.0, quartic=1.0)
 
-    def of(*bath_list, hbar=0.0, potential=well, **keys):
+    def of(*bath_list, hbar=0.0, potential=well, is_ring=False, **keys):
         particles = tuple(Particle(1.0 + k, potential, bath) for k, bath in enumerate(bath_list))
-        return detailed_balance.has_gibbs_state(System(particles, hbar, **keys))
+        return detailed_balance.has_gibbs_state(System(particles, hbar, **keys), is_ring=is_ring)
 
     thermal, heavy, cold = (
         baths.caldeira_leggett(mass=m, eta=0.5, beta=b) for m, b in ((1.0, 0.7), (2.0, 0.7), (2.0, 0.8))
     )
     assert of(thermal)
     assert of(thermal, heavy)
-    assert of(thermal, baths.none())
+    assert of(thermal, baths.none(), couplings=(Coupling(0, 1, 0.3),))
     assert of(thermal, hbar=1.0, moyal=False)
     assert of(thermal, hbar=1.0, potential=potentials.harmonic(mass=1.0, omega=2.0))
-    assert of(thermal, potential=potentials.Cosine(0.5, 1.0, 0.0))
+    assert of(thermal, potential=potentials.Cosine(0.5, 1.0, 0.0), is_ring=True)
+    assert of(thermal, potential=potentials.free(), is_ring=True)
     assert not of(thermal, hbar=1.0)  # quantum terms
     assert not of(thermal, cold)  # two temperatures
     assert not of(baths.none())
-    assert not of(thermal, potential=potentials.Cosine(0.5, 1.0, 0.1))  # a tilted ring
+    assert not of(thermal, potential=potentials.Cosine(0.5, 1.0, 0.1), is_ring=True)  # a tilted ring
     slope = potentials.Polynomial((0.2, -0.6))
-    assert not of(thermal, potential=slope)  # a constant force without end
+    assert not of(thermal, potential=slope, is_ring=True)  # a constant force without end
+    assert not of(thermal, potential=slope)
     assert not of(thermal, heavy, potential=slope)
-    held = (Particle(1.0, slope, thermal), Particle(2.0, potentials.harmonic(mass=2.0, omega=1.0), heavy))
-    for other in (potentials.harmonic(mass=2.0, omega=1.0), well):
-        pair = (held[0], Particle(2.0, other, heavy))
-        assert detailed_balance.has_gibbs_state(System(pair, 0.0, couplings=(Coupling(0, 1, 0.3),)))
-        assert not detailed_balance.has_gibbs_state(System(pair, 0.0))  # nothing ties the one that is pulled
-    tilted = (Particle(1.0, potentials.Cosine(0.5, 1.0, 0.1), thermal), Particle(2.0, well, heavy))
-    assert detailed_balance.has_gibbs_state(
-        System(tilted, 0.0, couplings=(Coupling(0, 1, 0.3),))
-    )  # it rests further out
-    assert not detailed_balance.has_gibbs_state(System(tilted, 0.0))
     assert not of(Bath(eta=0.5, d_pp=0.5, d_qq=0.1))
     assert not of(Bath(eta=0.5, d_pp=0.5, xi=0.1))
     assert not of(Bath(eta=0.5, d_pp=0.5, alpha=0.1))
@@ -248,6 +241,77 @@ def test_gibbs_states_are_known_without_a_grid():
     coarse = thermal_well(cells=64)
     assert coarse.diagnostics["detailed_balance_residual"] > 1e-6
     assert coarse.diagnostics["satisfies_detailed_balance"]
+
+
+THERMAL = baths.caldeira_leggett(mass=1.0, eta=0.5, beta=0.7)
+QUARTIC, HARMONIC, INVERTED, SLOPE = (
+    potentials.Polynomial(c) for c in ((0, 0, 0.5, 0, 0.1), (0, 0, 0.5), (0, 0, -0.5), (0.2, -0.6))
+)
+
+
+@pytest.mark.parametrize(
+    "potential",
+    [
+        INVERTED,
+        potentials.Polynomial((0, 0, 0.5, 0.05)),
+        potentials.Polynomial((0, 0, 0, 0, -1)),
+        potentials.free(),
+        potentials.Cosine(0.5, 1.0),
+    ],
+    ids=str,
+)
+def test_no_gibbs_state_without_an_integral(potential):
+    """On the line exp(-H/T) of a particle that nothing holds grows, or does not fall."""
+    system = System((Particle(1.0, potential, THERMAL),), 0.0)
+    assert not detailed_balance.has_gibbs_state(system, is_ring=False)
+
+
+@pytest.mark.parametrize(
+    ("potential", "bath", "spring", "expected"),
+    [
+        (SLOPE, THERMAL, 0.3, True),
+        (SLOPE, THERMAL, 0.0, False),  # nothing ties the one that is pulled
+        (potentials.Cosine(0.5, 1.0, 0.1), THERMAL, 0.3, True),  # it rests further out
+        (potentials.Cosine(0.5, 1.0, 0.1), THERMAL, 0.0, False),
+        (potentials.free(), THERMAL, 0.3, True),
+        (potentials.free(), THERMAL, 0.0, False),
+        (INVERTED, THERMAL, 1.5, True),
+        (INVERTED, THERMAL, 0.5, False),
+        (HARMONIC, baths.none(), 0.3, True),
+        (HARMONIC, baths.none(), 0.0, False),  # as many steady states as energies of the one without friction
+        (HARMONIC, THERMAL, -0.9, True),
+        (HARMONIC, THERMAL, -1.1, False),  # the spring pushes harder than the well holds
+    ],
+)
+@pytest.mark.parametrize("well", [QUARTIC, HARMONIC], ids=["quartic", "harmonic"])
+def test_gibbs_states_of_two_particles(well, potential, bath, spring, expected):
+    """One in a well with a bath, and another that a spring may hold, or tie to the bath."""
+    pair = (Particle(1.0, well, THERMAL), Particle(1.0, potential, bath))
+    system = System(pair, 0.0, couplings=(Coupling(0, 1, spring),) if spring else ())
+    if well is HARMONIC and system.is_quadratic:  # which yields, while a quartic well is as stiff as need be
+        stiffness = np.array([[1 + spring, -spring], [-spring, float(potential.derivative(0.0, 2)) + spring]])
+        expected = expected and bool(np.linalg.eigvalsh(stiffness)[0] > 0)
+    assert detailed_balance.has_gibbs_state(system, is_ring=False) is expected
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::fpsolver.FpsolverWarning")  # it runs away
+def test_the_balance_of_a_particle_that_runs_away_is_not_known():
+    """It has no steady state, though exp(-H/T) satisfies both lines."""
+    config = fp.Config(
+        units={"hbar": 0},
+        system={
+            "mass": 1.0,
+            "potential": {"kind": "polynomial", "coefficients": [0, 0, -0.5]},
+            "bath": {"model": "caldeira_leggett", "eta": 0.5, "beta": 0.7},
+        },
+        initial={"kind": "gaussian", "mean": [0, 0], "covariance": [[0.5, 0], [0, 1]]},
+        grid={name: {"cells": 48, "extent": [-20, 20], "allow_coarse": True} for name in ("q", "p")},
+        time={"until": 1},
+    )
+    result = fp.run(config)
+    assert not result.diagnostics["satisfies_detailed_balance"]
+    assert result.diagnostics["satisfies_detailed_balance_reason"].startswith("not known")
 
 
 @pytest.mark.slow

@@ -22,6 +22,7 @@ from fpsolver.config.reader import Config, load_config
 from fpsolver.errors import GridError, NoSteadyStateError, ResourceError, StabilityError
 from fpsolver.grid import interval
 from fpsolver.physics import equilibrium, exact
+from fpsolver.physics.springs import held
 from fpsolver.physics.system import System
 from fpsolver.problem import Problem, gaussian_problem, prepare
 from fpsolver.summary import matrix
@@ -80,7 +81,9 @@ def steady_rows(config: Config, system: System) -> list[tuple[str, Any]]:
     if not system.is_quadratic:
         parity = parity_residual(system)
         verdict = f"violated (line 2: {parity:.3g})" if parity > 0 else "the run will tell: it needs the steady state"
-        if has_gibbs_state(system):
+        if not is_ring(config) and not held(system).all():
+            verdict = "not known: nothing holds a particle, so that there is no steady state"
+        elif has_gibbs_state(system, is_ring=is_ring(config)):
             verdict = "satisfied: the steady state is exp(-H/T)"
         return [("closed form", "none: the force is not linear"), ("detailed balance", verdict)]
     try:

@@ -78,7 +78,9 @@ def _of_steady_state(config: Config, system: System) -> dict[str, Any]:
     if 2 * system.size >= linear.LARGE:
         return {"reason": "not computed: of so many particles it is the run itself"}
     if not system.is_quadratic:
-        verdict = True if has_gibbs_state(system) else False if parity_residual(system) > 0 else None
+        verdict = (
+            True if has_gibbs_state(system, is_ring=is_ring(config)) else False if parity_residual(system) > 0 else None
+        )
         return {"reason": "the force is not linear", "satisfies_detailed_balance": verdict}
     try:
         return _of_ring(exact.steady_on_ring(system)) if is_ring(config) else _of_gaussian(exact.steady(system))

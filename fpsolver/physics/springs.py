@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,16 +20,26 @@ def held(system: System) -> NDArray[np.bool_]:
     """True for each particle that its potential confines, or else springs to such ones, shape (N,)."""
     potentials = [particle.potential for particle in system.particles]
     found = np.array([potential.is_confining for potential in potentials], dtype=bool)
-    for group in _loose_groups(system.spring_matrix, np.flatnonzero(~found)):
+    for group in tied(system.spring_matrix, np.flatnonzero(~found)):
         # what falls no faster than a straight line cannot pull against a spring for ever, nor a parabola a strong one
         has_bounds = all(potentials[k].is_quadratic or potentials[k].period is not None for k in group)
         found[group] = has_bounds and arguments.least_eigenvalue(anchored(system, group)) > SLACK
     return found
 
 
-def _loose_groups(springs: FloatArray, loose: NDArray[np.intp]) -> Iterator[list[int]]:
-    """Particles that nothing confines, those together that springs tie to one another."""
-    left = set(map(int, loose))
+def is_bound(system: System) -> bool:
+    """True if the energy grows without bound wherever the particles go: all are held, and springs that push apart lose.
+
+    What grows no faster than a parabola has to win against them while all others, which grow faster, stand still.
+    """
+    potentials = [particle.potential for particle in system.particles]
+    slow = [k for k, potential in enumerate(potentials) if potential.is_quadratic or potential.period is not None]
+    return bool(held(system).all()) and (not slow or arguments.least_eigenvalue(anchored(system, slow)) > SLACK)
+
+
+def tied(springs: FloatArray, members: Iterable[int]) -> Iterator[list[int]]:
+    """Those of some particles together that springs tie to one another."""
+    left = set(map(int, members))
     while left:
         group = [left.pop()]
         for k in group:  # grows on the way

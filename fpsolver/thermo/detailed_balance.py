@@ -8,11 +8,12 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fpsolver.physics import linear
 from fpsolver.physics.exact import SteadyState
 from fpsolver.physics.potentials import FloatArray
-from fpsolver.physics.springs import held
+from fpsolver.physics.springs import is_bound, tied
 from fpsolver.physics.system import System
 from fpsolver.physics.timescales import linear_rates
 from fpsolver.thermo.differences import spectral_derivative
@@ -78,14 +79,15 @@ def damping(system: System) -> float:
     return float(np.abs(np.diag(system.irreversible_drift)).sum())
 
 
-def has_gibbs_state(system: System) -> bool:
-    """True if both lines hold in exp(-H/T) whatever the potential, which then is the steady state.
+def has_gibbs_state(system: System, *, is_ring: bool) -> bool:
+    """True if exp(-H/T) is the steady state, the only one, whatever the potential: both lines hold in it.
 
     That takes forces without quantum terms and, besides the motion by H, nothing but friction and noise of momenta, of
-    one temperature T = D_pp/(m eta).
+    one temperature T = D_pp/(m eta), of which every particle feels something; and that exp(-H/T) has an integral.
+    ``is_ring``: q is periodic, for one particle.
     """
     n, A, B = system.size, system.irreversible_drift, system.diffusion_matrix
-    is_conservative = np.array_equal(A, system.dissipative_drift) and not _is_dragged(system)
+    is_conservative = np.array_equal(A, system.dissipative_drift)
     friction, noise = -np.diag(A)[n:], np.diag(B)[n:] / (2 * system.masses)
     is_thermal = np.count_nonzero(A) == np.count_nonzero(friction) and np.count_nonzero(B) == np.count_nonzero(noise)
     damped = friction > 0
@@ -93,27 +95,27 @@ def has_gibbs_state(system: System) -> bool:
         return False
     temperatures = noise[damped] / friction[damped]
     has_quantum_terms = system.moyal and system.hbar > 0 and not system.is_quadratic
-    return not has_quantum_terms and bool(np.ptp(temperatures) <= 1e-12 * temperatures.max())
+    is_one_temperature = bool(np.ptp(temperatures) <= 1e-12 * temperatures.max())
+    return is_one_temperature and not has_quantum_terms and _comes_to_rest(system, damped, is_ring=is_ring)
 
 
-def _is_dragged(system: System) -> bool:
-    """True if a constant force does work for ever: no well holds the particle on which it acts, nor one tied to it."""
-    tilted = [k for k, particle in enumerate(system.particles) if particle.potential.tilt]
-    if not tilted:
-        return False
-    if system.size > 1 and system.is_quadratic:
-        return not linear.is_stable(system.drift_matrix)
-    return not held(system)[tilted].all()
+def _comes_to_rest(system: System, damped: NDArray[np.bool_], *, is_ring: bool) -> bool:
+    """True if exp(-H/T) has an integral, and friction reaches every particle."""
+    if is_ring:
+        return not any(particle.potential.tilt for particle in system.particles)  # which would do work for ever
+    if system.is_quadratic:
+        return linear.is_stable(system.drift_matrix)
+    return is_bound(system) and all(damped[group].any() for group in tied(system.spring_matrix, range(system.size)))
 
 
-def verdict(system: System, residual: float) -> tuple[bool, str]:
+def verdict(system: System, residual: float, *, is_ring: bool) -> tuple[bool, str]:
     """Whether a steady state on a grid satisfies both lines, and why that is not known, from the first one's residual.
 
     Where the steady state is a Gibbs state the residual is the error of the grid, and says nothing.
     Errors of W on a grid are relative to the fastest rate of the motion, the lines to the damping: between the two,
     which a weak damping keeps apart, nobody knows.
     """
-    if has_gibbs_state(system):
+    if has_gibbs_state(system, is_ring=is_ring):
         return True, ""
     if parity_residual(system) > 0 or residual > AGREEMENT * linear_rates(system)[0]:
         return False, ""
