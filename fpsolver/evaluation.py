@@ -133,10 +133,12 @@ def _final_of_several(state: State, time: float) -> tuple[Final, tuple[several.P
     keep = 6 * state.system.size * state.W.nbytes <= CURRENTS_IN_MEMORY
     found = several.fields(state, keep_currents=keep)
     channels = [found.production, *(particle.production for particle in found.particles)]
-    if entropy.why_not_finite(state):
-        _fill([*channels, found.flux], np.inf)
-    elif entropy.why_undefined(state):
+    if entropy.why_undefined(state):
         _fill([*channels, found.flux] if state.space.reversible_D.any() else channels, np.nan)
+    if entropy.why_not_finite(state):
+        _fill([found.production, found.flux], np.inf)
+        for k, noiseless in enumerate(state.system.noiseless_drift.reshape(2, -1).T):
+            found.particles[k].production[noiseless] = np.inf
     reversible, irreversible = found.J_reversible, found.J_irreversible
     total = None if reversible is None or irreversible is None else reversible + irreversible
     final = Final(time, state.W, total, reversible, irreversible, found.production, found.flux)

@@ -25,7 +25,7 @@ from fpsolver.physics.stability import require_stable
 from fpsolver.physics.states import GaussianState, symplectic_eigenvalues
 from fpsolver.physics.system import System
 from fpsolver.planning import round_number
-from fpsolver.recorder import names_of, no_purity
+from fpsolver.recorder import names_of, no_purity, without_noise
 from fpsolver.thermo import detailed_balance, wehrl
 from fpsolver.watch import PURITY_ERROR, too_pure
 
@@ -228,10 +228,7 @@ def reasons(system: System) -> dict[str, str]:
     found |= dict.fromkeys((*wehrl.NAMES, "relative_entropy_thermal"), "not computed without a grid")
     if system.hbar == 0:
         found |= no_purity(system)
-    if system.has_noiseless_drift:
-        names = [name for name in names_of(system) if name.startswith(("entropy_production", "entropy_flux"))]
-        found |= {name: exact.INFINITE_REASON for name in names if name != "entropy_flux_cross"}
-    return found
+    return found | without_noise(system)
 
 
 def diagnostics(problem: GaussianProblem, steady: exact.SteadyState | None, V: FloatArray) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import numpy as np
 
 from fpsolver.generator import Generator
 from fpsolver.physics import energies
+from fpsolver.physics.exact import INFINITE_REASON
 from fpsolver.physics.potentials import FloatArray
 from fpsolver.physics.system import System
 from fpsolver.schemes.chang_cooper import ChangCooperFluxes
@@ -85,6 +86,19 @@ def no_purity(system: System) -> dict[str, str]:
     return dict.fromkeys(names, "undefined: a classical system has no purity")
 
 
+def without_noise(system: System) -> dict[str, str]:
+    """Why Pi, Phi and parts of them are infinite, by name."""
+    of_q, of_p = np.split(system.noiseless_drift, 2)
+    names = {"": of_q | of_p, "_q": of_q, "_p": of_p}
+    found = [f"entropy_production{name}" for name, where in names.items() if where.any()]
+    if not found:
+        return {}
+    found += ["entropy_flux", "entropy_flux_drift"]
+    if system.size > 1:
+        found += ["entropy_production_particle", "entropy_flux_particle"]  # of some particle
+    return dict.fromkeys(found, INFINITE_REASON)
+
+
 def names_of(system: System) -> list[str]:
     """Their names."""
     return [quantity.name for quantity in quantities_of(system)]
@@ -105,7 +119,6 @@ def make_record(state: State, dWdt: FloatArray) -> tuple[Record, dict[str, float
     mean, covariance = observables.moments(state)
     sums = integrals.integrate(state, dWdt, mean, covariance)
     edges = state.grid.edge_mass(state.W, state.space.order // 2)
-    flux = sums.flux_drift + sums.flux_cross
     record: Record = {
         "mass": state.grid.integrate(state.W),
         "mean": mean,
@@ -113,11 +126,11 @@ def make_record(state: State, dWdt: FloatArray) -> tuple[Record, dict[str, float
         "energy": math.nan,
         "entropy_wigner": sums.entropy,
         "entropy_rate": sums.entropy_rate,
-        "entropy_production": float(sums.production.sum()),
-        "entropy_production_q": float(sums.production[:n].sum()),
-        "entropy_production_p": float(sums.production[n:].sum()),
-        "entropy_flux": float(flux.sum()),
-        "entropy_flux_drift": float(sums.flux_drift.sum()),
+        "entropy_production": float(entropy.total(sums.production)),
+        "entropy_production_q": float(entropy.total(sums.production[:n])),
+        "entropy_production_p": float(entropy.total(sums.production[n:])),
+        "entropy_flux": float(entropy.total(sums.flux)),
+        "entropy_flux_drift": float(entropy.total(sums.flux_drift)),
         "entropy_flux_cross": float(sums.flux_cross.sum()),
         "entropy_moyal": sums.moyal,
         "purity": (2 * math.pi * system.hbar) ** n * sums.square if system.hbar > 0 else math.nan,
@@ -141,14 +154,13 @@ def _of_several(state: State, record: Record, sums: integrals.Integrals) -> Reco
     system, n = state.system, state.system.size
     mean, covariance = np.asarray(record["mean"]), np.asarray(record["covariance"])
     parts = several.particle_energies(state, mean, covariance)
-    production, flux = sums.production, sums.flux_drift + sums.flux_cross
     return {
         "energy": float(parts.sum()),
         **dict.fromkeys(wehrl.NAMES, math.nan),
         "energy_particle": parts,
         "temperature": energies.temperatures(system, covariance),
-        "entropy_production_particle": production[:n] + production[n:],
-        "entropy_flux_particle": flux[:n] + flux[n:],
+        "entropy_production_particle": entropy.total(sums.production.reshape(2, n), axis=0),
+        "entropy_flux_particle": entropy.total(sums.flux.reshape(2, n), axis=0),
         "spring_current": energies.spring_currents(system, mean, covariance),
         **several.correlations(state, sums.entropy, sums.square),
     }
@@ -168,17 +180,18 @@ def reasons(state: State) -> dict[str, str]:
     """Why members of the series are NaN or infinite, by name."""
     found: dict[str, str] = {}
     pi_names = ("entropy_production", "entropy_production_q", "entropy_production_p", "tail_uncertainty")
-    if infinite := entropy.why_not_finite(state):
-        found |= dict.fromkeys((*pi_names, "entropy_flux", "entropy_flux_drift"), infinite)
+    infinite = without_noise(state.system)
     if undefined := entropy.why_undefined(state):
         shared = ("mutual_information",) if state.system.size > 1 else ()
         found |= dict.fromkeys(("entropy_wigner", "entropy_rate", *shared), undefined)
         if not state.space.moyal.is_empty:
             found["entropy_moyal"] = undefined
-        if not infinite:
-            found |= dict.fromkeys(pi_names, undefined)
+        found |= dict.fromkeys(pi_names, undefined)
         if state.system.reversible_diffusion.any():
             found |= dict.fromkeys(("entropy_flux", "entropy_flux_cross"), undefined)
+    found |= infinite
+    if infinite:
+        found["tail_uncertainty"] = entropy.why_not_finite(state)
     if any(axis.periodic for axis in state.grid.axes):
         found |= dict.fromkeys(("mean", "covariance"), observables.RING_REASON)
     found |= wehrl.reasons(state) if state.system.size == 1 else dict.fromkeys(wehrl.NAMES, NO_WEHRL)

@@ -526,6 +526,28 @@ def test_moments_alone_need_linear_forces_on_a_line():
         fp.run(fp.Config(system={**one, "potential": FREE}, grid=ring, time={"method": "gaussian"}))
 
 
+@pytest.mark.parametrize("d_qp", [0.0, 0.2])
+def test_noiseless_friction_leaves_the_other_particle_its_rates(d_qp):
+    """The rates of a particle without a spring are those that it has alone; so is Phi of cross-diffusion."""
+    cold = {"mass": 1.0, "potential": WELL, "bath": {"model": "custom", "eta": 0.5, "alpha": -0.1, "d_pp": 0.7}}
+    bath = {"model": "translation_covariant", "eta": 0.5, "beta": 0.7, "d_qp": d_qp}
+    other = {"mass": 1.0, "potential": WELL, "bath": bath}
+    start = {"kind": "gaussian", "mean": [0.4, 0.2], "covariance": [[0.6, 0.1], [0.1, 0.9]]}
+    time, units = {"method": "gaussian", "until": 0.2}, {"hbar": 0}
+    both = fp.run(fp.Config(units=units, system={"particles": [cold, other]}, initial=[start, start], time=time))
+    alone = fp.run(fp.Config(units=units, system=other, initial=start, time=time))
+    for name in ("entropy_production", "entropy_flux"):
+        assert np.isinf(both.series[name]).all()
+        assert np.isinf(both.series[f"{name}_particle"][:, 0]).all()
+        np.testing.assert_allclose(both.series[f"{name}_particle"][:, 1], alone.series[name], rtol=1e-12, atol=1e-13)
+        assert "noise" in both.reasons[f"{name}_particle"]
+    cross = "entropy_flux_cross"
+    np.testing.assert_allclose(both.series[cross], alone.series[cross], rtol=1e-12, atol=0)  # round-off
+    assert cross not in both.reasons
+    momenta = fp.run(fp.Config(units=units, system=cold, initial=start, time=time)).series["entropy_production_p"]
+    assert momenta[-1] == pytest.approx(0.170081, abs=1e-6)  # by quadrature of J_p^2/(D_pp W) on a grid
+
+
 @pytest.mark.slow
 def test_moments_of_a_noiseless_friction_say_that_production_is_infinite():
     """hbar = 0 has no purity; a friction of q without noise makes Pi and Phi infinite, each with its reason."""

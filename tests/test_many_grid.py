@@ -128,17 +128,51 @@ def test_grid_and_gaussian_method_agree(result):
         np.testing.assert_allclose(result.series[name], other.series[name], rtol=0, atol=1e-4, err_msg=name)
 
 
-@pytest.mark.parametrize(("noise", "negative", "value"), [(0.0, 0.0, np.inf), (0.5, 1e-3, np.nan)])
-def test_densities_are_no_numbers_where_pi_is_none(noise, negative, value):
-    """Friction without noise, or a negative W: the channels of each particle too, and Phi with cross-diffusion."""
-    bath = Bath(eta=0.5, d_pp=noise, d_qq=0.4, d_qp=0.2 if noise else 0.0)
-    system = System((Particle(1.0, potentials.harmonic(mass=1.0, omega=1.0), bath),) * 2)
+def cold(noise, negative, other, d_qp=0.0):
+    """Two particles on 16 cells an axis, the first with noise of q and friction of p."""
+    first = Bath(eta=0.5, d_pp=noise, d_qq=0.4, d_qp=d_qp)
+    particles = tuple(Particle(1.0, potentials.harmonic(mass=1.0, omega=1.0), bath) for bath in (first, other))
     grid = fp.Grid(tuple(Axis(name, -5.0, 5.0, 16) for name in ("q1", "q2", "p1", "p2")))
     W = GaussianState(np.zeros(4), np.eye(4)).values(grid.coordinates)
-    final, particles = final_and_particles(State(W - negative * W.max(), PhaseSpace(system, grid, 8)), 0.0)
-    arrays = [final.entropy_production_density, final.entropy_flux_density, *(part.production for part in particles)]
-    for array in arrays:
+    return State(W - negative * W.max(), PhaseSpace(System(particles), grid, 8))
+
+
+@pytest.mark.parametrize(("noise", "negative", "value"), [(0.0, 0.0, np.inf), (0.5, 1e-3, np.nan), (0.0, 1e-3, np.inf)])
+def test_densities_are_no_numbers_where_pi_is_none(noise, negative, value):
+    """Friction without noise, or a negative W: the channels of each particle too, and Phi with cross-diffusion."""
+    d_qp = 0.2 if noise else 0.0
+    state = cold(noise, negative, Bath(eta=0.5, d_pp=noise, d_qq=0.4, d_qp=d_qp), d_qp)
+    final, particles = final_and_particles(state, 0.0)
+    for array in (
+        final.entropy_production_density,
+        final.entropy_flux_density,
+        *(part.production[1] for part in particles),
+    ):
         np.testing.assert_array_equal(array, value)
+    for part in particles:  # the channel of q has noise
+        assert np.isfinite(part.production[0]).all() == (negative == 0)
+        assert np.isnan(part.production[0]).all() == (negative > 0)
+    density = fp.thermo.entropy_production_density(state.W, state.system, state.grid)
+    np.testing.assert_array_equal(density[2:], value)
+    assert np.isfinite(density[:2]).all() == (negative == 0)
+
+
+@pytest.mark.parametrize("d_qp", [0.0, 0.2])
+@pytest.mark.parametrize("negative", [0.0, 1e-3])
+def test_friction_without_noise_is_its_own_particles_alone(negative, d_qp):
+    """The other one, which no spring ties to it, has the channels that it has beside a particle with noise."""
+    other = Bath(eta=0.5, d_pp=0.7, d_qq=0.2, d_qp=d_qp)
+    noiseless, noisy = (make_record(state, state.W)[0] for state in (cold(d, negative, other) for d in (0.0, 0.5)))
+    for name in ("entropy_production", "entropy_production_p", "entropy_flux", "entropy_flux_drift"):
+        assert noiseless[name] == np.inf
+    for name in ("entropy_production_particle", "entropy_flux_particle"):
+        assert noiseless[name][0] == np.inf
+        assert noiseless[name][1] == pytest.approx(noisy[name][1], rel=1e-13, abs=0, nan_ok=True)
+    assert np.isnan(noiseless["entropy_production_particle"][1]) == (negative > 0)
+    assert np.isnan(noiseless["entropy_flux_particle"][1]) == (negative > 0 and d_qp > 0)
+    state = cold(0.0, negative, other)
+    assert fp.thermo.entropy_flux(state.W, state.system, state.grid) == np.inf
+    assert fp.thermo.entropy_production(state.W, state.system, state.grid) == np.inf
 
 
 @pytest.mark.slow

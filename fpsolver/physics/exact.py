@@ -96,9 +96,6 @@ def gaussian_channels(system: System, mean: FloatArray, covariance: FloatArray) 
 def _channels(system: System, mean: FloatArray, V: FloatArray, precision: FloatArray) -> tuple[FloatArray, FloatArray]:
     """The same; products are taken only over coordinates with noise, which are few in a long chain."""
     A, B = system.irreversible_drift, system.irreversible_diffusion
-    if system.has_noiseless_drift:
-        infinite = np.full(mean.shape, math.inf)
-        return infinite, infinite
     G, _ = system.inverse_noise
     on = np.flatnonzero(G.any(axis=0))
     K = A[on] + 0.5 * B[on] @ precision
@@ -107,7 +104,9 @@ def _channels(system: System, mean: FloatArray, V: FloatArray, precision: FloatA
     production, flux = (np.zeros(mean.shape) for _ in range(2))
     production[..., on] = 2 * ((KV @ np.swapaxes(K, -1, -2) + ordered) * G).sum(axis=-1)
     flux[..., on] = 2 * ((KV @ A[on].T + ordered) * G).sum(axis=-1)
-    return production, flux - 0.5 * (system.reversible_diffusion * precision).sum(axis=-1)
+    flux -= 0.5 * (system.reversible_diffusion * precision).sum(axis=-1)
+    production[..., system.noiseless_drift] = flux[..., system.noiseless_drift] = math.inf
+    return production, flux
 
 
 def rates_along(system: System, times: FloatArray, mean: FloatArray, covariance: FloatArray) -> Rates:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fpsolver.physics.potentials import FloatArray
 
@@ -230,7 +231,12 @@ def spectrum(A: FloatArray, count: int) -> np.ndarray:
 
 def outside_range(drift: FloatArray, projector: FloatArray) -> bool:
     """True if a drift matrix leaves the range that ``projector`` projects on."""
-    return bool(np.abs(drift - projector @ drift).max() > 1e-10 * np.abs(drift).max(initial=0.0))
+    return bool(rows_outside_range(drift, projector).any())
+
+
+def rows_outside_range(drift: FloatArray, projector: FloatArray) -> NDArray[np.bool_]:
+    """True for each component of a drift matrix that leaves that range."""
+    return np.asarray(np.abs(drift - projector @ drift).max(axis=1) > 1e-10 * np.abs(drift).max(initial=0.0))
 
 
 def generalized_inverse(B: FloatArray) -> tuple[FloatArray, FloatArray]:

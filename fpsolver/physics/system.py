@@ -17,6 +17,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fpsolver.errors import UsageError
 from fpsolver.physics import arguments, linear
@@ -194,9 +195,14 @@ class System(ReadOnlyArrays):
         return read_only(inverse), read_only(projector)
 
     @cached_property
+    def noiseless_drift(self) -> NDArray[np.bool_]:
+        """True for each component in which A^I leaves the range of B^I, so that its Pi and Phi are infinite."""
+        return linear.rows_outside_range(self.irreversible_drift, self.inverse_noise[1])
+
+    @property
     def has_noiseless_drift(self) -> bool:
-        """True if A^I leaves the range of B^I, so that Pi and Phi are infinite."""
-        return linear.outside_range(self.irreversible_drift, self.inverse_noise[1])
+        """True if there is one, so that Pi and Phi are infinite."""
+        return bool(self.noiseless_drift.any())
 
     @cached_property
     def wells(self) -> FloatArray:

@@ -65,24 +65,25 @@ def currents(W: FloatArray, system: System, grid: Grid, order: int = 8) -> Curre
 
 def entropy_production(W: FloatArray, system: System, grid: Grid, order: int = 8) -> float:
     """Pi = int J^I (D^I)^+ J^I / W, 1/time; inf if friction acts without noise, NaN if W is negative."""
-    return sum(entropy.production_parts(_state(W, system, grid, order)))
+    return float(entropy.total(np.array(entropy.production_parts(_state(W, system, grid, order)))))
 
 
 def entropy_flux(W: FloatArray, system: System, grid: Grid, order: int = 8) -> float:
     """Phi = int A^I x (D^I)^+ J^I - int grad W D^R grad W / W, 1/time."""
-    return sum(entropy.flux_parts(_state(W, system, grid, order)))
+    return float(entropy.total(np.array(entropy.flux_parts(_state(W, system, grid, order)))))
 
 
 def entropy_production_density(W: FloatArray, system: System, grid: Grid, order: int = 8) -> FloatArray:
     r"""Densities J_k ((D^I)^+ J^I)_k / W of the coordinates k, shape (2N, \*grid.shape); their sum integrates to Pi.
 
-    All inf or NaN where Pi is: if friction acts without noise, or W is negative.
+    Those of coordinates whose friction acts without noise are inf, and all others NaN where W is negative.
     """
     state = _state(W, system, grid, order)
-    production = sum(entropy.production_parts(state))
-    if not np.isfinite(production):
-        return np.full((len(grid.axes), *grid.shape), production)
-    return entropy.production_channels(state)
+    found = entropy.production_channels(state)
+    if entropy.why_undefined(state):
+        found[...] = np.nan
+    found[system.noiseless_drift] = np.inf
+    return found
 
 
 def divergence(J: FloatArray, grid: Grid, order: int = 8) -> FloatArray:

@@ -38,6 +38,11 @@ def why_not_finite(state: State) -> str:
     return INFINITE_REASON if state.space.is_noiseless else ""
 
 
+def total(channels: FloatArray, axis: int | None = None) -> FloatArray:
+    """Sum of channels of Pi or of Phi: infinite where one of them is, also where others do not exist."""
+    return np.where(np.isposinf(channels).any(axis=axis), math.inf, channels.sum(axis=axis))
+
+
 def why_undefined(state: State) -> str:
     """Reason why quotients and logarithms of W do not exist, or an empty string."""
     return NEGATIVE_REASON.format(state.negativity) if state.negativity > negative(state.system.size) else ""
@@ -56,13 +61,13 @@ def production_channels(state: State) -> FloatArray:
 
 def production_parts(state: State) -> tuple[float, float]:
     """Pi of the position channels and of the momentum channels, 1/time; inf or NaN where they do not exist."""
-    if why_not_finite(state):
-        return math.inf, math.inf
-    if why_undefined(state):
-        return math.nan, math.nan
     n = state.system.size
-    channels = production_channels(state)
-    return state.grid.integrate(channels[:n]), state.grid.integrate(channels[n:])
+    if why_undefined(state):
+        found = np.full(2 * n, math.nan)
+    else:
+        found = np.array([state.grid.integrate(channel) for channel in production_channels(state)])
+    found[state.system.noiseless_drift] = math.inf
+    return float(total(found[:n])), float(total(found[n:]))
 
 
 def flux_densities(state: State) -> tuple[FloatArray, FloatArray]:
@@ -79,12 +84,11 @@ def flux_densities(state: State) -> tuple[FloatArray, FloatArray]:
 
 def flux_parts(state: State) -> tuple[float, float]:
     """Phi from the irreversible drift, and from the cross-diffusion, 1/time."""
-    if why_not_finite(state):
-        return math.inf, 0.0
-    drift, cross = flux_densities(state)
-    if not state.space.reversible_D.any():
-        return state.grid.integrate(drift), 0.0
-    return state.grid.integrate(drift), math.nan if why_undefined(state) else state.grid.integrate(cross)
+    densities = flux_densities(state)
+    drift, cross = (state.grid.integrate(density) for density in densities)
+    if state.space.reversible_D.any() and why_undefined(state):
+        cross = math.nan
+    return math.inf if why_not_finite(state) else drift, cross
 
 
 def wigner_entropy(state: State) -> float:

@@ -1,7 +1,7 @@
 """Integrals over the grid with logarithms or quotients of W: all of them in one pass, for any number of particles.
 
-Which of them exist is decided here: none where W is negative, and Pi and Phi are infinite where friction acts without
-noise.
+Which of them exist is decided here: none where W is negative, and the channels of Pi and Phi are infinite where
+friction acts without noise.
 """
 
 from __future__ import annotations
@@ -33,6 +33,11 @@ class Integrals:
     residual: float
     tail: float
     moyal: float
+
+    @property
+    def flux(self) -> FloatArray:
+        """Channels of Phi."""
+        return np.where(np.isposinf(self.flux_drift), math.inf, self.flux_drift + self.flux_cross)
 
 
 def integrate(state: State, dWdt: FloatArray, mean: FloatArray, covariance: FloatArray) -> Integrals:
@@ -76,8 +81,10 @@ def _existing(state: State, sums: Integrals, *, known: bool) -> Integrals:
         if space.reversible_D.any():
             sums = replace(sums, flux_cross=nothing)
     if space.is_noiseless:
-        endless = np.full_like(nothing, math.inf)
-        sums = replace(sums, production=endless, flux_drift=endless, flux_cross=np.zeros_like(nothing), tail=math.nan)
+        production, drift = (
+            np.where(state.system.noiseless_drift, math.inf, part) for part in (sums.production, sums.flux_drift)
+        )
+        sums = replace(sums, production=production, flux_drift=drift, tail=math.nan)
     return sums
 
 
