@@ -51,7 +51,11 @@ def slowest_modes(generator: Generator, count: int, ladder: np.ndarray) -> np.nd
     """
     matrix = _matrix(generator, FILTER * _slowest(ladder))
     values = np.concatenate([_find(matrix, search, generator.grid) for search in searches(ladder, count)])
-    return values[np.lexsort((-values.imag, np.abs(values.imag), _rounded(-values.real)))][:count]
+    if not len(values):
+        return values
+    order = np.lexsort((-values.real, -values.imag, np.abs(values.imag), _rounded(-values.real)))
+    steady = order == np.argmin(np.abs(values))  # which is beside the rates of escape, or among them
+    return np.asarray(values[np.concatenate([order[steady], order[~steady]])][:count])
 
 
 def _slowest(ladder: np.ndarray) -> float:

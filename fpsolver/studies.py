@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
-from fpsolver import api
+from fpsolver import api, told
 from fpsolver.config.reader import Config
 from fpsolver.errors import ConvergenceError, InterruptedStudyError, UsageError
 from fpsolver.grid import Grid
@@ -23,6 +23,7 @@ from fpsolver.summary import Summary
 
 LADDER = 2500  # rungs of the linear ladder that are counted to plan the search
 ROUND_OFF = 1e-11  # of the scale of each error: quotients of tails, summed over 10^4 cells
+NOT_TOLD = "not told from 0"
 MOST_MODES = 12  # in a printed table
 CELLS_PER_MODE = 32  # with fewer, most of the modes searched alternate from cell to cell
 QUANTITIES = ("W", "moments", "Pi", "Phi")
@@ -32,12 +33,15 @@ QUANTITIES = ("W", "moments", "Pi", "Phi")
 class Spectrum(Summary):
     """Slowest relaxation modes: ``values`` on the grid, ``exact`` ones next to them (NaN if there is no closed form).
 
-    Complex, 1/time: -decay rate + i frequency.
+    Complex, 1/time: -decay rate + i frequency; the steady state's first, which is 0 but for the error of the grid.
+    Those not told from 0 are NaN, with the ``reason``; ``warning``: what is to be said of the others.
     """
 
     values: np.ndarray
     exact: np.ndarray
     problem: Problem
+    reason: str = ""
+    warning: str = ""
 
     @property
     def title(self) -> str:
@@ -45,9 +49,11 @@ class Spectrum(Summary):
         return self.problem.config.title or "spectrum"
 
     @property
-    def round_off(self) -> float:
-        """Size below which the rate or frequency of a mode is shown as 0, 1/time."""
-        return ROUND_OFF * max(float(np.abs(self.values).max()), linear_rates(self.problem.system)[0])
+    def round_off(self) -> FloatArray:
+        """Size below which the rate or frequency of each mode is shown as 0, 1/time; far below a mode told from 0."""
+        sizes = np.abs(self.values)
+        largest = ROUND_OFF * max(float(np.nanmax(sizes)), linear_rates(self.problem.system)[0])
+        return np.concatenate([[largest], np.minimum(largest, told.LOST * sizes[1:])])
 
     def summary(self) -> list[tuple[str, str]]:
         """Rows of the short table: grid, and rate and frequency of the first modes."""
@@ -55,13 +61,16 @@ class Spectrum(Summary):
         rows = [("grid", f"{cells} cells, {self.problem.generator.scheme.words}")]
         for k, (value, known) in enumerate(zip(self.values[:MOST_MODES], self.exact, strict=False)):
             words = f", exact {_rate_words(known, 0.0)}" if np.isfinite(known) else ""
-            rows.append((f"mode {k}", _rate_words(value, self.round_off) + words))
+            rows.append((f"mode {k}", _rate_words(value, float(self.round_off[k])) + words))
         more = len(self.values) - MOST_MODES
-        return [*rows, ("more modes", f"{more}, in the attribute values")] if more > 0 else rows
+        rows += [("more modes", f"{more}, in the attribute values")] if more > 0 else []
+        return [*rows, *(("doubts", text) for text in (self.reason, self.warning) if text)]
 
 
 def _rate_words(value: complex, round_off: float) -> str:
     """Decay and turning of a mode, round-off as 0."""
+    if np.isnan(value):
+        return NOT_TOLD
     rate, frequency = (x if abs(x) > round_off else 0.0 for x in (-value.real, value.imag))
     return f"rate {rate:.9g}, frequency {frequency:.9g}"
 
@@ -75,7 +84,9 @@ def spectrum(config: Config, count: int = 10) -> Spectrum:
     found = modes_found(config, count)
     if len(found.values) < count:
         raise ConvergenceError(few_words(len(found.values), count))
-    return found
+    doubts = told.doubts(found.values, found.problem)
+    values = told.without_lost(found.values, doubts)
+    return replace(found, values=values, reason=doubts.reason, warning=doubts.warning)
 
 
 def few_words(found: int, count: int) -> str:

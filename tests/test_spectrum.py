@@ -210,3 +210,44 @@ def test_slow_modes_are_no_round_off():
     table = dict(found.summary())
     assert table["mode 0"].startswith("rate 0, frequency 0, exact rate 0")
     assert float(table["mode 1"].split(",")[0].removeprefix("rate ")) == pytest.approx(2.5e-13, rel=1e-6, abs=0)
+
+
+def steep_well(beta):
+    return fp.Config(
+        units={"hbar": 0},
+        system={
+            "mass": 1.0,
+            "potential": {"kind": "double_well", "quadratic": 2.0, "quartic": 1.0},
+            "bath": {"model": "caldeira_leggett", "eta": 1.0, "beta": beta},
+        },
+        time={"method": "direct"},
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::fpsolver.FpsolverWarning")
+def test_the_escape_rate_over_a_high_barrier_is_mode_1(capsys, tmp_path):
+    """At 24 T: 1.692e-11, by Kramers' formula 1.70e-11, which is less than 1e-9 of the rates in the wells."""
+    found = fp.spectrum(steep_well(24), 2)
+    kramers = (math.sqrt(0.25 + 2) - 0.5) / math.sqrt(2) * 2 / (2 * math.pi) * 2 * math.exp(-24)
+    assert abs(found.values[0]) < 1e-12
+    assert -found.values[1].real == pytest.approx(kramers, rel=0.03, abs=0)  # Kramers neglects T/barrier
+    assert found.warning.startswith("the slowest decay rate is 1.69e-11, but round-off")
+    assert dict(found.summary())["mode 1"].startswith("rate 1.69")
+    path = tmp_path / "well.yaml"
+    path.write_text(
+        "{units: {hbar: 0}, system: {mass: 1, potential: {kind: double_well, quadratic: 2, quartic: 1}, "
+        "bath: {model: caldeira_leggett, eta: 1, beta: 24}}}\n"
+    )
+    assert status_of(["spectrum", str(path), "-k", "2"]) == 0
+    shown = capsys.readouterr()
+    assert "1.69" in shown.out.splitlines()[4]
+    assert "the slowest decay rate is 1.69e-11, but round-off" in shown.err
+    assert status_of(["spectrum", str(path), "-k", "2", "--set", "system.bath.beta=30"]) == 0
+    out = capsys.readouterr().out
+    assert out.splitlines()[4].split() == ["1", "not", "told", "from", "0"]
+    assert "lower the barrier" in out
+    assert status_of(["spectrum", str(path), "-k", "2", "--set", "system.bath.beta=30", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["rate"][1] is None
+    assert "is not told from 0: round-off" in told["rate_reason"]

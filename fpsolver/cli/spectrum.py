@@ -28,7 +28,7 @@ def command(config: Path, count: int, overrides: tuple[str, ...], as_json: bool)
     Modes are those of the grid, so that a difference is the error of the grid. Nothing is stepped, no start is needed.
     """
     found = studies.spectrum(without_start(config, overrides), count)
-    warn(found.problem.warnings)
+    warn([*found.problem.warnings, *([found.warning] if found.warning else [])])
     if as_json:
         click.echo(json.dumps(clean(as_dict(found)), indent=2))
         return 0
@@ -62,21 +62,26 @@ def rows(found: studies.Spectrum) -> list[str]:
     head = f"  {'mode':>4}{'rate':>20}{'frequency':>20}"
     lines = [head + (f"{'exact rate':>20}{'exact frequency':>20}{'difference':>12}" if known else "")]
     for k, (value, exact) in enumerate(zip(found.values, found.exact, strict=True)):
-        line = f"  {k:>4}{_number(-value.real, found.round_off):>20}{_number(value.imag, found.round_off):>20}"
+        floor = float(found.round_off[k])
+        line = f"  {k:>4}{_number(-value.real, floor):>20}{_number(value.imag, floor):>20}"
+        if np.isnan(value):
+            line = f"  {k:>4}{studies.NOT_TOLD:>20}{'':>20}"
         if known:
             line += f"{_number(-exact.real, 0):>20}{_number(exact.imag, 0):>20}{abs(value - exact):>12.1e}"
         lines.append(line)
+    lines += [f"  {found.reason}"] if found.reason else []
     return lines if known else [*lines, "  no closed form to compare with: the force is not linear"]
 
 
 def as_dict(found: studies.Spectrum) -> dict[str, Any]:
-    """Rates and frequencies, exact ones null where there is no closed form."""
+    """Rates and frequencies, exact ones null where there is no closed form, others where they are not told from 0."""
     return {
         "rate": -found.values.real,
         "frequency": found.values.imag,
         "exact_rate": -found.exact.real,
         "exact_frequency": found.exact.imag,
         "cells": found.problem.grid.shape,
+        **({"rate_reason": found.reason} if found.reason else {}),
     }
 
 
