@@ -51,11 +51,16 @@ def slowest_modes(generator: Generator, count: int, ladder: np.ndarray) -> np.nd
     """
     matrix = _matrix(generator, FILTER * _slowest(ladder))
     values = np.concatenate([_find(matrix, search, generator.grid) for search in searches(ladder, count)])
+    return ordered(values)[:count]
+
+
+def ordered(values: np.ndarray) -> np.ndarray:
+    """That of the steady state, which is next to 0, then the slowest first, with conjugates together."""
     if not len(values):
         return values
     order = np.lexsort((-values.real, -values.imag, np.abs(values.imag), _rounded(-values.real)))
-    steady = order == np.argmin(np.abs(values))  # which is beside the rates of escape, or among them
-    return np.asarray(values[np.concatenate([order[steady], order[~steady]])][:count])
+    steady = order == np.argmin(np.abs(values))  # errors of the grid may put it behind a mode that seems to grow
+    return np.asarray(values[np.concatenate([order[steady], order[~steady]])])
 
 
 def _slowest(ladder: np.ndarray) -> float:

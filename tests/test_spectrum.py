@@ -12,7 +12,7 @@ from fpsolver.cli.main import status_of
 from fpsolver.errors import ConvergenceError, NoSteadyStateError, UsageError
 from fpsolver.generator import Generator
 from fpsolver.grid import Axis, Grid
-from fpsolver.relaxation import searches, slowest_modes
+from fpsolver.relaxation import ordered, searches, slowest_modes
 from tests import systems
 
 
@@ -210,6 +210,22 @@ def test_slow_modes_are_no_round_off():
     table = dict(found.summary())
     assert table["mode 0"].startswith("rate 0, frequency 0, exact rate 0")
     assert float(table["mode 1"].split(",")[0].removeprefix("rate ")) == pytest.approx(2.5e-13, rel=1e-6, abs=0)
+
+
+@pytest.mark.parametrize(
+    "expected",
+    [
+        (-8.2e-14, -1.692e-11, -0.5 + 1.9j, -0.5 - 1.9j),  # a well of 24 T
+        (1.827e-10, 3.299e-9, -0.5),  # one that the grid does not resolve: the other grows faster
+        (0, -1e-13, -2e-13, -0.3, -0.5 + 1j, -0.5 - 1j),  # escape out of three wells
+        (),
+    ],
+)
+def test_the_steady_state_is_the_first_mode(expected):
+    """Whatever the order in which they are found; rates below 1e-9 of the largest are no ties."""
+    values = np.array(expected, dtype=complex)
+    for shuffled in (values, values[::-1], np.roll(values, 1)):
+        np.testing.assert_array_equal(ordered(shuffled), values)
 
 
 def steep_well(beta):
