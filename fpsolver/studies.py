@@ -23,7 +23,6 @@ from fpsolver.summary import Summary
 
 LADDER = 2500  # rungs of the linear ladder that are counted to plan the search
 ROUND_OFF = 1e-11  # of the scale of each error: quotients of tails, summed over 10^4 cells
-NOT_TOLD = "not told from 0"
 MOST_MODES = 12  # in a printed table
 CELLS_PER_MODE = 32  # with fewer, most of the modes searched alternate from cell to cell
 QUANTITIES = ("W", "moments", "Pi", "Phi")
@@ -70,7 +69,7 @@ class Spectrum(Summary):
 def _rate_words(value: complex, round_off: float) -> str:
     """Decay and turning of a mode, round-off as 0."""
     if np.isnan(value):
-        return NOT_TOLD
+        return told.NOT_TOLD
     rate, frequency = (x if abs(x) > round_off else 0.0 for x in (-value.real, value.imag))
     return f"rate {rate:.9g}, frequency {frequency:.9g}"
 
@@ -226,10 +225,10 @@ def convergence(config: Config, cells: tuple[int, ...] = (48, 64, 96, 128)) -> C
     results = [_finished(problem, n) for n, problem in zip(cells, _refinements(config, cells), strict=True)]
     seconds = np.array([result.provenance["wall_solve"] for result in results])
     if results[-1].exact is not None:
-        rows = [_errors(result, exact_end(result)) for result in results]
+        rows = [_errors(result, _end(result.exact, 0.0)) for result in results]
         reference = "the exact Gaussian" if results[-1].exact_is_gaussian else "the exact solution"
     else:
-        rows = [_errors(result, end(results[-1])) for result in results[:-1]]
+        rows = [_errors(result, _end(results[-1].series)) for result in results[:-1]]
         reference, cells, seconds = f"the grid of {cells[-1]} x {cells[-1]} cells", cells[:-1], seconds[:-1]
     errors = {name: np.array([row[name] for row in rows]) for name in QUANTITIES}
     return Convergence(cells, errors, seconds, reference, _reasons(results, errors))
@@ -269,23 +268,16 @@ def _refinements(config: Config, cells: tuple[int, ...]) -> list[Problem]:
     return problems
 
 
-def end(result: Result) -> dict[str, Any]:
-    """Moments and rates of the last record."""
-    moments = [result.series["mean"][-1], result.series["covariance"][-1].ravel()]
-    rates = {"Pi": result.last("entropy_production"), "Phi": result.last("entropy_flux")}
-    return {"W": math.nan, "moments": np.concatenate(moments), **rates}
-
-
-def exact_end(result: Result) -> dict[str, Any]:
-    """The same of the exact Gaussian."""
-    assert result.exact is not None
-    moments = [result.exact["mean"][-1], result.exact["covariance"][-1].ravel()]
-    rates = {"Pi": float(result.exact["entropy_production"][-1]), "Phi": float(result.exact["entropy_flux"][-1])}
-    return {"W": 0.0, "moments": np.concatenate(moments), **rates}
+def _end(series: dict[str, FloatArray] | None, W: float = math.nan) -> dict[str, Any]:
+    """Moments and rates of the last record, and the error of W."""
+    assert series is not None
+    moments = [series["mean"][-1], series["covariance"][-1].ravel()]
+    rates = {"Pi": float(series["entropy_production"][-1]), "Phi": float(series["entropy_flux"][-1])}
+    return {"W": W, "moments": np.concatenate(moments), **rates}
 
 
 def _errors(result: Result, reference: dict[str, Any]) -> dict[str, float]:
-    found = end(result)
+    found = _end(result.series)
     rate = _rate(result, [abs(reference[name]) for name in ("Pi", "Phi") if math.isfinite(reference[name])])
     size = float(np.nanmax(np.abs(reference["moments"])))
     return {

@@ -17,6 +17,7 @@ from fpsolver.problem import Problem
 # on 96 cells, do not show in it.
 LOST = 0.01  # of the rate
 DOUBTFUL = 1e-4
+NOT_TOLD = "not told from 0"
 ROUND_OFF = 1e-12  # of the fastest rate: 5e-14 on grids that resolve everything
 
 
@@ -37,7 +38,7 @@ def doubts(values: np.ndarray, problem: Problem) -> Doubts:
     sizes, told = np.abs(values), _error_words(problem, error)
     is_lost = is_mode & (sizes * LOST < error)
     if is_lost.any():
-        return Doubts(is_lost, f"a decay rate near {sizes[is_mode].min():.1g} is not told from 0: {told}")
+        return Doubts(is_lost, f"a decay rate near {sizes[is_mode].min():.1g} is {NOT_TOLD}: {told}")
     if (is_mode & (sizes * DOUBTFUL < error)).any():
         return Doubts(is_lost, warning=f"the slowest decay rate is {-values[is_mode][0].real:.3g}, but {told}")
     return Doubts(is_lost)

@@ -58,7 +58,7 @@ def why_lost(generator: Generator, W: FloatArray, first: Record | None, time: fl
     Bounds that hold for every exact solution, not for every grid: what is beyond them has grown on the grid alone.
     """
     if not np.isfinite(W).all():
-        return f"W is not finite any more at time {time:.6g}; give a smaller dt"
+        return f"W is not finite any more at time {time:.6g}; give a smaller time.dt"
     if first is None:
         return ""
     system, grid = generator.system, generator.grid

@@ -306,7 +306,7 @@ def test_overflow_is_a_failure_with_a_cure():
     with np.errstate(all="ignore"):
         result = api.run_problem(problem)
     assert result.status == "failed"
-    assert "smaller dt" in result.message
+    assert "smaller time.dt" in result.message
     assert np.isfinite(result.final.W).all()
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import click
 import numpy as np
 
-from fpsolver import studies
+from fpsolver import studies, told
 from fpsolver.cli.info import clean
 from fpsolver.cli.options import config_argument, set_option, warn
 from fpsolver.config.faults import NEEDS_CONSTANTS, NEEDS_LINEAR
@@ -65,7 +65,7 @@ def rows(found: studies.Spectrum) -> list[str]:
         floor = float(found.round_off[k])
         line = f"  {k:>4}{_number(-value.real, floor):>20}{_number(value.imag, floor):>20}"
         if np.isnan(value):
-            line = f"  {k:>4}{studies.NOT_TOLD:>20}{'':>20}"
+            line = f"  {k:>4}{told.NOT_TOLD:>20}{'':>20}"
         if known:
             line += f"{_number(-exact.real, 0):>20}{_number(exact.imag, 0):>20}{abs(value - exact):>12.1e}"
         lines.append(line)
