@@ -158,7 +158,7 @@ FAULTS = {
     "number for a section": ("units: {hbar: 1.0}", "units: 1.0", "units", ["section", "1.0"]),
     "number for a title": ("title: a test", "title: 1.5", "title", ["text", "1.5"]),
     "number for compression": (
-        "title: a test", "output: {compression: 4}", "output.compression", ["`none` or `gzip 1` to `gzip 9`, but is 4"]
+        "snapshots: 2", "compression: 4", "output.compression", ["`none` or `gzip 1` to `gzip 9`, but is 4"]
     ),
     "negative mass": ("mass: 1.0", "mass: -1.0", "system.mass", ["greater than 0", "-1.0"]),
     "zero mass": ("mass: 1.0", "mass: 0", "system.mass", ["greater than 0", "but is 0"]),

@@ -447,7 +447,6 @@ def test_unknown_suffix(name, result, tmp_path):
         (None, "a.png", {}, "a matplotlib Figure is needed, but got None; give what functions of fp.plot return"),
         ("a.png", "a.png", {}, "Figure is needed, but got 'a.png'"),
         (Figure(), None, {}, "the path of a file is needed, but got None"),
-        (Figure(), "", {}, "has 'none'; name it 'figure.png'"),
         (Figure(), "a.png", {"dpi": "200"}, "dpi must be a finite number above 0, but is '200'"),
         (Figure(), "a.png", {"dpi": 0}, "dpi must be a finite number above 0, but is 0"),
     ],
