@@ -77,8 +77,8 @@ def _refuse_memory(needed: float, grid: Grid, what: str) -> None:
     if needed > available:
         cells = " x ".join(str(n) for n in grid.shape)
         raise ResourceError(
-            f"a grid of {cells} cells with {what} needs about {needed / 2**30:.3g} GiB, and "
-            f"{available / 2**30:.3g} GiB are available; give fewer cells, fewer output.snapshots, a larger "
+            f"grid.q.cells, grid.p.cells: a grid of {cells} cells with {what} needs about {needed / 2**30:.3g} GiB, "
+            f"and {available / 2**30:.3g} GiB are available; give fewer cells, fewer output.snapshots, a larger "
             "output.every, time.method: stepping, or a higher limit on memory (ulimit -v)"
         )
 

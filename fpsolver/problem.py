@@ -23,7 +23,7 @@ from fpsolver.grid import Grid
 from fpsolver.io.reading import loaded
 from fpsolver.physics.exact import Gaussian, steady
 from fpsolver.physics.potentials import FloatArray
-from fpsolver.physics.springs import held
+from fpsolver.physics.springs import held, pulls
 from fpsolver.physics.states import GaussianState, GaussianSum, LocalState, ProductState, UniformState
 from fpsolver.physics.system import System
 from fpsolver.physics.tabulated import TabulatedState
@@ -157,8 +157,6 @@ def _prepare(config: Config) -> Problem:
     refuse_large(generator, config)
     plan = make_plan(config, decay, until, generator, state, displacement)
     refuse_endless(generator, plan)
-    if plan.method == "stepping":
-        starts.refuse_growth(state, generator, allow_coarse=axes.allows_coarse(config))
     notes = _warnings(config, system, state, found, grid)
     if tail := _tail_note(system, None if config.time.method == "direct" else state, until, grid, path):
         notes += (tail,)
@@ -239,7 +237,14 @@ def _tail_note(
 
 def _refuse_open(system: System, requests: starts.Requests, length: float | None) -> None:
     """GridError for an automatic box around a particle that nothing holds together."""
-    if length is not None or all(request.extent is not None for request in requests) or held(system).all():
+    if length is not None or all(request.extent is not None for request in requests):
+        return
+    if held(system).all():
+        if pulls(system):
+            raise GridError(
+                "`extent: auto` does not know how far a particle with a constant force pulls those it is tied to; "
+                "give grid.q.extent and grid.p.extent as [low, high], or one for each particle"
+            )
         return
     loose = system.particles[int(np.argmin(held(system)))].potential
     springs = ", nor do springs hold its particle" if system.couplings else ""

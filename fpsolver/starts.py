@@ -14,7 +14,6 @@ from fpsolver.config.faults import of_file
 from fpsolver.config.reader import Config
 from fpsolver.config.schema_initial import FileInitial
 from fpsolver.errors import GridError, UsageError
-from fpsolver.generator import Generator
 from fpsolver.grid import Grid
 from fpsolver.io import arrays
 from fpsolver.io.reading import MASS_ERROR, check_start, fits, read_state
@@ -24,13 +23,9 @@ from fpsolver.physics.product_states import joined
 from fpsolver.physics.states import GaussianState, LocalState, ProductState, UniformState
 from fpsolver.physics.structure import WIDEST_BOX
 from fpsolver.physics.tabulated import TabulatedState
-from fpsolver.schemes.chang_cooper import ChangCooperFluxes
 
 MAXIMUM_TURNS = 1000  # of an initial state around the ring
 NEARLY = 0.8  # of the variance in each direction: what the finest structure of nearly a Gaussian has
-# Powers of ten: what counts as round-off, 1e-12 of max W, could become as large as W. Measured: W is hardly negative up
-# to 9, and explodes from 19 on (docs/scheme.md).
-LARGEST_GROWTH = 12.0
 Requests = tuple[autogrid.AxisRequest, ...]
 
 
@@ -122,21 +117,6 @@ def values(state: LocalState | UniformState, grid: Grid, *, allow_coarse: bool) 
         W = state.values(grid.coordinates)
     _check_mass(grid.integrate(W), allow_coarse=allow_coarse)
     return W
-
-
-def refuse_growth(state: LocalState | UniformState | None, generator: Generator, *, allow_coarse: bool) -> None:
-    """GridError for tails so far above exp(-H/T) that the bound of linear Chang-Cooper fluxes lets W explode."""
-    fluxes = generator.fluxes
-    if state is None or not isinstance(fluxes, ChangCooperFluxes) or fluxes.limited:
-        return
-    growth = fluxes.allowed_growth(values(state, generator.grid, allow_coarse=allow_coarse))
-    if growth > LARGEST_GROWTH:
-        raise GridError(
-            "scheme.flux: chang_cooper with reversible: central keeps sum W^2/M from rising, M = exp(-H/T); the tails "
-            f"of this start are so far above M that W itself could rise by a factor of 1e{growth:.0f}, and the largest "
-            f"allowed is 1e{LARGEST_GROWTH:.0f}; give scheme.reversible: limited, or a smaller grid extent where the "
-            "state allows one, or scheme.flux: central"
-        )
 
 
 def _check_mass(mass: float, *, allow_coarse: bool) -> None:

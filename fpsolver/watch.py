@@ -72,7 +72,8 @@ def why_lost(generator: Generator, W: FloatArray, first: Record | None, time: fl
     ):
         why = "it started positive and the system is quadratic" if system.hbar else "the system is classical"
         return _lost(generator, f"int |W| - int W is {negativity:.2g} at time {time:.6g} although {why}")
-    was_state = float(np.asarray(first["purity"])) <= 1 + PURITY_ERROR[system.size > 1]  # classical: NaN
+    # classical: NaN; of several a purity below 1 does not tell a state, nor is one kept below it that is none
+    was_state = system.size == 1 and float(np.asarray(first["purity"])) <= 1 + PURITY_ERROR[0]
     purity = (2 * math.pi * system.hbar) ** system.size * float(np.vdot(W, W)) * grid.volume
     if was_state and purity > LOST_PURITY and not system.is_time_dependent and system.is_completely_positive():
         return _lost(generator, f"the purity of W is {purity:.4g} at time {time:.6g}, and that of a state is at most 1")

@@ -152,6 +152,7 @@ def _start_energies(system: System, packets: tuple[GaussianState, ...], tether: 
     if len(tether.loose):
         starts = (tether.start_energy(packet.mean, packet.covariance) for packet in packets)
         found[tether.loose] = max(starts, default=0.0)
+        found[tether.anchors] += found[tether.loose[0]]  # which may all reach one of them
     return found
 
 

@@ -217,3 +217,16 @@ def test_what_is_purer_than_any_state_is_lost():
     assert why(1.1, None) == ""  # the start itself
     assert why(1.1, bath={"model": "caldeira_leggett", "eta": 0.5, "beta": 0.7}) == ""
     assert "not finite" in why(math.nan, None)
+
+
+def test_a_purity_below_1_does_not_tell_a_state_of_two():
+    """A particle below the uncertainty principle beside a hot one: its partner cools down, and nothing is lost."""
+    one = {"mass": 1.0, "potential": {"kind": "harmonic", "omega": 1.0}}
+    cool = {"model": "quantum_optical", "eta": 0.5, "beta": 2.0}
+    system = {"particles": [one | {"bath": {"model": "none"}}, one | {"bath": cool}]}
+    states = [{"kind": "gaussian", "mean": [0, 0], "covariance": [[v, 0], [0, v]]} for v in (0.5, 1.5)]
+    axis = {"cells": 20, "extent": [-7, 7], "allow_coarse": True}
+    config = fp.Config(system=system, initial=states, grid={"q": axis, "p": axis}, time={"until": 1.0})
+    problem = api.prepare(config)
+    too_pure = 2.5 * initial_values(problem)
+    assert watching.why_lost(problem.generator, too_pure, {"negativity": 0.0, "purity": 0.667}, 0.5) == ""

@@ -378,6 +378,21 @@ def test_a_spring_to_a_confined_particle_confines(time):
     assert detailed_balance.has_gibbs_state(problem.system, is_ring=False)
 
 
+@pytest.mark.parametrize("force", [0.5, 12.0])
+def test_a_pulled_particle_on_a_spring_needs_a_box(force):
+    """It pulls the confined one, too: at 12 its q has the mean 2.1, and a box around its own well ends at 1.9."""
+    bath = {"model": "caldeira_leggett", "eta": 1.0, "beta": 1.0}
+    wells = ({"kind": "quartic", "omega": 1.0, "quartic": 1.0}, {"kind": "polynomial", "coefficients": [0.0, -force]})
+    particles = [{"mass": 1.0, "potential": potential, "bath": bath} for potential in wells]
+    system = {"particles": particles, "couplings": [{"between": [0, 1], "stiffness": 1.0}]}
+    direct = {"system": system, "units": {"hbar": 0}, "initial": None, "time": {"method": "direct"}}
+    grid = {"q": {"cells": 20, "allow_coarse": True}, "p": {"cells": 20}}
+    with pytest.raises(GridError, match=r"how far a particle with a constant force pulls .* give grid\.q\.extent"):
+        api.prepare(config(**direct, grid=grid))
+    given = {name: {**axis, "extent": [-9, 9 + 2 * force]} for name, axis in grid.items()}
+    api.prepare(config(**direct, grid=given))
+
+
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::fpsolver.FpsolverWarning")  # few cells
 @pytest.mark.parametrize("time", [{"until": "steady", "tolerance": 1e-3}, {"method": "direct", "tolerance": 1e-3}])

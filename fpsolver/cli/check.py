@@ -81,7 +81,7 @@ def steady_rows(config: Config, system: System) -> list[tuple[str, Any]]:
     if not system.is_quadratic:
         parity = parity_residual(system)
         verdict = f"violated (line 2: {parity:.3g})" if parity > 0 else "the run will tell: it needs the steady state"
-        if not is_ring(config) and not held(system).all():
+        if parity == 0 and not is_ring(config) and not held(system).all():
             verdict = "not known: nothing holds a particle, so that there is no steady state"
         elif has_gibbs_state(system, is_ring=is_ring(config)):
             verdict = "satisfied: the steady state is exp(-H/T)"

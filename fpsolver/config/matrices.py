@@ -55,5 +55,6 @@ def check_diffusion(B: FloatArray, key: str) -> None:
         text = (
             "the diffusion matrix must be positive semidefinite, but has the eigenvalue "
             f"{arguments.eigenvalue_in_words(B)}: the equation would be ill-posed; d_qq d_pp must be at least d_qp^2"
+            f"{arguments.round_off_words(B)}"
         )
         raise ConfigError(Fault(key, text))

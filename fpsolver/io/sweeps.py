@@ -33,7 +33,7 @@ _WORDS = {
     "is_completely_positive": ("1", "1 if completely positive"),
     "satisfies_detailed_balance": ("1", "1 if detailed balance holds"),
     "detailed_balance_residual": ("1/time", "first line of detailed balance"),
-    "kms_residual": ("1/time", "second line of detailed balance"),
+    "kms_residual": ("1/time", "first line of detailed balance in second moments, abs(B + 2 A^I V)"),
     "steady_residual": ("1/time", "int abs(dW/dt) of the steady state"),
     "slowest_rate": ("1/time", "slowest decay rate"),
     "resolution": ("1", "cells for the narrowest deviation"),

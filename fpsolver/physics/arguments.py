@@ -137,10 +137,11 @@ def in_order(name: str, value: Any, names: Sequence[str], error: type[FpsolverEr
     dims = getattr(value, "dims", None)
     if not isinstance(dims, tuple) or not hasattr(value, "transpose"):  # qutip and torch mean other things by `dims`
         return value
-    if set(dims) != set(names):
+    is_named = any(str(name) != f"dim_{k}" for k, name in enumerate(dims))  # as xarray names those without a name
+    if is_named and set(dims) != set(names):
         found, wanted = (", ".join(map(str, words)) or "none" for words in (dims, names))
         raise error(f"{name} must have the dimensions {wanted}, in any order, but has {found}; rename or select them")
-    return value.transpose(*names)
+    return np.transpose(np.asarray(value), [dims.index(name) for name in names]) if is_named else value
 
 
 def array(name: str, value: Any, shape: tuple[int, ...]) -> FloatArray:
@@ -186,6 +187,12 @@ def eigenvalue_in_words(matrix: FloatArray) -> str:
     return f"{own if own < 0 else least_eigenvalue(matrix):.6g}"
 
 
+def round_off_words(matrix: FloatArray) -> str:
+    """Cure of an indefinite matrix in whose diagonal something is not positive, or nothing."""
+    is_suspect = not (matrix.diagonal()[matrix.any(axis=0)] > 0).all()
+    return "; set entries that are round-off of a noise that is not there to 0" if is_suspect else ""
+
+
 def noise(name: str, value: Any, size: int) -> FloatArray:
     """A symmetric positive semidefinite matrix, as a read-only copy."""
     B = array(name, value, (size, size))
@@ -194,7 +201,7 @@ def noise(name: str, value: Any, size: int) -> FloatArray:
     if least_eigenvalue(B) < -ROUND_OFF:
         raise UsageError(
             f"{name} must be positive semidefinite, but has the eigenvalue {eigenvalue_in_words(B)}: noise cannot be "
-            "negative, and the equation would be ill-posed"
+            f"negative, and the equation would be ill-posed{round_off_words(B)}"
         )
     return B
 

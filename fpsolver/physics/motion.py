@@ -56,7 +56,8 @@ def _energies(system: System, state: LocalState | UniformState | None) -> list[f
         floor = float(particle.potential.energy(np.zeros(1))[0])
         return [floor + DEVIATIONS**2 * state.momentum_variance / (2 * particle.mass)]
     found = []
-    for packet in () if state is None else state.packets:
+    packets = () if state is None else (*state.packets, state)  # those of an array are the corners of what it holds
+    for packet in packets:
         q, p = packet.mean
         s_q, s_p = DEVIATIONS * np.sqrt(np.diag(packet.covariance))
         reached = particle.potential.energy(np.array([q - s_q, q + s_q]))

@@ -93,6 +93,12 @@ class Tether:
         return float(kinetic + (self.stiffness.diagonal() * stretch**2).sum() / 2)
 
 
+def pulls(system: System) -> bool:
+    """True if a particle that springs alone hold is driven by a constant force, which their other ends feel too."""
+    loose = (p.potential for p in system.particles if not p.potential.is_confining)
+    return system.size > 1 and any(_force(potential) != 0 for potential in loose)
+
+
 def _force(potential: Potential) -> float:
     """Constant part of the force of a potential that springs can hold against."""
     return -float(potential.derivative(0.0)) if potential.is_quadratic else potential.tilt

@@ -102,14 +102,6 @@ class ChangCooperFluxes:
         """Root of M, in whose norm the reversible part is skew and the irreversible one symmetric: (n_q, n_p)."""
         return np.outer(self.q.root, self.p.root)
 
-    def allowed_growth(self, W: FloatArray) -> float:
-        """Decimal logarithm of the factor by which max abs(W) may rise while sum W^2/M does not; 0 for W = M."""
-        with np.errstate(divide="ignore"):
-            size = np.log10(np.abs(W))
-            reach = -np.add.outer(np.log10(self.q.root), np.log10(self.p.root))
-        held = W != 0
-        return float((size[held] + reach[held]).max() - size.max())
-
     def spectrum_bounds(self) -> list[tuple[FloatArray, FloatArray]]:
         """Bounds of the turning and of the damping rates, by Gershgorin's circles in the norm sum W^2/M."""
         coupled_q, coupled_p = (axis.open * np.sqrt(axis.weights[1] * axis.weights[2]) / 2 for axis in (self.q, self.p))
