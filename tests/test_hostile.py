@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 from types import FunctionType
+from unittest import mock
 
 import h5py
 import numpy as np
@@ -310,17 +311,19 @@ def test_a_working_folder_that_was_removed(monkeypatch, capsys, tmp_path):
     assert "no such file or directory (the working folder has been removed; change to" in capsys.readouterr().err
 
 
-def test_a_library_that_cannot_be_loaded_gets_a_sentence(monkeypatch, capsys):
-    """As when a shared library finds no memory; the last line of a long message says what it was."""
-
-    def broken(*_, **__):
-        raise ImportError("please read this\n\nlibx.so: failed to map segment from shared object")
-
-    monkeypatch.setattr(importlib, "import_module", broken)
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (ImportError("please read this\n\nlibx.so: failed to map segment"), "libx.so: failed to map segment"),
+        (SystemError("error return without exception set"), "error return without exception set"),
+    ],
+)
+def test_a_library_that_cannot_be_loaded_gets_a_sentence(error, words, monkeypatch, capsys):
+    """As when a shared library, or Python itself, finds no memory; the last line of a long message says what it was."""
+    monkeypatch.setattr(importlib, "import_module", mock.Mock(side_effect=error))
     assert status_of(["run", "run.yaml"]) == 3
-    assert (
-        "a library cannot be loaded, for lack of memory or badly installed: libx.so: failed" in capsys.readouterr().err
-    )
+    found = capsys.readouterr().err
+    assert f"a library cannot be loaded, for lack of memory or badly installed: {words}" in found
 
 
 def test_kernels_without_a_place_for_their_cache(monkeypatch):

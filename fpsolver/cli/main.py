@@ -114,7 +114,7 @@ def status_of(arguments: list[str]) -> int:
             raise
         sys.stdout, sys.stderr = out, err
         return _after_broken_pipe()
-    except (FpsolverError, MemoryError, ImportError, OSError) as error:
+    except (FpsolverError, MemoryError, ImportError, OSError, SystemError) as error:  # the last: imports without memory
         if debug:
             traceback.print_exc()
         click.echo(f"fpsolver: {_sentence(error)}", err=True)
