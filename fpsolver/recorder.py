@@ -71,6 +71,22 @@ SERIES_MANY = (
 
 
 EVERYTHING = SERIES + SERIES_MANY
+DIAGNOSTICS = (
+    Quantity("cp_margin", "mixed", "margin of complete positivity: its smallest eigenvalue"),
+    Quantity("is_completely_positive", "1", "whether cp_margin is not negative"),
+    Quantity("cp_on_boundary", "1", "whether cp_margin is zero to round-off"),
+    Quantity("detailed_balance_residual", "1/time", "line 1 of detailed balance, 2 A^I x W = B grad W, in the last W"),
+    Quantity("diffusion_parity_residual", "mixed", "line 2 of detailed balance: largest entry of E B E - B"),
+    Quantity(
+        "kms_residual",
+        "1/time",
+        "line 1 in the second moments of the steady state or, if it is not known, of the last W",
+    ),
+    Quantity("satisfies_detailed_balance", "1", "whether both lines of detailed balance hold"),
+    Quantity("steady_residual", "1/time", "int abs(dW/dt) at the end, 0 in a steady state"),
+    Quantity("slowest_rate", "1/time", "slowest rate of relaxation"),
+    Quantity("resolution", "1", "cells for the narrowest deviation at the end"),
+)
 NO_WEHRL = "not computed for several particles"
 
 

@@ -13,7 +13,7 @@ from fpsolver.config.reader import Config, parse_yaml
 from fpsolver.io.container import SWEEP, Writer, read_file, write_file
 from fpsolver.io.hdf5 import DIMENSIONS
 from fpsolver.io.provenance import now
-from fpsolver.recorder import EVERYTHING
+from fpsolver.recorder import DIAGNOSTICS, EVERYTHING
 
 if TYPE_CHECKING:
     from fpsolver.sweeps.table import Sweep
@@ -28,15 +28,6 @@ _WORDS = {
     "status": ("1", "how the run ended"),
     "message": ("1", "why"),
     "warnings": ("1", "what the run had to warn about"),
-    "cp_margin": ("mixed", "margin of complete positivity"),
-    "cp_on_boundary": ("1", "1 if the margin is 0 to round-off"),
-    "is_completely_positive": ("1", "1 if completely positive"),
-    "satisfies_detailed_balance": ("1", "1 if detailed balance holds"),
-    "detailed_balance_residual": ("1/time", "first line of detailed balance"),
-    "kms_residual": ("1/time", "first line of detailed balance in second moments, abs(B + 2 A^I V)"),
-    "steady_residual": ("1/time", "int abs(dW/dt) of the steady state"),
-    "slowest_rate": ("1/time", "slowest decay rate"),
-    "resolution": ("1", "cells for the narrowest deviation"),
     "exact_entropy_production": ("1/time", "exact Pi"),
     "exact_entropy_flux": ("1/time", "exact Phi"),
     "W_l1_error": ("1", "int abs(W - exact W)"),
@@ -51,7 +42,7 @@ _OF_MODES = dict.fromkeys(("mode_rate", "mode_frequency", "exact_mode_rate", "ex
 
 def describe(name: str) -> tuple[str, str]:
     """Units and meaning of a quantity."""
-    known = {quantity.name: (quantity.units, quantity.long_name) for quantity in EVERYTHING}
+    known = {quantity.name: (quantity.units, quantity.long_name) for quantity in (*EVERYTHING, *DIAGNOSTICS)}
     return (known | _WORDS).get(name, ("mixed", name.replace("_", " ")))
 
 

@@ -13,7 +13,7 @@ from fpsolver.errors import ConfigError
 from fpsolver.frames import Frames
 from fpsolver.physics.potentials import FloatArray
 from fpsolver.plot import lines, phase_space, profiles, style
-from fpsolver.recorder import EVERYTHING, Quantity
+from fpsolver.recorder import DIAGNOSTICS, EVERYTHING, Quantity
 from fpsolver.result import Outcome, Result
 
 MOST_CELLS = 160  # along an axis: more would not be seen and would make the page heavy
@@ -22,22 +22,6 @@ PROFILE_DPI = 130
 MOYAL = lines.MOYAL.name
 UNNAMED = ("1", "mixed")  # of pure numbers, and of what has the units of several things
 TIME = Quantity("time", "time", "time of the last record; inf: a steady state that was solved for")
-DIAGNOSTICS = (
-    Quantity("cp_margin", "mixed", "margin of complete positivity: its smallest eigenvalue"),
-    Quantity("is_completely_positive", "1", "whether cp_margin is not negative"),
-    Quantity("cp_on_boundary", "1", "whether cp_margin is zero to round-off"),
-    Quantity("detailed_balance_residual", "1/time", "line 1 of detailed balance, 2 A^I x W = B grad W, in the last W"),
-    Quantity("diffusion_parity_residual", "mixed", "line 2 of detailed balance: largest entry of E B E - B"),
-    Quantity(
-        "kms_residual",
-        "1/time",
-        "line 1 in the second moments of the steady state or, if it is not known, of the last W",
-    ),
-    Quantity("satisfies_detailed_balance", "1", "whether both lines of detailed balance hold"),
-    Quantity("steady_residual", "1/time", "int abs(dW/dt) at the end, 0 in a steady state"),
-    Quantity("slowest_rate", "1/time", "slowest rate of relaxation"),
-    Quantity("resolution", "cells", "cells for the narrowest deviation at the end"),
-)
 
 
 def collect(result: Outcome) -> dict[str, Any]:
